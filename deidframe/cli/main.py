@@ -1,0 +1,67 @@
+"""Parse the command line, run one subcommand, turn errors into text and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from deidframe import __version__
+
+COMMANDS = ("plugins", "models")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `deidframe` and return its exit code.
+
+    Returns:
+        0 every cell ok; 1 some cell failed; 2 usage; 3 recipe invalid; 4 a plugin or its weights are missing or broken;
+        5 nothing to do; 6 release refused by a gate; 70 internal; 130 interrupted.
+    """
+    parser = argparse.ArgumentParser(
+        prog="deidframe",
+        description="De-identify face databases: one recipe, many methods, a release, a certificate and a report.",
+        epilog="example: deidframe run recipes/quickstart.toml",
+    )
+    parser.add_argument("--version", action="version", version=f"deidframe {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    modules = {name: importlib.import_module(f"deidframe.cli.{name}") for name in COMMANDS}
+    for name, module in modules.items():
+        one = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        one.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
+        module.arguments(one)
+    options = parser.parse_args(argv)
+    try:
+        return int(modules[options.command].run(options))
+    except KeyboardInterrupt:
+        print("interrupted: nothing half-written was left in a release", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _complain(error, debug=options.debug)
+
+
+def _complain(error: Exception, *, debug: bool) -> int:
+    """Print an error as a person should see it and return its exit code."""
+    from deidframe.contract.errors import DeidframeError, RecipeError
+
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, RecipeError) and error.complaints:
+        print("\n".join(error.complaints), file=sys.stderr)
+        print(error, file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, DeidframeError):
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
+    if not debug:
+        print("run again with --debug for the traceback, and please report it", file=sys.stderr)
+    return 70

@@ -1,0 +1,50 @@
+"""`deidframe models`: the weights that the installed plugins use, their terms, and whether they are here."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "list the weights that plugins use, with licence and whether they are here"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print every listed weights file."""
+    import dataclasses
+    import json
+
+    from deidframe.host.discover import list_plugins
+    from deidframe.host.weights import listed_weights
+    from deidframe.models.fetch import locate
+
+    rows = []
+    for one in listed_weights(list_plugins()):
+        found = locate(one)
+        rows.append({**dataclasses.asdict(one), "here": str(found) if found else ""})
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for head in ("weights", "from", "MB", "here", "licence", "sha256"):
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        here = Text("yes") if row["here"] else Text("no, fetched on first use", style="yellow")
+        table.add_row(
+            row["name"],
+            f"{row['package']} {row['version']}",
+            f"{row['size'] / 1e6:.1f}",
+            here,
+            row["licence"],
+            row["sha256"][:12],
+        )
+    Console().print(table if rows else "no plugin lists weights")
+    return 0

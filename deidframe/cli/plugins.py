@@ -1,0 +1,49 @@
+"""`deidframe plugins`: what is installed, read from metadata alone."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "list the installed plugins without importing them"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print every announced component; return 4 when one of them has a problem."""
+    import dataclasses
+    import json
+
+    from deidframe.host.discover import list_plugins
+    from deidframe.host.weights import listed_weights
+
+    plugins = list_plugins()
+    licences = {(w.distribution, role): w.licence for w in listed_weights(plugins) for role in w.used_by}
+    rows = [
+        {**dataclasses.asdict(p), "weights_licence": licences.get((p.distribution, f"{p.role}.{p.name}"), "")} for p in plugins
+    ]
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        _table(rows)
+    return 4 if any(p.problem for p in plugins) else 0
+
+
+def _table(rows: list[dict[str, str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for head in ("role", "name", "distribution", "version", "weights' licence", "summary"):
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        summary = Text(row["problem"], style="bold red") if row["problem"] else Text(row["summary"])
+        cells = [row[key] for key in ("role", "name", "distribution", "version", "weights_licence")]
+        table.add_row(*map(Text, cells), summary)
+    console = Console()
+    console.print(table if rows else "no plugins installed: python -m pip install -r requirements.txt")

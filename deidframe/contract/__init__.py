@@ -1,0 +1,59 @@
+"""All that a plugin needs: artifacts, roles, the hooks and the errors. Plugins import nothing else of the core but weights."""
+
+from __future__ import annotations
+
+from deidframe.contract import align
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, Surrogates
+from deidframe.contract.component import ROLES, Component, Context, Need
+from deidframe.contract.errors import (
+    ArtifactError,
+    DeidframeError,
+    NothingToDo,
+    PluginError,
+    RecipeError,
+    ReleaseRefused,
+    StageError,
+    StoreError,
+    UnreadablePhoto,
+    UsageError,
+    WeightsError,
+)
+from deidframe.contract.hookspecs import hookimpl
+from deidframe.contract.photos import Detections, Photos
+from deidframe.contract.roles import Eyes, Knowledge, Look
+from deidframe.contract.stacks import IndexedStack, Stack, new_pictures
+from deidframe.contract.version import CONTRACT_VERSION
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "ROLES",
+    "ArtifactError",
+    "Component",
+    "Context",
+    "DeidframeError",
+    "Detections",
+    "Embeddings",
+    "Eyes",
+    "FaceSet",
+    "IndexedStack",
+    "Knowledge",
+    "LinkScores",
+    "Look",
+    "Need",
+    "NothingToDo",
+    "Partition",
+    "Photos",
+    "PluginError",
+    "RecipeError",
+    "ReleaseRefused",
+    "Stack",
+    "StageError",
+    "StoreError",
+    "Surrogates",
+    "UnreadablePhoto",
+    "UsageError",
+    "WeightsError",
+    "align",
+    "hookimpl",
+    "new_pictures",
+]

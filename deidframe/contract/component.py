@@ -1,0 +1,122 @@
+"""What a plugin says about each part that it brings, and all that the part is given to work with."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from deidframe.contract.version import CONTRACT_VERSION
+
+if TYPE_CHECKING:
+    import numpy as np
+    from pydantic import BaseModel
+
+    from deidframe.contract.roles import Eyes
+
+T = TypeVar("T")
+
+ROLES = (
+    "source",
+    "detector",
+    "encoder",
+    "clusterer",
+    "outlier-handler",
+    "anonymizer",
+    "synthesizer",
+    "redactor",
+    "attacker",
+)
+"""The nine roles, in the order in which a run meets them."""
+
+
+class Need(enum.Enum):
+    """What a component is given only if it asks for it."""
+
+    SUBJECTS = "subjects"
+    EYES = "eyes"
+    GPU = "gpu"
+    WEIGHTS = "weights"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True)
+class Component:
+    """One part that a plugin brings.
+
+    Args:
+        name: what a recipe says after `use =`; lowercase letters, digits and dashes.
+        make: `"package.module:Class"`, imported on first use and called as `Class(params, context)`.
+        params: a pydantic model; its fields are the recipe's keys and its ranges their bounds.
+        summary: one sentence for lists.
+        example: the recipe lines that use it, valid TOML.
+        needs: what is withheld unless named here.
+        spaces: embedding spaces: the one an encoder produces, the ones a synthesizer accepts; empty accepts any.
+        weights: names from the plugin's `weights.toml` that it loads.
+        deterministic: equal input and seed give equal bits.
+        protects: False for a baseline that changes nothing; its faces are measured and never released.
+        shares: True for a synthesizer that gives every face of a group the same picture.
+        contract: contract version it was written for.
+        reference: the paper it follows, if any.
+    """
+
+    name: str
+    make: str
+    params: type[BaseModel]
+    summary: str
+    example: str = ""
+    needs: frozenset[Need] = frozenset()
+    spaces: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    deterministic: bool = True
+    protects: bool = True
+    shares: bool = False
+    contract: int = CONTRACT_VERSION
+    reference: str = ""
+
+
+def _quiet(message: str) -> None:
+    """Drop a log message."""
+
+
+def _plain(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
+    """Yield the items without showing anything."""
+    return iter(items)
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a component gets besides its parameters.
+
+    Args:
+        seed: of this component in this run, 0 to 2**63 - 1; equal runs give equal seeds.
+        scratch: an existing private folder for temporary files, removed after the run.
+        device: `"cpu"` or a torch-style device name.
+        log: takes one line for the run's log.
+        track: `track(items, total, what)` yields the items and shows progress.
+        eyes: detection and encoding in one, for components that need `Need.EYES`; else None.
+        offline: nothing may be fetched.
+    """
+
+    seed: int
+    scratch: Path
+    device: str = "cpu"
+    log: Callable[[str], None] = _quiet
+    track: Callable[[Iterable[Any], int | None, str], Iterator[Any]] = _plain
+    eyes: Eyes | None = None
+    offline: bool = False
+
+    def seed_for(self, item: str) -> int:
+        """Return the seed of one item: HMAC-SHA256 of its name under the component's seed, so that order never matters."""
+        digest = hmac.new(str(self.seed).encode(), item.encode(), hashlib.sha256).digest()
+        return int.from_bytes(digest[:8], "big") >> 1
+
+    def rng(self, item: str = "") -> np.random.Generator:
+        """Return a generator that depends on the seed and the item's name alone."""
+        import numpy as np
+
+        return np.random.default_rng(self.seed_for(item))

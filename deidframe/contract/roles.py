@@ -1,0 +1,149 @@
+"""What the object behind each role can do: one verb each, artifacts in, artifacts out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.arrays import Ids, checked_array, checked_ids
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, Surrogates
+from deidframe.contract.photos import Detections, Photos
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a detector and an encoder saw in N face pictures.
+
+    Args:
+        ids: the N faces that were looked at, in order.
+        scores: `(N,)` float32, the detector's best score, 0 where it found nothing.
+        embeddings: encodings of the faces that could be encoded, in order; a subset of `ids`.
+    """
+
+    ids: Ids
+    scores: NDArray[np.float32]
+    embeddings: Embeddings
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", checked_ids("look", self.ids))
+        object.__setattr__(self, "scores", checked_array("look", "scores", self.scores, (len(self.ids),), np.float32))
+
+    def unfound(self) -> Ids:
+        """Return the ids in which no face was found."""
+        return tuple(i for i, score in zip(self.ids, self.scores.tolist(), strict=True) if score <= 0)
+
+
+class Eyes(Protocol):
+    """A detector and an encoder, handed by the core to components that need to see what they or others made."""
+
+    @property
+    def space(self) -> str:
+        """Embedding space of what `look` and `encode` return."""
+        ...
+
+    def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
+        """Find the face in each picture afresh and encode it.
+
+        Args:
+            faces: any pictures; their own landmarks are not used to find the face.
+            known_landmarks: encode a face that is not found at its own `landmarks` (an attacker who knows where it was).
+        """
+        ...
+
+    def encode(self, faces: FaceSet) -> Embeddings:
+        """Encode faces at their own landmarks, unit length, same ids."""
+        ...
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What an attacker has besides probes and gallery.
+
+    Args:
+        threat: `"clear"` (untouched probes) or `"naive"` (released probes against the clear gallery).
+        gallery: `"enrol"` (a person's first clear picture) or `"exact"` (all the originals).
+    """
+
+    threat: str
+    gallery: str
+
+
+@runtime_checkable
+class Source(Protocol):
+    def load(self) -> Photos:
+        """List the pictures; opening them is left to `Photos.open`."""
+        ...
+
+
+@runtime_checkable
+class Detector(Protocol):
+    def detect(self, photos: Photos) -> Detections:
+        """Find every face in a batch of pictures that can all be opened."""
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    def encode(self, faces: FaceSet) -> Embeddings:
+        """Encode a batch of faces at their landmarks: `(N, D)` float32 under the same ids."""
+        ...
+
+
+@runtime_checkable
+class Clusterer(Protocol):
+    def cluster(self, people: Embeddings, k: int) -> Partition:
+        """Group people (one unit vector each); -1 is noise. k is what the method asked for, a hint to some."""
+        ...
+
+
+@runtime_checkable
+class OutlierHandler(Protocol):
+    def settle(self, people: Embeddings, partition: Partition, k: int) -> Partition:
+        """Return groups of at least k people each; -1 is withheld."""
+        ...
+
+
+@runtime_checkable
+class Anonymizer(Protocol):
+    def anonymize(self, people: Embeddings, partition: Partition) -> Surrogates:
+        """Return the target encoding of each grouped person; people of label -1 are left out."""
+        ...
+
+
+@runtime_checkable
+class Synthesizer(Protocol):
+    def synthesize(self, faces: FaceSet, surrogates: Surrogates) -> FaceSet:
+        """Return a picture for each face; both arguments have one row for each face, in one order."""
+        ...
+
+
+@runtime_checkable
+class Redactor(Protocol):
+    def redact(self, faces: FaceSet) -> FaceSet:
+        """Return a batch of faces with something taken away, same ids, same size."""
+        ...
+
+
+@runtime_checkable
+class Attacker(Protocol):
+    def attack(self, probes: FaceSet, gallery: FaceSet, knowledge: Knowledge) -> LinkScores:
+        """Say how alike each probe and each gallery face are; higher means the same person."""
+        ...
+
+
+VERBS: Mapping[str, tuple[type, str]] = {
+    "source": (Source, "load"),
+    "detector": (Detector, "detect"),
+    "encoder": (Encoder, "encode"),
+    "clusterer": (Clusterer, "cluster"),
+    "outlier-handler": (OutlierHandler, "settle"),
+    "anonymizer": (Anonymizer, "anonymize"),
+    "synthesizer": (Synthesizer, "synthesize"),
+    "redactor": (Redactor, "redact"),
+    "attacker": (Attacker, "attack"),
+}
+"""Role -> its protocol and its verb."""

@@ -1,0 +1,1 @@
+"""Which plugins exist, and how one of them is loaded without trusting it."""

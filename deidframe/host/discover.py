@@ -1,0 +1,65 @@
+"""List the installed plugins from package metadata alone: no plugin code runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import metadata
+
+from deidframe.contract.component import ROLES
+
+GROUP = "deidframe"
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One component as its distribution's metadata announces it.
+
+    Args:
+        role: one of the nine, or what stood there when it is none.
+        name: what a recipe says.
+        module: dotted module that holds the hook implementation.
+        distribution: name on PyPI. version: of that distribution. summary: its one line.
+        problem: empty, or why it cannot be used.
+    """
+
+    role: str
+    name: str
+    module: str
+    distribution: str
+    version: str
+    summary: str
+    problem: str = ""
+
+    @property
+    def qualified(self) -> str:
+        """The spelling that names one component even when two distributions bring the same name."""
+        return f"{self.distribution}:{self.name}"
+
+
+def list_plugins() -> tuple[Listed, ...]:
+    """Return every announced component, sorted by role, name and distribution, with its problem if it has one."""
+    found: list[Listed] = []
+    for point in metadata.entry_points(group=GROUP):
+        role, _, name = point.name.partition(".")
+        dist = point.dist
+        info = dist.metadata if dist else None
+        problem = ""
+        if role not in ROLES:
+            problem = f"entry point {point.name!r}: {role!r} is no role; expected one of {', '.join(ROLES)}"
+        elif not _NAME.fullmatch(name):
+            problem = f"entry point {point.name!r}: {name!r} is no name; use lowercase letters, digits and dashes"
+        found.append(
+            Listed(
+                role,
+                name,
+                point.module,
+                (info["Name"] if info else None) or "unknown",
+                dist.version if dist else "unknown",
+                (info["Summary"] if info and "Summary" in info else None) or "",
+                problem,
+            )
+        )
+    order = {role: place for place, role in enumerate(ROLES)}
+    return tuple(sorted(found, key=lambda p: (order.get(p.role, 99), p.name, p.distribution)))

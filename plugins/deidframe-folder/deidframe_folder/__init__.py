@@ -1,0 +1,1 @@
+"""Source `folder`: pictures from disk."""

@@ -1,0 +1,34 @@
+"""What this plugin brings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from deidframe.contract import Component, hookimpl
+
+
+class FolderParams(BaseModel, extra="forbid", strict=True):
+    """Where the pictures lie and what the folders mean."""
+
+    path: Path = Field(strict=False, description="a folder, or a CSV file with the columns path and person")
+    layout: Literal["auto", "person-folders", "flat", "csv"] = "auto"
+    """`person-folders`: each folder is a person; `flat`: nobody is named; `auto`: by what is there."""
+    max_megapixels: float = Field(default=100.0, gt=0, le=2000)
+    """A larger picture is withheld as unreadable, so that a decompression bomb cannot fill the memory."""
+
+
+@hookimpl
+def deidframe_sources() -> list[Component]:
+    """Bring `folder`."""
+    return [
+        Component(
+            name="folder",
+            make="deidframe_folder.source:FolderSource",
+            params=FolderParams,
+            summary="pictures from a folder: one folder per person, a flat folder, or a CSV of path and person",
+            example='[source]\nuse = "folder"\nsubjects = "labelled"\nparams = { path = "portraits" }\n',
+        )
+    ]
