@@ -18,11 +18,11 @@ def run(options: argparse.Namespace) -> int:
     import json
 
     from deidframe.host.discover import list_plugins
-    from deidframe.host.weights import listed_weights
+    from deidframe.models.catalogue import listed_weights
     from deidframe.models.fetch import locate
 
     rows = []
-    for one in listed_weights(list_plugins()):
+    for one in listed_weights(p.package for p in list_plugins() if not p.problem):
         found = locate(one)
         rows.append({**dataclasses.asdict(one), "here": str(found) if found else ""})
     if options.json:

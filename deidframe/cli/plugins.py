@@ -18,10 +18,14 @@ def run(options: argparse.Namespace) -> int:
     import json
 
     from deidframe.host.discover import list_plugins
-    from deidframe.host.weights import listed_weights
+    from deidframe.models.catalogue import listed_weights
 
     plugins = list_plugins()
-    licences = {(w.distribution, role): w.licence for w in listed_weights(plugins) for role in w.used_by}
+    licences = {
+        (w.distribution, role): w.licence
+        for w in listed_weights(p.package for p in plugins if not p.problem)
+        for role in w.used_by
+    }
     rows = [
         {**dataclasses.asdict(p), "weights_licence": licences.get((p.distribution, f"{p.role}.{p.name}"), "")} for p in plugins
     ]

@@ -60,6 +60,7 @@ class Component:
         deterministic: equal input and seed give equal bits.
         protects: False for a baseline that changes nothing; its faces are measured and never released.
         shares: True for a synthesizer that gives every face of a group the same picture.
+        fictitious: True for a source whose people do not exist, so that a report may show their pictures.
         contract: contract version it was written for.
         reference: the paper it follows, if any.
     """
@@ -75,6 +76,7 @@ class Component:
     deterministic: bool = True
     protects: bool = True
     shares: bool = False
+    fictitious: bool = False
     contract: int = CONTRACT_VERSION
     reference: str = ""
 

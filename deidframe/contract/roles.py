@@ -96,7 +96,7 @@ class Encoder(Protocol):
 @runtime_checkable
 class Clusterer(Protocol):
     def cluster(self, people: Embeddings, k: int) -> Partition:
-        """Group people (one unit vector each); -1 is noise. k is what the method asked for, a hint to some."""
+        """Group people (a row is the mean of a person's unit encodings); -1 is noise. k is what the method asked for, a hint."""
         ...
 
 

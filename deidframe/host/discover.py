@@ -37,6 +37,11 @@ class Listed:
         """The spelling that names one component even when two distributions bring the same name."""
         return f"{self.distribution}:{self.name}"
 
+    @property
+    def package(self) -> tuple[str, str]:
+        """Top-level Python package and distribution, as the weights catalogue wants them."""
+        return self.module.partition(".")[0], self.distribution
+
 
 def list_plugins() -> tuple[Listed, ...]:
     """Return every announced component, sorted by role, name and distribution, with its problem if it has one."""

@@ -11,26 +11,28 @@ import tomli
 
 from deidframe.contract.errors import PluginError
 from deidframe.contract.weights import WeightsFile
-from deidframe.host.discover import Listed
 
 
-def listed_weights(plugins: Iterable[Listed]) -> tuple[WeightsFile, ...]:
+def listed_weights(packages: Iterable[tuple[str, str]]) -> tuple[WeightsFile, ...]:
     """Return the weights that these plugins list, sorted by name.
+
+    Args:
+        packages: (top-level Python package, distribution) of each plugin.
 
     Raises:
         PluginError: a `weights.toml` is not valid or two plugins list different files under one name.
     """
-    tops = {(p.module.partition(".")[0], p.distribution) for p in plugins if not p.problem}
     found: dict[str, WeightsFile] = {}
-    for package, distribution in sorted(tops):
-        for one in _read(package, distribution):
+    for package, distribution in sorted(set(packages)):
+        for one in read_weights(package, distribution):
             if one.name in found:
                 raise PluginError(f"weights {one.name!r} are listed by {found[one.name].distribution} and {distribution}")
             found[one.name] = one
     return tuple(found[name] for name in sorted(found))
 
 
-def _read(package: str, distribution: str) -> list[WeightsFile]:
+def read_weights(package: str, distribution: str = "") -> list[WeightsFile]:
+    """Return what the `weights.toml` inside one top-level package lists; empty when it has none."""
     # find_spec of a top-level package locates it and runs none of its code
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.origin:
@@ -48,4 +50,4 @@ def _read(package: str, distribution: str) -> list[WeightsFile]:
             WeightsFile(**{**entry, "used_by": tuple(entry.get("used_by", ()))}, distribution=distribution) for entry in entries
         ]
     except (tomli.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
-        raise PluginError(f"{distribution}: {path.name} is not valid: {error}") from error
+        raise PluginError(f"{distribution or package}: {path.name} is not valid: {error}") from error

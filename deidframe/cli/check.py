@@ -1,0 +1,59 @@
+"""`deidframe check`: read a recipe, say everything wrong with it, or what will run. Nothing runs."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "check a recipe and print what would run"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("recipe", metavar="RECIPE", help="a TOML file")
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], metavar="PATH=VALUE", help="change one value, may be given again"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="take only the first N pictures")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the expanded cells."""
+    import tempfile
+    from pathlib import Path
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from deidframe.engine.plan import plan
+    from deidframe.host.catalogue import Catalogue
+    from deidframe.recipe.parse import load_recipe
+
+    parsed = load_recipe(Path(options.recipe), options.overrides)
+    with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+        planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
+    console = Console()
+    console.print(
+        Text(
+            f"{parsed.recipe.name}: {len(planned.photos)} pictures of {planned.person_count} people"
+            f" ({parsed.recipe.source.subjects}) from {planned.source.loaded.qualified},"
+            f" faces by {planned.detector.loaded.qualified}"
+        )
+    )
+    table = Table(box=box.SIMPLE_HEAD)
+    for head in ("method", "k", "steps"):
+        table.add_column(head, overflow="fold")
+    for method in planned.methods:
+        steps = " > ".join(step.name for step in method.steps.values())
+        table.add_row(
+            Text(method.name), str(method.k or ""), Text(steps + ("" if method.protects else " (measured, never released)"))
+        )
+    console.print(table)
+    for attack in planned.attacks:
+        spec = attack.spec
+        said = f"threat {spec.threat}, gallery {spec.gallery}, sees with {attack.encoder.name}"
+        console.print(Text(f"attack {spec.name}: {attack.step.name}, {said}"))
+    rows = len(planned.methods) * sum(a.spec.threat != "clear" for a in planned.attacks)
+    console.print(Text(f"{len(planned.methods)} methods, {rows} attacked cells; nothing is wrong with the recipe"))
+    return 0

@@ -1,0 +1,58 @@
+"""`deidframe run`: everything a recipe says, into a run folder."""
+
+from __future__ import annotations
+
+import argparse
+
+from deidframe.cli.check import arguments as _recipe_arguments
+
+HELP = "run a recipe: release, certificate and report"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    _recipe_arguments(parser)
+    parser.add_argument("--out", metavar="DIR", help="run folder, which must not exist yet (default: runs/NAME)")
+    parser.add_argument("--offline", action="store_true", help="fetch no weights")
+    parser.add_argument(
+        "--with-originals", action="store_true", help="also write a report that shows real people, under private/"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a recipe and print the comparison and the paths."""
+    import sys
+    import tempfile
+    import time
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from deidframe.cli.show import Bars, Lines
+    from deidframe.engine.plan import plan
+    from deidframe.engine.run import run as run_plan
+    from deidframe.host.catalogue import Catalogue
+    from deidframe.recipe.parse import load_recipe
+    from deidframe.report.page import write_report
+    from deidframe.report.terminal import summary
+
+    started = time.monotonic()
+    console = Console(stderr=True)
+    reporter = Bars(console) if console.is_terminal else Lines()
+    parsed = load_recipe(Path(options.recipe), options.overrides)
+    with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+        planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
+    folder = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
+    reporter.say(
+        f"{parsed.recipe.name}: {len(planned.photos)} pictures of {planned.person_count} people, {len(planned.methods)} methods"
+    )
+    outcome = run_plan(planned, folder, reporter, offline=options.offline, with_originals=options.with_originals)
+    written = write_report(folder)
+    summary(folder, Console(file=sys.stdout))
+    print(f"report   {written}")
+    released = sorted(path.parent for path in folder.glob("release/*/RELEASE.json"))
+    for one in released:
+        print(f"release  {one}")
+    print(f"private  {folder / 'private'} (mapping and encodings: biometric data, do not share)")
+    print(f"{time.monotonic() - started:.1f} s")
+    return outcome.exit_code

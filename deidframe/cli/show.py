@@ -1,0 +1,83 @@
+"""What runs look like on a terminal (bars that move) and in a log (plain lines)."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+EVERY = 10.0
+"""Seconds between the lines of one stage when nobody watches."""
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
+class Bars:
+    """Reporter for a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            _Speed(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+        )
+
+    def say(self, line: str) -> None:
+        """Print above the bars."""
+        self._console.print(Text(line))
+
+    @contextmanager
+    def task(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Draw a bar while the stage lasts."""
+        if not total:
+            yield lambda done: None
+            return
+        if not self._progress.live.is_started:
+            self._progress.start()
+        task = self._progress.add_task(what, total=total)
+        try:
+            yield lambda done: self._progress.advance(task, done)
+        finally:
+            self._progress.remove_task(task)
+            if not self._progress.tasks:
+                self._progress.stop()
+
+
+class Lines:
+    """Reporter for a log: one line when a longer stage ends, and one now and then while it lasts."""
+
+    def say(self, line: str) -> None:
+        """Print to stderr."""
+        print(line, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def task(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Say how far it is every few seconds."""
+        start = last = time.monotonic()
+        count = 0
+
+        def advance(done: int) -> None:
+            nonlocal count, last
+            count += done
+            now = time.monotonic()
+            if now - last >= EVERY:
+                last = now
+                self.say(f"  {what}: {count} of {total}, {count / (now - start):,.0f}/s")
+
+        yield advance
+        took = time.monotonic() - start
+        if took >= 0.5:
+            self.say(f"  {what}: {count} in {took:.1f} s, {count / took:,.0f}/s")

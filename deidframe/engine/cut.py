@@ -1,0 +1,85 @@
+"""Cut the face out of each photo to the one template, when its pixels are asked for and not before."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract import align
+from deidframe.contract.photos import Photos
+
+SIZE = 256
+"""Side of the face pictures of a run, in pixels."""
+CACHE_BYTES = 192 * 1024 * 1024
+"""Pixels of small databases are kept; of large ones the first so many bytes, the rest is decoded anew."""
+_POOL = ThreadPoolExecutor(2, thread_name_prefix="deidframe-decode")
+
+
+class CutStack:
+    """The faces of a database as a stack `(N, 256, 256, 3)` that is decoded and warped on demand.
+
+    Args:
+        photos: the database.
+        photo_ids: the photo of each of the N faces.
+        matrices: `(N, 2, 3)`, photo pixels to face pixels.
+        bystanders: for each face the boxes `(B, 4)`, in photo pixels, of the other faces in its photo; what shows of them is
+            covered, so that nobody reaches a release whom no method protected.
+    """
+
+    def __init__(
+        self,
+        photos: Photos,
+        photo_ids: tuple[str, ...],
+        matrices: NDArray[np.float64],
+        bystanders: tuple[NDArray[np.float32], ...],
+    ) -> None:
+        self._photos, self._ids, self._matrices, self._bystanders = photos, photo_ids, matrices, bystanders
+        self._cache: dict[int, NDArray[np.uint8]] = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(N, 256, 256, 3)`."""
+        return (len(self._ids), SIZE, SIZE, 3)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        rows = np.arange(len(self))[key].reshape(-1).tolist()
+        out = np.empty((len(rows), SIZE, SIZE, 3), np.uint8)
+        for place, face in enumerate(_POOL.map(self._face, rows)):
+            out[place] = face
+        return out
+
+    def _face(self, row: int) -> NDArray[np.uint8]:
+        kept = self._cache.get(row)
+        if kept is not None:
+            return kept
+        matrix = self._matrices[row]
+        face = align.warp(self._photos.open(self._ids[row]), matrix, SIZE)
+        for box in self._bystanders[row]:
+            _cover(face, box, matrix)
+        if len(self._cache) * face.nbytes < CACHE_BYTES:
+            face.flags.writeable = False
+            self._cache[row] = face
+        return face
+
+
+def _cover(face: NDArray[np.uint8], box: NDArray[np.float32], matrix: NDArray[np.float64]) -> None:
+    """Fill another face's box, grown by a tenth, with the picture's mean colour, leaving the middle where the own face is."""
+    grow = 0.1 * (box[2:] - box[:2])
+    x0, y0 = box[:2] - grow
+    x1, y1 = box[2:] + grow
+    corners = align.apply(matrix, np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
+    mask = np.zeros(face.shape[:2], np.uint8)
+    cv2.fillConvexPoly(mask, np.rint(np.clip(corners, -10 * SIZE, 10 * SIZE)).astype(np.int32), 1)
+    marks = align.template(SIZE)
+    centre = marks.mean(axis=0)
+    reach = float(np.abs(marks - centre).max())
+    own = (int(centre[0]), int(centre[1]))
+    cv2.ellipse(mask, own, (int(1.6 * reach), int(2.2 * reach)), 0, 0, 360, 0, -1)
+    face[mask.astype(bool)] = face.mean(axis=(0, 1)).astype(np.uint8)

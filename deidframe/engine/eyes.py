@@ -1,0 +1,146 @@
+"""A detector and an encoder in one, remembering what they saw so that nothing is encoded twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.artifacts import Embeddings, FaceSet
+from deidframe.contract.photos import Detections, Photos
+from deidframe.contract.roles import Look
+from deidframe.contract.stacks import IndexedStack, Stack
+from deidframe.engine.intake import nearest_to_centre, rows_by_photo
+from deidframe.engine.progress import Reporter
+from deidframe.engine.seam import checked, same_rows
+
+BATCH = 32
+
+
+class _Memo:
+    """What is known of each row of one stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack  # held, so that its identity is not given to another object
+        count = len(stack)
+        self.scores = np.full(count, np.nan, np.float32)
+        self.seen: NDArray[np.float32] | None = None
+        self.encoded: NDArray[np.float32] | None = None
+        self.has_encoded = np.zeros(count, bool)
+        self.landmarks = np.full((count, 5, 2), np.nan, np.float32)
+
+
+class CoreEyes:
+    """Implements the contract's `Eyes`.
+
+    Args:
+        detector, encoder: made components. space: the encoder's. who: the encoder's name for errors.
+        reporter: shows progress of long encodings.
+    """
+
+    def __init__(self, detector: Any, encoder: Any, space: str, who: str, reporter: Reporter) -> None:
+        self._detector, self._encoder, self._space, self._who = detector, encoder, space, who
+        self._reporter = reporter
+        self._memos: dict[int, _Memo] = {}
+
+    @property
+    def space(self) -> str:
+        """Embedding space of what is returned."""
+        return self._space
+
+    def forget(self, faces: FaceSet) -> None:
+        """Drop what is known of these faces' stack."""
+        self._memos.pop(id(_base(faces)[0]), None)
+
+    def encode(self, faces: FaceSet) -> Embeddings:
+        """Encode faces at their own landmarks, unit length, same ids."""
+        base, rows = _base(faces)
+        memo = self._memo(base)
+        marks = faces.landmarks
+        assert marks is not None, "faces of a run carry landmarks"
+        fresh = ~memo.has_encoded[rows] | (memo.landmarks[rows] != marks).any(axis=(1, 2))
+        todo = np.flatnonzero(fresh)
+        out: NDArray[np.float32] | None = None
+        with self._reporter.task(f"encode with {self._who}", len(todo)) as advance:
+            for start in range(0, len(todo), BATCH):
+                part = todo[start : start + BATCH]
+                vectors = self._vectors(FaceSet(tuple(faces.ids[r] for r in part), base[rows[part]], marks[part]))
+                if memo.encoded is None:
+                    memo.encoded = np.zeros((len(base), vectors.shape[1]), np.float32)
+                if out is None:
+                    out = np.zeros((len(faces), vectors.shape[1]), np.float32)
+                out[part] = vectors
+                memo.encoded[rows[part]] = vectors
+                memo.landmarks[rows[part]] = marks[part]
+                memo.has_encoded[rows[part]] = True
+                advance(len(part))
+        if memo.encoded is None:
+            return Embeddings(faces.ids, np.zeros((0, 1), np.float32), self._space)
+        if out is None:
+            out = memo.encoded[rows]
+        else:
+            known = np.flatnonzero(~fresh)
+            out[known] = memo.encoded[rows[known]]
+        return Embeddings(faces.ids, out, self._space)
+
+    def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
+        """Find the face in each picture afresh and encode it; see the contract."""
+        base, rows = _base(faces)
+        memo = self._memo(base)
+        todo = np.unique(rows[np.isnan(memo.scores[rows])])
+        if len(todo):
+            with self._reporter.task(f"look with {self._who}", len(todo)) as advance:
+                for start in range(0, len(todo), BATCH):
+                    part = todo[start : start + BATCH]
+                    self._look_at(memo, base, part)
+                    advance(len(part))
+        scores = memo.scores[rows]
+        found = scores > 0
+        kept = found.copy()
+        dim = 0 if memo.seen is None else memo.seen.shape[1]
+        vectors = np.zeros((len(faces), dim), np.float32)
+        if memo.seen is not None:
+            vectors[found] = memo.seen[rows[found]]
+        if known_landmarks and not found.all():
+            missed = np.flatnonzero(~found)
+            guessed = self.encode(faces.take(missed)).vectors
+            if not dim:
+                vectors = np.zeros((len(faces), guessed.shape[1]), np.float32)
+            vectors[missed] = guessed
+            kept[:] = True
+        ids = tuple(i for i, keep in zip(faces.ids, kept.tolist(), strict=True) if keep)
+        return Look(faces.ids, np.where(found, scores, 0).astype(np.float32), Embeddings(ids, vectors[kept], self._space))
+
+    def _memo(self, base: Stack) -> _Memo:
+        return self._memos.setdefault(id(base), _Memo(base))
+
+    def _look_at(self, memo: _Memo, base: Stack, rows: NDArray[np.int64]) -> None:
+        pictures = base[rows]
+        ids = tuple(f"row-{row}" for row in rows.tolist())
+        seen = checked(self._detector.detect(Photos.from_arrays(ids, list(pictures))), Detections, "detector")
+        same_rows(seen.looked_at, ids, "detector")
+        by_photo = rows_by_photo(seen)
+        memo.scores[rows] = 0
+        places = [n for n, photo in enumerate(ids) if photo in by_photo]
+        if not places:
+            return
+        height, width = pictures.shape[1:3]
+        chosen = [nearest_to_centre(seen, by_photo[ids[n]], width, height) for n in places]
+        vectors = self._vectors(FaceSet(tuple(ids[n] for n in places), pictures[places], seen.landmarks[chosen]))
+        if memo.seen is None:
+            memo.seen = np.zeros((len(base), vectors.shape[1]), np.float32)
+        memo.seen[rows[places]] = vectors
+        memo.scores[rows[places]] = seen.scores[chosen]
+
+    def _vectors(self, faces: FaceSet) -> NDArray[np.float32]:
+        out = checked(self._encoder.encode(faces), Embeddings, f"encoder {self._who}")
+        same_rows(out.ids, faces.ids, f"encoder {self._who}")
+        return out.unit().vectors
+
+
+def _base(faces: FaceSet) -> tuple[Stack, NDArray[np.int64]]:
+    """Return the stack underneath and the row of each face in it."""
+    if isinstance(faces.images, IndexedStack):
+        return faces.images.pictures, faces.images.rows
+    return faces.images, np.arange(len(faces))

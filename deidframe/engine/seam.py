@@ -1,0 +1,45 @@
+"""The check between two stages: right type, right rows in the right order, right space, or the cell fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from deidframe.contract.errors import ArtifactError
+
+T = TypeVar("T")
+
+
+def checked(out: Any, kind: type[T], who: str) -> T:
+    """Return `out` if it is of this artifact type.
+
+    Raises:
+        ArtifactError: it is something else.
+    """
+    if not isinstance(out, kind):
+        raise ArtifactError(who, "result", kind.__name__, type(out).__name__)
+    return out
+
+
+def same_rows(got: Sequence[str], wanted: Sequence[str], who: str) -> None:
+    """Check that the rows are the wanted ones in the wanted order.
+
+    Raises:
+        ArtifactError: rows were dropped, added, renamed or put in another order.
+    """
+    if tuple(got) == tuple(wanted):
+        return
+    if sorted(got) == sorted(wanted):
+        raise ArtifactError(who, "ids", "the same rows in the same order", "another order")
+    missing, extra = set(wanted) - set(got), set(got) - set(wanted)
+    raise ArtifactError(who, "ids", f"the same {len(wanted)} rows", f"{len(got)} ({len(missing)} missing, {len(extra)} unknown)")
+
+
+def same_space(got: str, wanted: str, who: str) -> None:
+    """Check that encodings are of the wanted space.
+
+    Raises:
+        ArtifactError: they are of another.
+    """
+    if got != wanted:
+        raise ArtifactError(who, "space", wanted, got)

@@ -1,0 +1,77 @@
+"""The made components of a run and what several methods share: each is made, and each shared stage run, once."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from deidframe.contract.artifacts import Embeddings, FaceSet
+from deidframe.contract.component import Context, Need
+from deidframe.contract.errors import DeidframeError, StageError
+from deidframe.contract.roles import Eyes
+from deidframe.engine.eyes import CoreEyes
+from deidframe.engine.plan import Plan, Step
+from deidframe.engine.progress import Reporter, tracker
+from deidframe.engine.seam import same_space
+from deidframe.engine.seeds import derive
+
+
+class Workshop:
+    """Makes components and keeps them.
+
+    Args:
+        plan: what will run. scratch: a private folder for temporary files. reporter: shows progress.
+        offline: no weights are fetched.
+    """
+
+    def __init__(self, plan: Plan, scratch: Path, reporter: Reporter, *, offline: bool = False) -> None:
+        self.plan, self.scratch, self.reporter, self.offline = plan, scratch, reporter, offline
+        self._made: dict[tuple[str, str], Any] = {}
+        self._eyes: dict[str, CoreEyes] = {}
+        self.shared: dict[str, Any] = {}
+
+    def make(self, step: Step, eyes_with: Step | None = None) -> Any:
+        """Return the step's component, made on first use; `eyes_with` names the encoder it sees with if it asks for eyes."""
+        key = (step.key, eyes_with.key if eyes_with and step.needs(Need.EYES) else "")
+        if key not in self._made:
+            folder = self.scratch / hashlib.sha256("|".join(key).encode()).hexdigest()[:16]
+            folder.mkdir(exist_ok=True)
+            eyes: Eyes | None = self.eyes(eyes_with) if eyes_with and step.needs(Need.EYES) else None
+            context = Context(
+                seed=derive(self.plan.parsed.recipe.seed, step.key),
+                scratch=folder,
+                log=self.reporter.say,
+                track=tracker(self.reporter),
+                eyes=eyes,
+                offline=self.offline,
+            )
+            self._made[key] = step.loaded.make(step.params, context)
+        return self._made[key]
+
+    def eyes(self, encoder: Step) -> CoreEyes:
+        """Return the recipe's detector together with this encoder."""
+        if encoder.key not in self._eyes:
+            spaces = encoder.loaded.component.spaces
+            space = spaces[0] if spaces else encoder.name
+            detector, made = self.make(self.plan.detector), self.make(encoder)
+            self._eyes[encoder.key] = CoreEyes(detector, made, space, encoder.name, self.reporter)
+        return self._eyes[encoder.key]
+
+    def encode(self, encoder: Step, faces: FaceSet) -> Embeddings:
+        """Return unit encodings of aligned faces, from memory where they are known."""
+        out = self.eyes(encoder).encode(faces)
+        same_space(out.space, self.eyes(encoder).space, f"encoder {encoder.name}")
+        return out
+
+    def forget(self, faces: FaceSet) -> None:
+        """Let every eye forget a method's faces."""
+        for eyes in self._eyes.values():
+            eyes.forget(faces)
+
+
+def blame(cell: str, step: Step, error: Exception) -> DeidframeError:
+    """Return the error to record: our own as they are, anything else as a failure of this component."""
+    if isinstance(error, DeidframeError):
+        return error
+    return StageError(cell, step.role, step.loaded.qualified, f"{type(error).__name__}: {error}")

@@ -1,0 +1,135 @@
+"""The certificate: what was checked on the written files, with counts, what holds, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deidframe.contract.errors import ReleaseRefused
+from deidframe.guard.accounting import Account
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was counted. `held` is None where it does not apply."""
+
+    name: str
+    held: bool | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What can be said of one release.
+
+    Args:
+        method: its name. k_asked: None for methods that promise no k. k_counted: the fewest distinct people who share one
+            released picture, counted on the files. people, groups, pictures: in the release. distinct_pictures: by file content.
+        checks: what was counted. holds, holds_not: sentences.
+    """
+
+    method: str
+    k_asked: int | None
+    k_counted: int
+    people: int
+    groups: int | None
+    pictures: int
+    distinct_pictures: int
+    checks: tuple[Check, ...]
+    holds: tuple[str, ...]
+    holds_not: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+
+def certify(
+    method: str,
+    k: int | None,
+    groups: Mapping[str, int] | None,
+    person_of: Mapping[str, str],
+    digest_of: Mapping[str, str],
+    accounted: Account,
+) -> Certificate:
+    """Count on the written files what the release promises.
+
+    Args:
+        method: its name. k: asked, None for a method without the promise. groups: face id -> group, None without.
+        person_of: face id -> person. digest_of: face id -> sha256 of its released file. accounted: the closed account.
+
+    Raises:
+        ReleaseRefused: k was promised, and one picture is shared by fewer than k people, or a group shows several pictures.
+    """
+    people_of_picture: dict[str, set[str]] = {}
+    for face, digest in digest_of.items():
+        people_of_picture.setdefault(digest, set()).add(person_of[face])
+    counted = min((len(people) for people in people_of_picture.values()), default=0)
+    people = len({person_of[face] for face in digest_of})
+    checks = [
+        Check("accounting", True, _closed(accounted)),
+        Check("no face, no release", True, "pictures in which no face was found are withheld"),
+        Check("nothing handed back", True, f"none of the {accounted.released} released pictures is its original"),
+        Check("bare files", True, "each file was made from bare pixels under a keyed name, with one time for all"),
+    ]
+    if k is None or groups is None:
+        checks.append(Check("k-anonymity", None, "this method makes no such promise"))
+        return Certificate(
+            method,
+            None,
+            counted,
+            people,
+            None,
+            len(digest_of),
+            len(people_of_picture),
+            tuple(checks),
+            ("each released picture differs from its original",),
+            ("k-anonymity: each face keeps something of its own person, and only the attacks below say how much",),
+        )
+    pictures_of_group: dict[int, set[str]] = {}
+    for face, group in groups.items():
+        pictures_of_group.setdefault(group, set()).add(digest_of[face])
+    several = [group for group, digests in pictures_of_group.items() if len(digests) > 1]
+    if several:
+        raise ReleaseRefused(
+            f"{method}: {len(several)} of {len(pictures_of_group)} groups show more than one picture, so what is shared inside a"
+            " group can differ with the member; nothing is released"
+        )
+    if counted < k:
+        raise ReleaseRefused(
+            f"{method}: a released picture is shared by {counted} people, k = {k} was asked; nothing is released"
+        )
+    checks += [
+        Check(
+            "at least k people", True, f"every one of {len(pictures_of_group)} groups holds at least {counted} people (k = {k})"
+        ),
+        Check("one group a person", True, f"all pictures of each of {people} people are in one group"),
+        Check(
+            "one picture a group", True, f"all files of a group are equal byte for byte: {len(people_of_picture)} different files"
+        ),
+    ]
+    return Certificate(
+        method,
+        k,
+        counted,
+        people,
+        len(pictures_of_group),
+        len(digest_of),
+        len(people_of_picture),
+        tuple(checks),
+        (
+            f"this release is k-anonymous with k = {counted} with respect to this release alone and the people labelled in it",
+            f"whoever matches a released picture, with any recogniser, names the right person in at most 1 of {counted} cases",
+        ),
+        (
+            "membership: that a person is in the database may be seen",
+            "one-to-one verification: a surrogate can match members of its group, and says which group",
+            "attributes shared by a whole group, such as sex or age, stay visible",
+            "other releases of the same people: they can be intersected with this one",
+        ),
+    )
+
+
+def _closed(a: Account) -> str:
+    return f"{a.total} pictures came in = {a.released} released + {a.withheld} withheld + {a.failed} failed"

@@ -1,0 +1,71 @@
+"""A mean over people with its 95 % interval, resampled by person and not by picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 2000
+SEED = 20260101
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its interval and the number of people behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def as_dict(self) -> dict[str, float | int]:
+        """Return it as plain numbers."""
+        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
+
+
+def mean_by_person(per_person: NDArray[Any], *, proportion: bool = False) -> Figure | None:
+    """Return the mean and its 95 % percentile-bootstrap interval.
+
+    Args:
+        per_person: `(P,)` one value for each person. proportion: values are rates from 0 to 1.
+
+    Returns:
+        None without people. Where all people have one and the same rate of 0 or 1 the bootstrap says nothing, and the interval is
+        the exact one of Clopper and Pearson (Biometrika, 1934) for P trials.
+    """
+    values = np.asarray(per_person, np.float64)
+    n = len(values)
+    if n == 0:
+        return None
+    mean = float(values.mean())
+    if proportion and (values == values[0]).all() and values[0] in (0.0, 1.0):
+        reach = float(1 - 0.025 ** (1 / n))
+        return Figure(mean, 0.0, reach, n) if mean == 0 else Figure(mean, 1 - reach, 1.0, n)
+    rng = np.random.default_rng(SEED)
+    low, high = np.percentile(_resampled_means(values, rng), [2.5, 97.5])
+    return Figure(mean, float(low), float(high), n)
+
+
+def ratio_by_person(above: NDArray[Any], below: NDArray[Any]) -> Figure | None:
+    """Return sum(above) / sum(below) with its interval, people resampled together; None when the sum below is 0."""
+    top, bottom = np.asarray(above, np.float64), np.asarray(below, np.float64)
+    if not len(top) or bottom.sum() <= 0:
+        return None
+    rng = np.random.default_rng(SEED)
+    rows = rng.integers(0, len(top), (RESAMPLES, len(top)))
+    sums = bottom[rows].sum(axis=1)
+    ratios = top[rows].sum(axis=1)[sums > 0] / sums[sums > 0]
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return Figure(float(top.sum() / bottom.sum()), float(low), float(high), len(top))
+
+
+def _resampled_means(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    out = np.empty(RESAMPLES)
+    step = max(1, 4_000_000 // len(values))  # bounded memory for many people
+    for start in range(0, RESAMPLES, step):
+        count = min(step, RESAMPLES - start)
+        out[start : start + count] = values[rng.integers(0, len(values), (count, len(values)))].mean(axis=1)
+    return out

@@ -1,0 +1,1 @@
+"""What the user asked for: TOML, checked completely before anything runs."""

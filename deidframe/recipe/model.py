@@ -1,0 +1,87 @@
+"""The shape of a recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
+Use = Annotated[str, Field(min_length=1, max_length=120)]
+CHAIN = ("encoder", "clusterer", "outliers", "anonymizer", "synthesizer")
+"""The keys of a k-Same method, in the order in which they work."""
+
+
+class Table(BaseModel):
+    """A recipe table: unknown keys are errors and nothing is converted in silence."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Part(Table):
+    """Which component, and its parameters."""
+
+    use: Use
+    params: dict[str, Any] = {}
+
+
+class SourceSpec(Part):
+    """Where the pictures come from and who is on them; there is no default that guesses who is who."""
+
+    subjects: Literal["labelled", "one-per-image"]
+
+
+class MethodSpec(Table):
+    """One way to protect the database: a k-Same chain, or a redactor."""
+
+    name: Name
+    k: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
+    encoder: Part | None = None
+    clusterer: Part | None = None
+    outliers: Part | None = None
+    anonymizer: Part | None = None
+    synthesizer: Part | None = None
+    redactor: Part | None = None
+    sweep: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> MethodSpec:
+        chain = [key for key in CHAIN if getattr(self, key) is not None]
+        if self.redactor is not None:
+            extra = [*chain, *(["k"] if self.k is not None else [])]
+            if extra:
+                raise ValueError(f"a method with a redactor has no {', '.join(extra)}")
+            return self
+        missing = [key for key in ("k", *CHAIN) if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f"a method needs either redactor, or k, {', '.join(CHAIN)}; missing: {', '.join(missing)}")
+        return self
+
+
+class AttackSpec(Table):
+    """One attempt to find out who is who."""
+
+    name: Name
+    use: Use
+    threat: Literal["clear", "naive"]
+    gallery: Literal["enrol", "exact"] = "enrol"
+    params: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _sensible(self) -> AttackSpec:
+        if self.threat == "clear" and self.gallery == "exact":
+            raise ValueError('threat "clear" needs gallery "enrol": untouched probes would be matched against themselves')
+        return self
+
+
+class Recipe(Table):
+    """Everything a run does."""
+
+    format: Literal[1] = Field(alias="schema")
+    name: Slug
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    source: SourceSpec
+    detector: Part
+    method: Annotated[tuple[MethodSpec, ...], Field(min_length=1, max_length=200, strict=False)]
+    attack: Annotated[tuple[AttackSpec, ...], Field(max_length=50, strict=False)] = ()

@@ -1,0 +1,1 @@
+"""What is on disk: the run folder, its records, and where they came from."""

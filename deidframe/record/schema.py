@@ -1,0 +1,75 @@
+"""One line of `cells.jsonl`: a method, or a method under one attack, with every figure that was measured."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+SCHEMA = 1
+METRICS = 1
+"""Raised when a figure changes its meaning; rows of different metric versions never share a table."""
+Status = Literal["ok", "failed", "refused"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the comparison.
+
+    Args:
+        method: name; `attack`: name, or "" for the row of the method itself. slug: the method's folder.
+        status: ok; failed (an error, recorded); refused (a gate said no). reason: why.
+        protects: False for untouched faces. k: asked, None without. k_counted: on the files.
+        people, groups, total, released, withheld, failed: counts; total = released + withheld + failed.
+        reasons: why pictures are withheld, with counts.
+        threat, gallery, encoder: of the attack. candidates: people in the gallery. probes, missed: with and without a score.
+        stages: stage -> seconds.
+        metrics: name -> number, or figure with value, low, high and n.
+    """
+
+    method: str
+    slug: str
+    attack: str = ""
+    status: Status = "ok"
+    reason: str = ""
+    protects: bool = True
+    k: int | None = None
+    k_counted: int | None = None
+    people: int = 0
+    groups: int | None = None
+    total: int = 0
+    released: int = 0
+    withheld: int = 0
+    failed: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    threat: str = ""
+    gallery: str = ""
+    encoder: str = ""
+    candidates: int = 0
+    probes: int = 0
+    missed: int = 0
+    seed: int = 0
+    stages: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    certificate: dict[str, Any] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data without a NaN anywhere.
+
+        Raises:
+            ValueError: a figure is not finite; a missing figure is left out, never NaN.
+        """
+        data = {"schema": SCHEMA, "metrics_version": METRICS, **asdict(self)}
+        _finite(data)
+        return data
+
+
+def _finite(value: Any) -> None:
+    if isinstance(value, dict):
+        for one in value.values():
+            _finite(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            _finite(one)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a record holds a figure that is not finite")

@@ -1,0 +1,78 @@
+"""The side-by-side table: one row a method, chance and untouched faces always among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from deidframe.record.read import Record
+from deidframe.record.schema import Cell
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the comparison, figures still numbers.
+
+    Args:
+        cell: of the method. attacks: attack name -> its cell. loss, ratio: in the attack's encoder, if measured.
+        broken: words that say which promise is broken, empty if none.
+    """
+
+    cell: Cell
+    attacks: dict[str, Cell]
+    loss: dict[str, Any] | None
+    ratio: dict[str, Any] | None
+    broken: tuple[str, ...]
+
+    @property
+    def worst(self) -> Cell | None:
+        """The attack that reached the highest rank-1."""
+        done = [c for c in self.attacks.values() if "rank1" in c.metrics]
+        return max(done, key=lambda c: float(c.metrics["rank1"]["value"]), default=None)
+
+
+def attack_encoder(record: Record) -> str:
+    """Return the encoder of the attacks, of the first where they differ; "" without attacks."""
+    return next((c.encoder for c in record.cells if c.encoder), "")
+
+
+def rows(record: Record) -> tuple[Row, ...]:
+    """Return one row for each method, in the recipe's order."""
+    encoder = attack_encoder(record)
+    out = []
+    for cell in record.methods:
+        attacks = {c.attack: c for c in record.attacks_on(cell.method)}
+        out.append(
+            Row(
+                cell,
+                attacks,
+                cell.metrics.get(f"loss.{encoder}"),
+                cell.metrics.get(f"loss_ratio.{encoder}"),
+                _broken(cell, attacks),
+            )
+        )
+    return tuple(out)
+
+
+def _broken(cell: Cell, attacks: dict[str, Cell]) -> tuple[str, ...]:
+    said = []
+    if cell.k and cell.status == "ok" and (cell.k_counted or 0) < cell.k:
+        said.append(f"k counted {cell.k_counted} below k asked {cell.k}")
+    for name, attack in attacks.items():
+        rank, bound = attack.metrics.get("rank1"), attack.metrics.get("bound1")
+        if rank and bound and rank["low"] > bound:
+            said.append(f"rank-1 above 1/k under {name}")
+    return tuple(said)
+
+
+def chance(record: Record) -> float | None:
+    """Return the rank-1 of guessing, 1 / candidates."""
+    return next((float(c.metrics["chance1"]) for c in record.cells if "chance1" in c.metrics), None)
+
+
+def shown(figure: dict[str, Any] | None, decimals: int = 2) -> str:
+    """Return `0.18 [0.12, 0.26]`, or a dash."""
+    if not figure:
+        return "–"
+    d = decimals
+    return f"{figure['value']:.{d}f} [{figure['low']:.{d}f}, {figure['high']:.{d}f}]"

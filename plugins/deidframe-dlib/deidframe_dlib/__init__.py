@@ -1,0 +1,1 @@
+"""Encoder `dlib-resnet`: the original work's ResNet, without dlib's own code."""

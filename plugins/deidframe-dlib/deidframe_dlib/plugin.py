@@ -1,0 +1,34 @@
+"""What this plugin brings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from deidframe.contract import Component, Need, hookimpl
+
+
+class DlibParams(BaseModel, extra="forbid", strict=True):
+    """How the network is run."""
+
+    precision: Literal["f32", "bf16"] = "f32"
+    """bf16 moves an encoding by at most 0.012 and is faster on CPUs that have it."""
+
+
+@hookimpl
+def deidframe_encoders() -> list[Component]:
+    """Bring `dlib-resnet`."""
+    return [
+        Component(
+            name="dlib-resnet",
+            make="deidframe_dlib.encoder:DlibResNet",
+            params=DlibParams,
+            summary="dlib's ResNet: 128-D encodings, the original work's grouping encoder, many times faster than dlib itself",
+            example='encoder = { use = "dlib-resnet" }\n',
+            needs=frozenset({Need.WEIGHTS}),
+            spaces=("dlib-resnet",),
+            weights=("dlib-resnet",),
+            reference="King, Dlib-ml: a machine learning toolkit, JMLR 2009; He et al., Deep residual learning, CVPR 2016",
+        )
+    ]

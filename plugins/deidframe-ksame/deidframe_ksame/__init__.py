@@ -1,0 +1,1 @@
+"""k-Same: fixed-size groups, outlier handlers, the centroid and the pixel mean."""

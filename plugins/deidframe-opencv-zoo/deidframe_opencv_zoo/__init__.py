@@ -1,0 +1,1 @@
+"""Detector `yunet` and encoder `sface`."""

@@ -1,0 +1,62 @@
+"""What this plugin brings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from deidframe.contract import Component, Need, hookimpl
+
+
+class YuNetParams(BaseModel, extra="forbid", strict=True):
+    """How sure, and how finely, YuNet looks."""
+
+    min_score: float = Field(default=0.6, ge=0.05, le=0.99)
+    """A box below this confidence is no face."""
+    overlap: float = Field(default=0.3, gt=0, lt=1)
+    """Of boxes that overlap more than this (intersection over union) the best-scoring one is kept."""
+    max_side: int = Field(default=640, ge=64, le=4096)
+    """A picture whose longer side has more pixels is looked at in this size."""
+
+
+class SFaceParams(BaseModel, extra="forbid", strict=True):
+    """How SFace is run."""
+
+    precision: Literal["f32", "bf16"] = "f32"
+    """`bf16` is faster on CPUs that have it; figures to be compared are made in f32."""
+
+
+@hookimpl
+def deidframe_detectors() -> list[Component]:
+    """Bring `yunet`."""
+    return [
+        Component(
+            name="yunet",
+            make="deidframe_opencv_zoo.yunet:YuNet",
+            params=YuNetParams,
+            summary="YuNet: boxes and five landmarks, finds faces of about 10 to 300 pixels",
+            example='[detector]\nuse = "yunet"\nparams = { min_score = 0.7 }\n',
+            needs=frozenset({Need.WEIGHTS}),
+            weights=("yunet",),
+            reference="Wu, Peng, Yu, YuNet: a tiny millisecond-level face detector, 2023",
+        )
+    ]
+
+
+@hookimpl
+def deidframe_encoders() -> list[Component]:
+    """Bring `sface`."""
+    return [
+        Component(
+            name="sface",
+            make="deidframe_opencv_zoo.sface:SFace",
+            params=SFaceParams,
+            summary="SFace: 128-D encodings compared by cosine, the strongest recogniser among the defaults",
+            example='encoder = { use = "sface" }\n',
+            needs=frozenset({Need.WEIGHTS}),
+            spaces=("sface",),
+            weights=("sface",),
+            reference="Zhong et al., SFace: sigmoid-constrained hypersphere loss for robust face recognition, 2021",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Redactors: blur, pixelate, mask, and none."""

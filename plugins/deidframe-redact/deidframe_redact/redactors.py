@@ -1,0 +1,96 @@
+"""The incumbents. Each works on a batch of aligned faces in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract import Context, FaceSet, align
+from deidframe_redact.plugin import BlurParams, MaskParams, NoneParams, PixelateParams, Region
+
+Pixels = NDArray[np.uint8]
+
+
+def face_oval(landmarks: NDArray[np.float32] | None, side: int) -> NDArray[np.bool_]:
+    """Return the `(side, side)` region of a face: an upright oval from above the brows to below the chin and past the cheeks.
+
+    Args:
+        landmarks: `(5, 2)` pixels, or None for a face at the template's place. side: of the picture in pixels.
+    """
+    marks = align.template(side) if landmarks is None else landmarks
+    eyes, mouth = marks[:2].mean(axis=0), marks[3:].mean(axis=0)
+    down = mouth - eyes
+    length = float(np.hypot(*down))
+    centre = eyes + 0.45 * down
+    angle = float(np.degrees(np.arctan2(-down[0], down[1])))
+    mask = np.zeros((side, side), np.uint8)
+    axes = (round(1.35 * length), round(1.75 * length))
+    cv2.ellipse(mask, (round(float(centre[0])), round(float(centre[1]))), axes, angle, 0, 360, 1, -1)
+    return mask.astype(bool)
+
+
+def _apply(faces: FaceSet, region: Region, change: Callable[[Pixels], Pixels]) -> FaceSet:
+    pictures = np.array(faces.images[:])
+    for row, picture in enumerate(pictures):
+        changed = change(picture)
+        if region == "face":
+            oval = face_oval(None if faces.landmarks is None else faces.landmarks[row], picture.shape[0])
+            picture[oval] = changed[oval]
+        else:
+            picture[:] = changed
+    return FaceSet(faces.ids, pictures, faces.landmarks)
+
+
+class GaussianBlur:
+    """Redactor `gaussian-blur`."""
+
+    def __init__(self, params: BlurParams, context: Context) -> None:
+        self._params = params
+
+    def redact(self, faces: FaceSet) -> FaceSet:
+        """Convolve with a Gaussian of the given standard deviation."""
+        sigma = self._params.sigma
+        return _apply(faces, self._params.region, lambda p: np.asarray(cv2.GaussianBlur(p, (0, 0), sigma), np.uint8))
+
+
+class Pixelate:
+    """Redactor `pixelate`."""
+
+    def __init__(self, params: PixelateParams, context: Context) -> None:
+        self._params = params
+
+    def redact(self, faces: FaceSet) -> FaceSet:
+        """Replace each block by its mean colour."""
+        return _apply(faces, self._params.region, self._blocks)
+
+    def _blocks(self, picture: Pixels) -> Pixels:
+        height, width = picture.shape[:2]
+        block = self._params.block
+        coarse = cv2.resize(picture, (max(1, width // block), max(1, height // block)), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+class SolidMask:
+    """Redactor `solid-mask`."""
+
+    def __init__(self, params: MaskParams, context: Context) -> None:
+        self._params = params
+
+    def redact(self, faces: FaceSet) -> FaceSet:
+        """Paint one grey."""
+        grey = self._params.grey
+        return _apply(faces, self._params.region, lambda p: np.full_like(p, grey))
+
+
+class Untouched:
+    """Redactor `none`: hands the faces back, so that every comparison shows what no protection means."""
+
+    def __init__(self, params: NoneParams, context: Context) -> None:
+        pass
+
+    def redact(self, faces: FaceSet) -> FaceSet:
+        """Return the faces as they are."""
+        return faces

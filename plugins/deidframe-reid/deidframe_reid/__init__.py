@@ -1,0 +1,1 @@
+"""Attacker `nearest-face`: the measuring instrument of a privacy evaluation."""

@@ -1,0 +1,35 @@
+"""What this plugin brings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from deidframe.contract import Component, Need, hookimpl
+
+
+class NearestFaceParams(BaseModel, extra="forbid", strict=True):
+    """What the attacker looks with."""
+
+    encoder: str | None = None
+    """Encoder by name; when not given, one that made no groups, `sface` first."""
+    landmarks: Literal["known", "found"] = "known"
+    """`known`: a picture in which no face is found is matched at the original's landmarks, as a determined attacker would;
+    `found`: such pictures give no score and are counted apart."""
+
+
+@hookimpl
+def deidframe_attackers() -> list[Component]:
+    """Bring `nearest-face`."""
+    return [
+        Component(
+            name="nearest-face",
+            make="deidframe_reid.nearest_face:NearestFace",
+            params=NearestFaceParams,
+            summary="matches each probe with the gallery by cosine of encodings",
+            example='[[attack]]\nname = "naive"\nuse = "nearest-face"\nthreat = "naive"\nparams = { encoder = "sface" }\n',
+            needs=frozenset({Need.EYES}),
+            reference="Newton, Sweeney, Malin, 2005 (naive recognition)",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Synthesizer `stylegan`: from a group's encoding to the photograph of nobody."""
