@@ -37,11 +37,15 @@ class CoreEyes:
     Args:
         detector, encoder: made components. space: the encoder's. who: the encoder's name for errors.
         reporter: shows progress of long encodings.
+        lasting: by identity, the stacks of which it is worth remembering what was seen; shared by all eyes of a run.
     """
 
-    def __init__(self, detector: Any, encoder: Any, space: str, who: str, reporter: Reporter) -> None:
+    def __init__(
+        self, detector: Any, encoder: Any, space: str, who: str, reporter: Reporter, lasting: dict[int, Stack] | None = None
+    ) -> None:
         self._detector, self._encoder, self._space, self._who = detector, encoder, space, who
         self._reporter = reporter
+        self._lasting = {} if lasting is None else lasting
         self._memos: dict[int, _Memo] = {}
 
     @property
@@ -51,11 +55,11 @@ class CoreEyes:
 
     def forget(self, faces: FaceSet) -> None:
         """Drop what is known of these faces' stack."""
-        self._memos.pop(id(_base(faces)[0]), None)
+        self._memos.pop(id(base_of(faces)[0]), None)
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Encode faces at their own landmarks, unit length, same ids."""
-        base, rows = _base(faces)
+        base, rows = base_of(faces)
         memo = self._memo(base)
         marks = faces.landmarks
         assert marks is not None, "faces of a run carry landmarks"
@@ -86,7 +90,7 @@ class CoreEyes:
 
     def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
         """Find the face in each picture afresh and encode it; see the contract."""
-        base, rows = _base(faces)
+        base, rows = base_of(faces)
         memo = self._memo(base)
         todo = np.unique(rows[np.isnan(memo.scores[rows])])
         if len(todo):
@@ -113,7 +117,11 @@ class CoreEyes:
         return Look(faces.ids, np.where(found, scores, 0).astype(np.float32), Embeddings(ids, vectors[kept], self._space))
 
     def _memo(self, base: Stack) -> _Memo:
-        return self._memos.setdefault(id(base), _Memo(base))
+        if self._lasting.get(id(base)) is not base:  # candidates of a synthesizer come and go
+            return _Memo(base)
+        if id(base) not in self._memos:
+            self._memos[id(base)] = _Memo(base)
+        return self._memos[id(base)]
 
     def _look_at(self, memo: _Memo, base: Stack, rows: NDArray[np.int64]) -> None:
         pictures = base[rows]
@@ -139,7 +147,7 @@ class CoreEyes:
         return out.unit().vectors
 
 
-def _base(faces: FaceSet) -> tuple[Stack, NDArray[np.int64]]:
+def base_of(faces: FaceSet) -> tuple[Stack, NDArray[np.int64]]:
     """Return the stack underneath and the row of each face in it."""
     if isinstance(faces.images, IndexedStack):
         return faces.images.pictures, faces.images.rows

@@ -106,6 +106,7 @@ def run(
         with _timed() as seconds:
             detector = shop.make(plan.detector)
             intake = take_in(plan.photos, plan.people, detector, f"detector {plan.detector.name}", reporter)
+        shop.remember(intake.faces)
         facts["intake"] = {
             "total": intake.total,
             "faces": len(intake.faces),
@@ -217,6 +218,7 @@ def _method_cells(at: _Run, method: MethodPlan) -> list[Cell]:
         with _timed() as seconds:
             made = protect(at.shop, at.intake.faces, method)
         staged, closed, certificate = _gated(at, method, made)
+        at.shop.remember(staged.faces)
         base = replace(
             base,
             k_counted=certificate.k_counted if certificate else 1,

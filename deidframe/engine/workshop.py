@@ -10,7 +10,8 @@ from deidframe.contract.artifacts import Embeddings, FaceSet
 from deidframe.contract.component import Context, Need
 from deidframe.contract.errors import DeidframeError, StageError
 from deidframe.contract.roles import Eyes
-from deidframe.engine.eyes import CoreEyes
+from deidframe.contract.stacks import Stack
+from deidframe.engine.eyes import CoreEyes, base_of
 from deidframe.engine.plan import Plan, Step
 from deidframe.engine.progress import Reporter, tracker
 from deidframe.engine.seam import same_space
@@ -30,6 +31,7 @@ class Workshop:
         self._made: dict[tuple[str, str], Any] = {}
         self._eyes: dict[str, CoreEyes] = {}
         self.shared: dict[str, Any] = {}
+        self._lasting: dict[int, Stack] = {}
 
     def make(self, step: Step, eyes_with: Step | None = None) -> Any:
         """Return the step's component, made on first use; `eyes_with` names the encoder it sees with if it asks for eyes."""
@@ -55,7 +57,7 @@ class Workshop:
             spaces = encoder.loaded.component.spaces
             space = spaces[0] if spaces else encoder.name
             detector, made = self.make(self.plan.detector), self.make(encoder)
-            self._eyes[encoder.key] = CoreEyes(detector, made, space, encoder.name, self.reporter)
+            self._eyes[encoder.key] = CoreEyes(detector, made, space, encoder.name, self.reporter, self._lasting)
         return self._eyes[encoder.key]
 
     def encode(self, encoder: Step, faces: FaceSet) -> Embeddings:
@@ -64,8 +66,14 @@ class Workshop:
         same_space(out.space, self.eyes(encoder).space, f"encoder {encoder.name}")
         return out
 
+    def remember(self, faces: FaceSet) -> None:
+        """Let every eye keep what it sees of these faces until `forget`."""
+        base = base_of(faces)[0]
+        self._lasting[id(base)] = base
+
     def forget(self, faces: FaceSet) -> None:
         """Let every eye forget a method's faces."""
+        self._lasting.pop(id(base_of(faces)[0]), None)
         for eyes in self._eyes.values():
             eyes.forget(faces)
 

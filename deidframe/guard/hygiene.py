@@ -23,9 +23,9 @@ JPEG_QUALITY = 95
 BATCH = 64
 
 
-def encode_jpeg(pixels: NDArray[np.uint8]) -> bytes:
+def encode_jpeg(pixels: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
     """Return the JPEG of a bare `(H, W, 3)` RGB array: no metadata can be in it, and equal pixels give equal bytes."""
-    settings = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     done, buffer = cv2.imencode(".jpg", np.ascontiguousarray(pixels[:, :, ::-1]), settings)
     if not done:
         raise StoreError("a picture could not be encoded as JPEG")

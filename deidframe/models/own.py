@@ -20,7 +20,8 @@ def weights_path(package: str, name: str, context: Context) -> Path:
         PluginError: the plugin lists no such weights.
         WeightsError: offline and not here, not to be fetched, or of the wrong hash.
     """
-    for one in read_weights(package):
+    listed = read_weights(package)
+    for one in listed:
         if one.name == name:
-            return obtain(one, offline=context.offline, log=context.log)
+            return obtain(one, listed, offline=context.offline, log=context.log)
     raise PluginError(f"{package} lists no weights called {name!r} in its weights.toml")

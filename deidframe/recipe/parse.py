@@ -196,10 +196,11 @@ def _put(data: Any, path: Path, value: Any, text: str) -> None:
         else:
             raise UsageError(f"--set {text!r}: the recipe has no {step!r} there")
     last = path[-1]
-    if (isinstance(here, dict) and isinstance(last, str)) or (isinstance(here, list) and isinstance(last, int) and last < len(here)):
-        here[last] = value
-    else:
+    in_table = isinstance(here, dict) and isinstance(last, str)
+    in_list = isinstance(here, list) and isinstance(last, int) and last < len(here)
+    if not (in_table or in_list):
         raise UsageError(f"--set {text!r}: the recipe has no {last!r} there")
+    here[last] = value
 
 
 def _syntax(error: tomli.TOMLDecodeError, text: str, file: str) -> RecipeError:

@@ -1,17 +1,132 @@
-"""Write the report of a run."""
+"""Write the report of a run: one self-contained page, the same as Markdown, the tables and the figure as files."""
 
 from __future__ import annotations
 
+import base64
+import json
+import shlex
 from pathlib import Path
+from typing import Any
 
-from deidframe.record.read import read_run
+import jinja2
+from markupsafe import Markup
+
+from deidframe.record.read import Record, read_run
 from deidframe.record.write import write_bytes
+from deidframe.report.answer import answer, best
+from deidframe.report.figure import style_of, trade_off
 from deidframe.report.markdown import markdown
+from deidframe.report.table import attack_encoder, chance, rows, shown
+from deidframe.report.tables import attacks_csv, methods_csv, methods_latex
+
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(folder: Path) -> Path:
-    """Write `report.md` and return its path."""
+    """Write `report.html`, `report.md`, `tables/` and `figures/` and return the page's path.
+
+    Where the run kept originals of real people, a second page that shows them is written under `private/`.
+    """
     record = read_run(folder)
-    target = folder / "report.md"
-    write_bytes(target, markdown(record).encode())
-    return target
+    svg = trade_off(rows(record), chance(record), attack_encoder(record), folder / "figures")
+    page = folder / "report.html"
+    write_bytes(page, render(record, svg, folder / "figures" / "sheet").encode("utf-8", "replace"))
+    write_bytes(folder / "report.md", markdown(record).encode("utf-8", "replace"))
+    for name, text in (
+        ("methods.csv", methods_csv(record)),
+        ("attacks.csv", attacks_csv(record)),
+        ("methods.tex", methods_latex(record)),
+    ):
+        write_bytes(folder / "tables" / name, text.encode("utf-8", "replace"))
+    shown_originals = folder / "private" / "figures" / "sheet"
+    if shown_originals.is_dir():
+        private = folder / "private" / "report-with-originals.html"
+        write_bytes(private, render(record, svg, shown_originals).encode("utf-8", "replace"), private=True)
+    return page
+
+
+def render(record: Record, svg: str, sheets: Path) -> str:
+    """Return the page as text.
+
+    Args:
+        record: of the run. svg: the trade-off figure. sheets: folder of the contact sheets' thumbnails.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = _figure
+    all_rows = rows(record)
+    attacks = list(dict.fromkeys(c.attack for c in record.cells if c.attack and c.threat != "clear"))
+    tried = [(name, next(c for c in record.cells if c.attack == name)) for name in attacks]
+    return environment.get_template("report.html.j2").render(
+        run=record.run,
+        answer=answer(record),
+        rows=list(enumerate(all_rows)),
+        best=best(all_rows),
+        attacks=attacks,
+        tried=tried,
+        clear=record.clear,
+        chance=chance(record),
+        encoder=attack_encoder(record),
+        encoders=_encoders(record),
+        svg=Markup(svg),
+        style=_style(),
+        marks=[style_of(n) for n in range(len(all_rows))],
+        sheets=_sheets(record, sheets),
+        stages=list(dict.fromkeys(s for c in record.methods for s in c.stages)),
+        command=_command(record),
+        shown=shown,
+    )
+
+
+def _figure(figure: dict[str, Any] | None, decimals: int = 2) -> Any:
+    """Return a value with its interval in smaller type, or a dash."""
+
+    if not figure:
+        return "–"
+    d = decimals
+    interval = f"[{figure['low']:.{d}f}, {figure['high']:.{d}f}]"
+    return Markup('{} <span class="ci">{}</span>').format(f"{figure['value']:.{d}f}", interval)
+
+
+def _style() -> Any:
+
+    return Markup((_TEMPLATES / "style.css").read_text("utf-8"))
+
+
+def _encoders(record: Record) -> list[str]:
+    """Return the encoders in which the groups were measured."""
+    return sorted({name.partition(".")[2] for c in record.methods for name in c.metrics if name.startswith("sse.")})
+
+
+def _sheets(record: Record, folder: Path) -> list[dict[str, Any]]:
+    """Return the contact sheets with their pictures as data URIs."""
+    out = []
+    for cell in record.methods:
+        home = folder / cell.slug
+        listing = home / "sheet.json"
+        if not listing.is_file():
+            continue
+        sheet = json.loads(listing.read_text("utf-8"))
+        groups = [
+            {"shown": _uri(home / g["shown"]), "members": [_uri(home / m) for m in g["members"]], "people": g["people"]}
+            for g in sheet["groups"]
+        ]
+        out.append({"method": cell.method, "shared": sheet["shared"], "groups": groups})
+    return out
+
+
+def _uri(path: Path) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _command(record: Record) -> str:
+    recipe = record.run["recipe"]
+    words = ["deidframe", "run", recipe["file"], *(w for s in recipe["set"] for w in ("--set", s))]
+    if record.run.get("limit"):
+        words += ["--limit", str(record.run["limit"])]
+    return shlex.join(words)

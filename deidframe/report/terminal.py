@@ -18,20 +18,17 @@ def summary(folder: Path, console: Console) -> None:
     record = read_run(folder)
     encoder = attack_encoder(record)
     attacks = list(dict.fromkeys(c.attack for c in record.cells if c.attack and c.threat != "clear"))
-    table = Table(
-        box=box.SIMPLE_HEAD, title=f"{record.run['name']}: what the attacker matches and what it costs", title_justify="left"
-    )
+    title = f"{record.run['name']}: rank-1 of each attack, and surrogate loss in {encoder or 'the grouping encoder'}"
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("method", overflow="fold")
-    for head in ("k", "groups", "released", "withheld", "found"):
-        table.add_column(head, justify="right")
-    for name in attacks:
-        table.add_column(f"rank-1 {name}", justify="right")
-    table.add_column("1/k", justify="right")
-    table.add_column(f"loss ({encoder})" if encoder else "loss", justify="right")
+    for head in (*attacks, "1/k", "loss", "found", "released"):
+        table.add_column(head, justify="right", no_wrap=head in ("1/k", "found"))
     for row in rows(record):
         cell = row.cell
         if cell.status != "ok":
-            table.add_row(Text(cell.method), "", "", "0", str(cell.total), Text(f"{cell.status}: {cell.reason}", style="red"))
+            table.add_row(
+                Text(f"{cell.method}\n{cell.status}: {cell.reason}", style="red"), *("" for _ in attacks), "", "", "", "0"
+            )
             continue
         found = cell.metrics.get("faces_found")
         ranks = []
@@ -39,23 +36,20 @@ def summary(folder: Path, console: Console) -> None:
             attack = row.attacks.get(name)
             failed = attack is not None and attack.status != "ok"
             ranks.append(Text("failed", style="red") if failed else Text(shown(attack.metrics.get("rank1")) if attack else "–"))
-        title = Text(cell.method)
+        label = Text(cell.method)
         if row.broken:
-            title.append(f"\nbroken: {'; '.join(row.broken)}", style="bold red")
+            label.append(f"\nbroken: {'; '.join(row.broken)}", style="bold red")
         table.add_row(
-            title,
-            str(cell.k_counted) if cell.k else "–",
-            str(cell.groups or "–"),
-            str(cell.released) if cell.protects else "none",
-            str(cell.withheld),
-            f"{100 * found['value']:.0f} %" if found else "–",
+            label,
             *ranks,
             f"{1 / cell.k_counted:.2f}" if cell.k and cell.k_counted else "–",
             shown(row.loss),
+            f"{100 * found['value']:.0f} %" if found else "–",
+            str(cell.released) if cell.protects else "never",
         )
     guess = chance(record)
     if guess is not None:
-        table.add_row("chance", "", "", "", "", "", *(f"{guess:.2f}" for _ in attacks), "", "")
+        table.add_row("chance", *(f"{guess:.2f}" for _ in attacks), "", "", "", "")
     console.print(table)
     _beside(record, console)
 

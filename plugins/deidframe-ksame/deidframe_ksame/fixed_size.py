@@ -70,7 +70,7 @@ def improve(vectors: Array, labels: Labels, k: int) -> Labels:
     """Lower the SSE by moving people between groups of k to 2k - 1, and by swapping two, until a whole pass helps nobody.
 
     Moving x from A (a people, mean m_A) to B (b, m_B) changes the SSE by b/(b+1) |x-m_B|^2 - a/(a-1) |x-m_A|^2. A swap of x in A
-    and y in B moves both means by the difference d = y - x, which changes it by 2 d.(m_A - m_B) - |d|^2 (1/a + 1/b).
+    and y in B moves both means by the difference d = y - x, which changes it by 2 d.(m_B - m_A) - |d|^2 (1/a + 1/b).
     """
     labels = labels.copy()
     groups = int(labels.max()) + 1
@@ -92,7 +92,7 @@ def improve(vectors: Array, labels: Labels, k: int) -> Labels:
                     changed = True
                     continue
             step = vectors - x
-            change = 2 * (step * (means[here] - means[labels])).sum(axis=1)
+            change = 2 * (step * (means[labels] - means[here])).sum(axis=1)
             change -= (step**2).sum(axis=1) * (1 / sizes[here] + 1 / sizes[labels])
             change[labels == here] = np.inf
             other = int(change.argmin())

@@ -15,12 +15,17 @@ import numpy as np
 
 from deidframe.contract import Context, FaceSet, Photos
 from deidframe.host.catalogue import Catalogue
+from deidframe_stylegan.bank import BANK
 from deidframe_stylegan.generator import MEAN_DRAWS, Generator
 
 SEED = 2026
 PSI = 0.75
 SHARD = 100
 ENCODERS = ("sface", "dlib-resnet")
+AXES = 300
+"""Principal axes of W in which the map predicts."""
+RIDGE = 0.3
+"""On 12 groups of real people 0.05 and 0.3 lose least (2.27 and 2.28 times the SSE); 3 and 20 stay too near the mean face."""
 
 
 def main() -> None:
@@ -39,7 +44,8 @@ def main() -> None:
     detector = finder.make(finder.component.params(), context)
     mean = generator.draws(MEAN_DRAWS, SEED).mean(axis=0)
     all_w = mean + PSI * (generator.draws(chosen.count, SEED + 1) - mean)
-    for start in range(0, chosen.count, SHARD):
+    shards = range(0, chosen.count, SHARD)
+    for start in shards:
         target = chosen.work / f"{start:06d}.npz"
         if target.exists():
             continue
@@ -62,6 +68,30 @@ def main() -> None:
             np.savez(part, **shape, **encodings)
         Path(part.name).replace(target)
         print(f"{start + len(w)} of {chosen.count}", flush=True)
+    join([chosen.work / f"{start:06d}.npz" for start in shards], generator)
+
+
+def join(shards: list[Path], generator: Generator) -> None:
+    """Fit the maps on all shards and write the bank into the package."""
+    parts = [np.load(path) for path in shards]
+    whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0].files}
+    draws = generator.draws(MEAN_DRAWS, SEED)
+    mean = draws.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov((draws - mean).T))
+    order = np.argsort(-values)[:AXES]
+    basis = (vectors[:, order] * np.sqrt(values[order])).T
+    q = (whole["w"] - mean) @ (vectors[:, order] / np.sqrt(values[order]))
+    maps = {}
+    for key in (name.replace("-", "_") for name in ENCODERS):
+        x = whole[key] / np.linalg.norm(whole[key], axis=1, keepdims=True)
+        centred = x - x.mean(axis=0)
+        inner = centred.T @ centred + RIDGE * np.eye(x.shape[1])
+        maps[f"{key}_map"] = np.linalg.solve(inner, centred.T @ (q - q.mean(axis=0))).astype(np.float16)
+        maps[f"{key}_mean"] = x.mean(axis=0).astype(np.float32)
+        maps[f"{key}_bank"] = x.astype(np.float16)
+    w = whole["w"].astype(np.float16)
+    np.savez_compressed(BANK, w=w, w_mean=mean.astype(np.float32), basis=basis.astype(np.float16), **maps)
+    print(f"{len(w)} faces, {BANK.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,92 @@
+"""The answer in three sentences, made from the figures by fixed rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deidframe.record.read import Record
+from deidframe.report.table import Row, chance, rows, shown
+
+FEW_PEOPLE = 30
+"""Below so many people an interval is too wide to say much."""
+WEAK = 0.9
+"""A matcher that names fewer of the untouched faces at rank 1 proves nothing by failing on the others."""
+
+
+def best(all_rows: Sequence[Row]) -> Row | None:
+    """Return the row that keeps its promise at the least loss; None if none promises k-anonymity and keeps it."""
+    honest = [r for r in all_rows if r.cell.k and r.cell.status == "ok" and not r.broken and r.loss]
+    return min(honest, key=lambda r: float(r.loss["value"]) if r.loss else 0.0, default=None)
+
+
+def answer(record: Record) -> tuple[str, ...]:
+    """Return the sentences, the warning first when there is one."""
+    all_rows = rows(record)
+    said = _warnings(record)
+    said.append(_promises(all_rows))
+    chosen = best(all_rows)
+    if chosen is not None and chosen.loss is not None:
+        ratio = f", {chosen.ratio['value']:.2f} times the least that is possible" if chosen.ratio else ""
+        others = len([r for r in all_rows if r.cell.k and r.cell.status == "ok" and not r.broken])
+        what = "It loses" if others == 1 else f"Of them {chosen.cell.method} loses least"
+        said.append(f"{what}: a face lies {shown(chosen.loss)} from what is released for it{ratio}.")
+    said.append(_strongest(record, all_rows, chosen))
+    return tuple(s for s in said if s)
+
+
+def _warnings(record: Record) -> list[str]:
+    said = []
+    people = max((c.candidates for c in record.cells), default=0)
+    weak = [c for c in record.clear if c.metrics.get("rank1", {"value": 1.0})["value"] < WEAK]
+    if not record.clear:
+        said.append("No attack was tried on untouched faces, so nothing here says how good the matcher is.")
+    for cell in weak:
+        value = cell.metrics["rank1"]["value"]
+        said.append(
+            f"The matcher ({cell.encoder}) is weak: it names only {value:.2f} of untouched faces, so its failures prove little."
+        )
+    if 0 < people < FEW_PEOPLE:
+        said.append(f"Only {people} people were tried: the intervals are wide and small differences mean nothing.")
+    if record.run.get("limit"):
+        said.append(f"Only the first {record.run['limit']} pictures were taken (--limit).")
+    return said
+
+
+def _promises(all_rows: Sequence[Row]) -> str:
+    promising = [r for r in all_rows if r.cell.k]
+    if not promising:
+        return "No method here promises k-anonymity; what protects these faces is only what the attacks failed to do."
+    held = [r.cell.method for r in promising if r.cell.status == "ok" and not r.broken]
+    broken = [f"{r.cell.method} ({'; '.join(r.broken) or r.cell.status})" for r in promising if r.cell.method not in held]
+    if not held:
+        return f"No method kept its promise of k-anonymity: {'; '.join(broken)}."
+    sizes = sorted({r.cell.k_counted or 0 for r in promising if r.cell.method in held})
+    counted = " and ".join(map(str, sizes[:2])) if len(sizes) < 3 else f"{sizes[0]} to {sizes[-1]}"
+    verb = "keeps its promise" if len(held) == 1 else "keep their promise"
+    tail = f" Broken: {'; '.join(broken)}." if broken else ""
+    return f"{_listed(held)} {verb}: every released picture stands for at least k people (counted on the files: {counted}).{tail}"
+
+
+def _strongest(record: Record, all_rows: Sequence[Row], chosen: Row | None) -> str:
+    row = chosen or next((r for r in all_rows if r.cell.protects and r.worst), None)
+    worst = row.worst if row else None
+    if row is None or worst is None:
+        return "No attack on a release was tried."
+    guess = chance(record)
+    clear = next((c for c in record.clear if "rank1" in c.metrics), None)
+    beside = [f"guessing reaches {guess:.2f}"] if guess is not None else []
+    if clear:
+        beside.append(f"untouched faces give {clear.metrics['rank1']['value']:.2f}")
+    rest = [r for r in all_rows if r.cell.protects and r is not row and r.worst]
+    top = max(rest, key=lambda r: float(r.worst.metrics["rank1"]["value"]) if r.worst else 0.0, default=None)
+    more = ""
+    if top is not None and top.worst is not None and top.worst.metrics["rank1"]["value"] > worst.metrics["rank1"]["value"]:
+        more = f"; the weakest method here, {top.cell.method}, lets {shown(top.worst.metrics['rank1'])} be matched"
+    return (
+        f'The strongest attack ("{worst.attack}", seeing with {worst.encoder}) matched {shown(worst.metrics["rank1"])}'
+        f" of the people in {row.cell.method} right, where {' and '.join(beside)}{more}."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

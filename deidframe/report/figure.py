@@ -1,0 +1,137 @@
+"""The trade-off figure: what is lost against what an attacker still matches. Text stays text, colours become variables."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from deidframe.report.table import Row
+
+METHOD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#A58B00", "#555555")
+"""Okabe and Ito's order; its yellow is darkened so that it can be read on white."""
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_INK, _FAINT = "#1A1A1B", "#8A8A8B"
+
+
+def style_of(place: int) -> tuple[str, str]:
+    """Return the colour and the mark that a method keeps on the whole page."""
+    return METHOD_COLOURS[place % len(METHOD_COLOURS)], MARKS[(place + place // len(METHOD_COLOURS)) % len(MARKS)]
+
+
+def trade_off(rows: Sequence[Row], guess: float | None, encoder: str, folder: Path | None) -> str:
+    """Draw one point a method and return the SVG for the page; also write SVG and PDF into `folder`.
+
+    Args:
+        rows: of the comparison. guess: rank-1 of chance. encoder: in which loss and attack see. folder: for the files, or None.
+
+    Returns:
+        SVG text, or "" when no row has both figures.
+    """
+    points = [(n, row) for n, row in enumerate(rows) if row.loss and row.worst]
+    if not points:
+        return ""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    settings: dict[str, Any] = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "svg.hashsalt": "deidframe"}
+    with mpl.rc_context(settings):  # type: ignore[arg-type]
+        figure, axes = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
+        reach = max(float(row.loss["high"]) for _, row in points if row.loss)
+        right = max(1.5, reach * 1.05)
+        levels: dict[float, list[str]] = {}
+        for _, row in points:
+            if row.cell.k and row.cell.k_counted:
+                levels.setdefault(1 / row.cell.k_counted, []).append(f"k = {row.cell.k_counted}")
+        for level, names in sorted(levels.items()):
+            axes.axhline(level, color=_FAINT, lw=1, ls="--", zorder=1)
+            label = f"1/k, {names[0]}: {level:.2f}"
+            axes.annotate(label, (right, level), xytext=(-2, 3), textcoords="offset points", color=_INK, fontsize=8, ha="right")
+        if guess is not None:
+            axes.axhline(guess, color=_FAINT, lw=1, ls=":", zorder=1)
+            axes.annotate(
+                f"chance: {guess:.2f}",
+                (right, guess),
+                xytext=(-2, 3),
+                textcoords="offset points",
+                color=_INK,
+                fontsize=8,
+                ha="right",
+            )
+        for n, row in points:
+            _point(axes, n, row)
+        _sweeps(axes, points)
+        axes.set_xlim(-0.03, right)
+        axes.set_ylim(-0.03, 1.06)
+        axes.set_xlabel(f"surrogate loss: distance from a face to what is released for it, in {encoder}", color=_INK)
+        axes.set_ylabel("matched right at rank 1, strongest attack", color=_INK)
+        axes.grid(color=_FAINT, alpha=0.18, lw=0.6)
+        axes.tick_params(colors=_INK)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_color(_FAINT)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            figure.savefig(folder / "trade-off.svg", metadata={"Date": None})
+            figure.savefig(folder / "trade-off.pdf", metadata={"CreationDate": None})
+        plt.close(figure)
+    return _for_page(buffer.getvalue())
+
+
+def _point(axes: Any, place: int, row: Row) -> None:
+    worst = row.worst
+    if row.loss is None or worst is None:
+        return
+    colour, mark = style_of(place)
+    x, y = row.loss, worst.metrics["rank1"]
+    axes.errorbar(
+        [x["value"]],
+        [y["value"]],
+        xerr=[[x["value"] - x["low"]], [x["high"] - x["value"]]],
+        yerr=[[max(0, y["value"] - y["low"])], [max(0, y["high"] - y["value"])]],
+        fmt=mark,
+        color=colour,
+        ms=7,
+        lw=1.2,
+        capsize=0,
+        zorder=3,
+    )
+    near_right = x["value"] > 0.75 * axes.get_xlim()[1] and x["value"] > 1.15
+    axes.annotate(
+        row.cell.method,
+        (x["value"], y["value"]),
+        xytext=(-9 if near_right else 9, 7),
+        textcoords="offset points",
+        color=colour,
+        fontsize=9,
+        ha="right" if near_right else "left",
+    )
+
+
+def _sweeps(axes: Any, points: Sequence[tuple[int, Row]]) -> None:
+    """Join the points of one method swept over k."""
+    families: dict[str, list[tuple[float, float]]] = {}
+    for _, row in points:
+        stem = re.sub(r" k=\d+$", "", row.cell.method)
+        if stem != row.cell.method and row.loss and row.worst:
+            families.setdefault(stem, []).append((row.loss["value"], row.worst.metrics["rank1"]["value"]))
+    for line in families.values():
+        if len(line) > 1:
+            axes.plot(*zip(*line, strict=True), color=_FAINT, lw=1, zorder=2)
+
+
+def _for_page(svg: str) -> str:
+    """Return the SVG element with its colours replaced by CSS variables."""
+    out = svg[svg.index("<svg") :]
+    out = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'role="img" aria-labelledby="trade-off-title"', out, count=1)
+    replacements = {_INK: "var(--ink)", _FAINT: "var(--faint)", **{c: f"var(--m{n})" for n, c in enumerate(METHOD_COLOURS)}}
+    for colour, variable in replacements.items():
+        out = re.sub(re.escape(colour), variable, out, flags=re.IGNORECASE)
+    return re.sub(r"<metadata>.*?</metadata>", "", out, flags=re.DOTALL)

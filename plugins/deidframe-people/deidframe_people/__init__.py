@@ -1,0 +1,1 @@
+"""Source `synthetic-people`: people who do not exist."""

@@ -1,0 +1,31 @@
+"""What this plugin brings."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from deidframe.contract import Component, hookimpl
+
+
+class PeopleParams(BaseModel, extra="forbid", strict=True):
+    """How many of them."""
+
+    people: int = Field(default=50, ge=1, le=50)
+    """The first so many people."""
+    pictures: int = Field(default=6, ge=1, le=6)
+    """The first so many pictures of each."""
+
+
+@hookimpl
+def deidframe_sources() -> list[Component]:
+    """Bring `synthetic-people`."""
+    return [
+        Component(
+            name="synthetic-people",
+            make="deidframe_people.source:SyntheticPeople",
+            params=PeopleParams,
+            summary="50 people who do not exist, 6 pictures each, made with StyleGAN",
+            example='[source]\nuse = "synthetic-people"\nsubjects = "labelled"\n',
+            fictitious=True,
+        )
+    ]

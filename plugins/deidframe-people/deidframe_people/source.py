@@ -1,0 +1,49 @@
+"""The shipped pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deidframe.contract import Context, Photos, PluginError, UnreadablePhoto
+from deidframe_people.plugin import PeopleParams
+
+FACES = Path(__file__).parent / "faces"
+
+
+@dataclass(frozen=True)
+class _Opener:
+    root: Path
+
+    def __call__(self, photo_id: str) -> NDArray[np.uint8]:
+        try:
+            with Image.open(self.root / photo_id) as picture:
+                return np.array(picture.convert("RGB"))
+        except OSError as error:
+            raise UnreadablePhoto(f"shipped picture is broken ({type(error).__name__})") from None
+
+
+class SyntheticPeople:
+    """Source `synthetic-people`; ids are `p01/1.jpg` to `p50/6.jpg`."""
+
+    def __init__(self, params: PeopleParams, context: Context) -> None:
+        self._params = params
+
+    def load(self) -> Photos:
+        """List the pictures.
+
+        Raises:
+            PluginError: the installed package holds no pictures.
+        """
+        people = sorted(path.name for path in FACES.iterdir() if path.is_dir())[: self._params.people] if FACES.is_dir() else []
+        if not people:
+            raise PluginError(f"deidframe-people: {FACES} holds no pictures; reinstall the package")
+        ids = tuple(f"{person}/{n}.jpg" for person in people for n in range(1, self._params.pictures + 1))
+        subjects = tuple(photo_id.partition("/")[0] for photo_id in ids)
+        digest = hashlib.sha256("\n".join(ids).encode())
+        return Photos(ids, _Opener(FACES), subjects, digest.hexdigest())

@@ -1,0 +1,95 @@
+"""Choose one face of nobody for each group: the best of a few candidates, judged by encoding them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract import Context, FaceSet, IndexedStack, PluginError, Surrogates, new_pictures
+from deidframe_stylegan.bank import Bank, load_bank
+from deidframe_stylegan.generator import Generator
+from deidframe_stylegan.plugin import StyleGanParams
+
+SCALES = (1.0, 1.6)
+"""How far a prediction goes from the mean face: as the map says, and further, since a ridge map is too cautious."""
+BLEND = 6
+"""Faces of the bank whose W are averaged for one candidate."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A face that could stand for a group.
+
+    Args:
+        loss: squared distance of its encoding to the target. w: `(512,)`. row: in the bank, -1 for a made one.
+        picture: if it has been made. sure: the detector's score is high enough.
+    """
+
+    loss: float
+    w: NDArray[np.float32]
+    row: int
+    picture: NDArray[np.uint8] | None
+    sure: bool
+
+
+class StyleGan:
+    """Synthesizer `stylegan`.
+
+    Args:
+        params: how many candidates, and how sure the detector must be.
+        context: its eyes encode in the grouping encoder's space.
+    """
+
+    def __init__(self, params: StyleGanParams, context: Context) -> None:
+        if context.eyes is None:
+            raise PluginError("stylegan needs eyes: a detector and the encoder that made the groups")
+        self._params, self._context, self._eyes = params, context, context.eyes
+        self._bank = load_bank(context.eyes.space)
+        self._generator = Generator(context)
+
+    def synthesize(self, faces: FaceSet, surrogates: Surrogates) -> FaceSet:
+        """Return one face for each group, different for different groups, shown by all the group's faces.
+
+        Raises:
+            PluginError: the targets are of another space than the eyes'.
+        """
+        if surrogates.space != self._eyes.space:
+            raise PluginError(f"stylegan sees in {self._eyes.space!r}, the targets are of {surrogates.space!r}")
+        groups, first, inverse = np.unique(surrogates.groups, return_index=True, return_inverse=True)
+        height, width = faces.size
+        pictures = new_pictures(len(groups), height, width, self._context.scratch)
+        taken: set[int] = set()
+        for place in self._context.track(range(len(groups)), len(groups), "make surrogates"):
+            target = surrogates.targets[first[place]]
+            pictures[place] = self._best(target, height, taken)
+        return FaceSet(faces.ids, IndexedStack(pictures, inverse.astype(np.int64)), faces.landmarks)
+
+    def _best(self, target: NDArray[np.float32], size: int, taken: set[int]) -> NDArray[np.uint8]:
+        """Return the picture of the best candidate; a face of the bank that another group has is not one."""
+        candidates = self._candidates(self._bank, target, size, taken)
+        chosen = min(candidates, key=lambda c: (not c.sure, c.loss))
+        if chosen.row >= 0:
+            taken.add(chosen.row)
+        return self._generator.picture(chosen.w, size) if chosen.picture is None else chosen.picture
+
+    def _candidates(self, bank: Bank, target: NDArray[np.float32], size: int, taken: set[int]) -> list[_Candidate]:
+        near = np.array(
+            [r for r in bank.nearest(target, self._params.candidates + BLEND + len(taken)) if r not in taken], np.int64
+        )
+        points = [bank.predict(target, scale) for scale in SCALES] + [bank.blend(target, near[:BLEND])]
+        points = points[: self._params.candidates]
+        made = [self._made(w, target, size) for w in points]
+        known = near[: max(0, self._params.candidates - len(points))]
+        far = ((bank.encodings[known] - target) ** 2).sum(axis=1)
+        # every face of the bank was found by the detector with a score above the threshold when the bank was made
+        return made + [_Candidate(float(d), bank.w[r], int(r), None, True) for d, r in zip(far, known.tolist(), strict=True)]
+
+    def _made(self, w: NDArray[np.float32], target: NDArray[np.float32], size: int) -> _Candidate:
+        picture = self._generator.picture(w, size)
+        look = self._eyes.look(FaceSet(("candidate",), picture[None]))
+        if not len(look.embeddings):
+            return _Candidate(float("inf"), w, -1, picture, False)
+        far = float(((look.embeddings.vectors[0] - target) ** 2).sum())
+        return _Candidate(far, w, -1, picture, float(look.scores[0]) >= self._params.min_score)
