@@ -33,7 +33,7 @@ def write_sheet(
     chosen = _chosen(released, groups)
     for home, show in homes:
         protects = any(m.slug == slug and m.protects for m in plan.methods)
-        if not protects and not show:
+        if not protects:  # what was never released has no place among what is
             continue
         entries = []
         for number, faces in enumerate(chosen):

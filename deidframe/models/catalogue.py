@@ -34,7 +34,10 @@ def listed_weights(packages: Iterable[tuple[str, str]]) -> tuple[WeightsFile, ..
 def read_weights(package: str, distribution: str = "") -> list[WeightsFile]:
     """Return what the `weights.toml` inside one top-level package lists; empty when it has none."""
     # find_spec of a top-level package locates it and runs none of its code
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:  # a module made at run time, as in a notebook, lies in no folder
+        return []
     if spec is None or not spec.origin:
         return []
     path = Path(spec.origin).parent / "weights.toml"

@@ -26,7 +26,9 @@ def answer(record: Record) -> tuple[str, ...]:
     said.append(_promises(all_rows))
     chosen = best(all_rows)
     if chosen is not None and chosen.loss is not None:
-        ratio = f", {chosen.ratio['value']:.2f} times the least that is possible" if chosen.ratio else ""
+        ratio = (
+            f" (squared: {chosen.ratio['value']:.2f} times the spread of the groups, whose bound is 1)" if chosen.ratio else ""
+        )
         others = len([r for r in all_rows if r.cell.k and r.cell.status == "ok" and not r.broken])
         what = "It loses" if others == 1 else f"Of them {chosen.cell.method} loses least"
         said.append(f"{what}: a face lies {shown(chosen.loss)} from what is released for it{ratio}.")

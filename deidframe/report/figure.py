@@ -50,23 +50,16 @@ def trade_off(rows: Sequence[Row], guess: float | None, encoder: str, folder: Pa
         for level, names in sorted(levels.items()):
             axes.axhline(level, color=_FAINT, lw=1, ls="--", zorder=1)
             label = f"1/k, {names[0]}: {level:.2f}"
-            axes.annotate(label, (right, level), xytext=(-2, 3), textcoords="offset points", color=_INK, fontsize=8, ha="right")
+            axes.annotate(label, (0, level), xytext=(2, 3), textcoords="offset points", color=_INK, fontsize=8)
         if guess is not None:
             axes.axhline(guess, color=_FAINT, lw=1, ls=":", zorder=1)
-            axes.annotate(
-                f"chance: {guess:.2f}",
-                (right, guess),
-                xytext=(-2, 3),
-                textcoords="offset points",
-                color=_INK,
-                fontsize=8,
-                ha="right",
-            )
+            axes.annotate(f"chance: {guess:.2f}", (0, guess), xytext=(2, 3), textcoords="offset points", color=_INK, fontsize=8)
         for n, row in points:
             _point(axes, n, row)
         _sweeps(axes, points)
         axes.set_xlim(-0.03, right)
         axes.set_ylim(-0.03, 1.06)
+        _labels(axes, points)
         axes.set_xlabel(f"surrogate loss: distance from a face to what is released for it, in {encoder}", color=_INK)
         axes.set_ylabel("matched right at rank 1, strongest attack", color=_INK)
         axes.grid(color=_FAINT, alpha=0.18, lw=0.6)
@@ -103,16 +96,58 @@ def _point(axes: Any, place: int, row: Row) -> None:
         capsize=0,
         zorder=3,
     )
-    near_right = x["value"] > 0.75 * axes.get_xlim()[1] and x["value"] > 1.15
-    axes.annotate(
-        row.cell.method,
-        (x["value"], y["value"]),
-        xytext=(-9 if near_right else 9, 7),
-        textcoords="offset points",
-        color=colour,
-        fontsize=9,
-        ha="right" if near_right else "left",
-    )
+
+
+def _labels(axes: Any, points: Sequence[tuple[int, Row]]) -> None:
+    """Write each method's name beside its point, on the side and at the height where it covers the least."""
+    from matplotlib.transforms import Bbox
+
+    figure = axes.figure
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    frame = axes.get_window_extent(renderer)
+    taken = [text.get_window_extent(renderer) for text in axes.texts]
+    for _, row in points:
+        if row.loss and row.worst:
+            x, y = axes.transData.transform((row.loss["value"], row.worst.metrics["rank1"]["value"]))
+            taken.append(Bbox.from_bounds(x - 6, y - 6, 12, 12))
+    for place, row in points:
+        if not (row.loss and row.worst):
+            continue
+        at = (row.loss["value"], row.worst.metrics["rank1"]["value"])
+        best: tuple[float, Any, Any] | None = None
+        for dx, dy, ha in _OFFSETS:
+            text = axes.annotate(
+                row.cell.method,
+                at,
+                xytext=(dx, dy),
+                textcoords="offset points",
+                color=style_of(place)[0],
+                fontsize=9,
+                ha=ha,
+                va="center",
+            )
+            box = text.get_window_extent(renderer)
+            outside = max(0.0, box.x1 - frame.x1) + max(0.0, frame.x0 - box.x0) + max(0.0, box.y1 - frame.y1)
+            cost = 50 * outside + sum(_shared(box, other) for other in taken) + 0.5 * (abs(dx) + abs(dy))
+            if best is None or cost < best[0]:
+                if best is not None:
+                    best[1].remove()
+                best = (cost, text, box)
+            else:
+                text.remove()
+        if best is not None:
+            taken.append(best[2])
+
+
+_OFFSETS = tuple((dx, dy, "left" if dx > 0 else "right") for dy in (8, -9, 20, -21, 33, 46, 59) for dx in (8, -8))
+
+
+def _shared(a: Any, b: Any) -> float:
+    """Return the area that two boxes share, in pixels."""
+    width = min(a.x1, b.x1) - max(a.x0, b.x0)
+    height = min(a.y1, b.y1) - max(a.y0, b.y0)
+    return float(width * height) if width > 0 and height > 0 else 0.0
 
 
 def _sweeps(axes: Any, points: Sequence[tuple[int, Row]]) -> None:
