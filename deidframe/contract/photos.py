@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class Photos:
         subjects: the person on each picture, or None when the source does not know.
         fingerprint: a text that changes when the content behind the ids changes (the store's key).
         skipped: id -> reason for things found that are no pictures at all (text files, links); each is accounted for.
+        folder: where the pictures lie on disk, if they do; nothing is ever written there.
 
     Raises:
         ArtifactError: ids are not distinct, or subjects do not match them.
@@ -45,6 +47,7 @@ class Photos:
     subjects: Ids | None = None
     fingerprint: str = ""
     skipped: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", checked_ids("photos", self.ids))
@@ -84,11 +87,11 @@ class Photos:
     def take(self, rows: Sequence[int]) -> Photos:
         """Return the pictures of these rows, in this order; `skipped` stays with the whole."""
         subjects = None if self.subjects is None else tuple(self.subjects[r] for r in rows)
-        return Photos(tuple(self.ids[r] for r in rows), self.opener, subjects, self.fingerprint)
+        return Photos(tuple(self.ids[r] for r in rows), self.opener, subjects, self.fingerprint, folder=self.folder)
 
     def without_subjects(self) -> Photos:
         """Return the same pictures without who is on them."""
-        return Photos(self.ids, self.opener, None, self.fingerprint, self.skipped)
+        return Photos(self.ids, self.opener, None, self.fingerprint, self.skipped, self.folder)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)

@@ -13,7 +13,7 @@ from deidframe.contract.roles import Look
 from deidframe.contract.stacks import IndexedStack, Stack
 from deidframe.engine.intake import nearest_to_centre, rows_by_photo
 from deidframe.engine.progress import Reporter
-from deidframe.engine.seam import checked, same_rows
+from deidframe.engine.seam import checked, same_rows, same_space
 
 BATCH = 32
 
@@ -144,6 +144,7 @@ class CoreEyes:
     def _vectors(self, faces: FaceSet) -> NDArray[np.float32]:
         out = checked(self._encoder.encode(faces), Embeddings, f"encoder {self._who}")
         same_rows(out.ids, faces.ids, f"encoder {self._who}")
+        same_space(out.space, self._space, f"encoder {self._who}")
         return out.unit().vectors
 
 

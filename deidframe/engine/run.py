@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deidframe.contract.errors import UsageError
 from deidframe.engine.comparison import Bench, clear_cell, method_cells, timed
 from deidframe.engine.intake import take_in
 from deidframe.engine.plan import Plan
@@ -60,6 +61,7 @@ def run(
         failed. A method or an attack that fails is a recorded cell and raises nothing.
     """
     reporter = reporter or Quiet()
+    _not_nested(plan.photos.folder, folder)
     new_run_folder(folder)
     started = time.time()
     cells: list[Cell] = []
@@ -98,6 +100,17 @@ def run(
         shutil.rmtree(folder / "private" / "staged", ignore_errors=True)
         write_lines(folder / "cells.jsonl", [cell.as_dict() for cell in cells])
         write_json(folder / "run.json", {**facts, "status": status, "seconds": time.time() - started})
+
+
+def _not_nested(source: Path | None, folder: Path) -> None:
+    """Keep the run out of its input, where the next run would read its pictures, and the input out of the run."""
+    if source is None:
+        return
+    there, here = source.resolve(), folder.resolve()
+    if here == there or there in here.parents or here in there.parents:
+        raise UsageError(
+            f"run folder {str(folder)!r} lies inside the input folder {str(source)!r}, or the other way; choose another --out"
+        )
 
 
 def _facts(plan: Plan) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from deidframe.contract.stacks import Stack
 from deidframe.engine.eyes import CoreEyes, base_of
 from deidframe.engine.plan import Plan, Step
 from deidframe.engine.progress import Reporter, tracker
-from deidframe.engine.seam import same_space
 from deidframe.engine.seeds import derive
 
 
@@ -62,9 +61,7 @@ class Workshop:
 
     def encode(self, encoder: Step, faces: FaceSet) -> Embeddings:
         """Return unit encodings of aligned faces, from memory where they are known."""
-        out = self.eyes(encoder).encode(faces)
-        same_space(out.space, self.eyes(encoder).space, f"encoder {encoder.name}")
-        return out
+        return self.eyes(encoder).encode(faces)
 
     def remember(self, faces: FaceSet) -> None:
         """Let every eye keep what it sees of these faces until `forget`."""

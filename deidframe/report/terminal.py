@@ -26,9 +26,7 @@ def summary(folder: Path, console: Console) -> None:
     for row in rows(record):
         cell = row.cell
         if cell.status != "ok":
-            table.add_row(
-                Text(f"{cell.method}\n{cell.status}: {cell.reason}", style="red"), *("" for _ in attacks), "", "", "", "0"
-            )
+            table.add_row(Text(cell.method), *("" for _ in attacks), "", "", "", Text(cell.status, style="bold red"))
             continue
         found = cell.metrics.get("faces_found")
         ranks = []
@@ -55,6 +53,10 @@ def summary(folder: Path, console: Console) -> None:
 
 
 def _beside(record: Record, console: Console) -> None:
+    for cell in record.cells:
+        if cell.status != "ok":
+            who = f"{cell.method} / {cell.attack}" if cell.attack else cell.method
+            console.print(Text(f"{cell.status}: {who}: {cell.reason}", style="red"), soft_wrap=True)
     for cell in record.clear:
         rank = cell.metrics.get("rank1")
         said = shown(rank) if rank else f"{cell.status}: {cell.reason}"

@@ -59,7 +59,7 @@ class FolderSource:
         names = [people[i] for i in ids]
         known = all(name is not None for name in names)
         subjects = tuple(name or "" for name in names) if known else None
-        return Photos(ids, _Opener(root, self.params.max_megapixels), subjects, _fingerprint(root, ids), skipped)
+        return Photos(ids, _Opener(root, self.params.max_megapixels), subjects, _fingerprint(root, ids), skipped, root)
 
 
 def _from_folder(root: Path, layout: str) -> tuple[Path, dict[str, str | None], dict[str, str]]:

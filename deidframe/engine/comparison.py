@@ -1,0 +1,220 @@
+"""The rows of a comparison: each method protected, written, gated, measured, released and attacked; whatever happens is a row."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deidframe.contract.artifacts import FaceSet
+from deidframe.contract.errors import DeidframeError, ReleaseRefused
+from deidframe.engine.assault import assault
+from deidframe.engine.intake import Intake
+from deidframe.engine.plan import AttackPlan, MethodPlan, Plan
+from deidframe.engine.progress import Reporter
+from deidframe.engine.protect import Protected, people_of, protect
+from deidframe.engine.sheet import write_sheet
+from deidframe.engine.staging import Staged, stage
+from deidframe.engine.workshop import Workshop, blame
+from deidframe.guard.accounting import Account, account
+from deidframe.guard.certificate import Certificate, certify
+from deidframe.guard.residual import check_residual
+from deidframe.measure.interval import Figure, mean_by_person
+from deidframe.measure.loss import loss_ratio, sse, surrogate_loss
+from deidframe.measure.rank import by_person
+from deidframe.record.release import publish
+from deidframe.record.schema import Cell, Status
+from deidframe.record.write import write_bytes, write_json
+
+CLEAR = "untouched faces"
+"""Name of the row that says how good the matcher is."""
+UNPROTECTED = "unprotected, measured only"
+"""Why the faces of a baseline are withheld."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all rows of one run share.
+
+    Args:
+        plan, shop, reporter: of the run. folder: the run folder. intake: the faces.
+        names_key: secret of the opaque file names. with_originals: keep thumbnails of real people under `private`.
+    """
+
+    plan: Plan
+    folder: Path
+    shop: Workshop
+    reporter: Reporter
+    intake: Intake
+    names_key: bytes
+    with_originals: bool
+
+
+@contextmanager
+def timed() -> Iterator[Callable[[], float]]:
+    """Give a function that says how many seconds have passed, and stops counting at the end of the block."""
+    start, stop = time.perf_counter(), [0.0]
+    yield lambda: stop[0] or time.perf_counter() - start
+    stop[0] = time.perf_counter() - start
+
+
+def clear_cell(at: Bench, attack: AttackPlan) -> Cell:
+    """Measure how well the attack's matcher does on untouched faces."""
+    faces = at.intake.faces
+    base = Cell(
+        CLEAR, "untouched", attack.spec.name, protects=False, people=len(set(faces.subjects or ())), total=at.intake.total
+    )
+    return _attacked(at, base, attack, faces)
+
+
+def _attacked(at: Bench, base: Cell, attack: AttackPlan, released: FaceSet) -> Cell:
+    """Return the row of one method under one attack."""
+    spec = attack.spec
+    cell = replace(
+        base,
+        attack=spec.name,
+        threat=spec.threat,
+        gallery=spec.gallery,
+        encoder=attack.encoder.name,
+        seed=at.plan.parsed.recipe.seed,
+        certificate=None,
+        stages={},
+    )
+    with timed() as seconds:
+        try:
+            done = assault(at.shop, attack, at.intake.faces, released, f"{base.method} / {spec.name}")
+        except Exception as error:
+            return replace(cell, status="failed", reason=str(blame(spec.name, attack.step, error)))
+    metrics: dict[str, Any] = {}
+    for r, figure in done.rates.items():
+        metrics[f"rank{r}"] = figure.as_dict()
+        metrics[f"chance{r}"] = min(1.0, r / done.people) if done.people else 1.0
+        if base.k_counted and base.k:
+            metrics[f"bound{r}"] = min(1.0, r / base.k_counted)
+    return replace(
+        cell, candidates=done.people, probes=done.probes, missed=done.missed, metrics=metrics, stages={"attack": seconds()}
+    )
+
+
+def method_cells(at: Bench, method: MethodPlan) -> list[Cell]:
+    """Protect, stage, gate, measure, release and attack with one method; whatever happens is a row."""
+    at.reporter.say(method.name)
+    base = Cell(
+        method.name, method.slug, protects=method.protects, k=method.k, total=at.intake.total, seed=at.plan.parsed.recipe.seed
+    )
+    home = (at.folder / "private" / "staged" if method.protects else at.shop.scratch / "staged") / method.slug
+    try:
+        with timed() as seconds:
+            made = protect(at.shop, at.intake.faces, method)
+            staged = stage(made.faces, home, at.names_key, method.slug, at.reporter)
+        closed, certificate = _gated(at, method, made, staged)
+        at.shop.remember(staged.faces)
+        base = replace(
+            base,
+            k_counted=certificate.k_counted if certificate else 1,
+            people=len(set(staged.faces.subjects or ())),
+            groups=certificate.groups if certificate else None,
+            released=closed.released,
+            withheld=closed.withheld,
+            failed=closed.failed,
+            reasons=dict(closed.reasons),
+            stages={**made.seconds, "method": seconds()},
+            certificate=certificate.as_dict() if certificate else None,
+        )
+        base = replace(base, metrics=_measures(at, method, made, staged))
+        write_sheet(at.folder, at.intake.faces, staged.faces, made.groups, method.slug, at.plan, with_originals=at.with_originals)
+        if certificate:  # last, so that a method that fails has released nothing
+            _publish(at, method, made, staged, certificate)
+    except Exception as error:
+        shutil.rmtree(home, ignore_errors=True)
+        refused = isinstance(error, ReleaseRefused)
+        reason = str(error) if isinstance(error, DeidframeError) else f"{type(error).__name__}: {error}"
+        at.reporter.say(f"  {'refused' if refused else 'failed'}: {reason}")
+        return [_nothing_released(base, "refused" if refused else "failed", reason)]
+    cells = [base, *(_attacked(at, base, attack, staged.faces) for attack in at.plan.attacks if attack.spec.threat != "clear")]
+    at.shop.forget(staged.faces)
+    return cells
+
+
+def _nothing_released(base: Cell, status: Status, reason: str) -> Cell:
+    """Return the row of a method that released nothing: every picture counts as failed."""
+    return replace(
+        base, status=status, reason=reason, released=0, withheld=0, failed=base.total, reasons={}, metrics={}, certificate=None
+    )
+
+
+def _gated(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> tuple[Account, Certificate | None]:
+    """Pass every gate on the written files; an untouched baseline has no certificate, for it is never released."""
+    faces = at.intake.faces
+    every = [*faces.ids, *at.intake.withheld]
+    withheld = {**at.intake.withheld, **made.withheld}
+    if not method.protects:
+        return account(every, [], {**withheld, **dict.fromkeys(staged.faces.ids, UNPROTECTED)}, {}, method.name), None
+    closed = account(every, staged.faces.ids, withheld, {}, method.name)
+    row = {face: n for n, face in enumerate(faces.ids)}
+    check_residual(faces.take([row[face] for face in staged.faces.ids]), staged.faces, method.name)
+    person_of = dict(zip(faces.ids, faces.subjects or (), strict=True))
+    return closed, certify(method.name, method.k, made.groups, person_of, staged.digests, closed)
+
+
+def _measures(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> dict[str, Any]:
+    """Return loss and detection figures in the grouping encoder and in every attack's."""
+    clear, released = at.intake.faces, staged.faces
+    row = {face: n for n, face in enumerate(clear.ids)}
+    kept = clear.take([row[face] for face in released.ids])
+    metrics: dict[str, Any] = {}
+    people = list(kept.subjects or ())
+    for step in at.plan.encoders(method).values():
+        eyes = at.shop.eyes(step)
+        look = eyes.look(released, known_landmarks=True)
+        found = mean_by_person(by_person(people, (look.scores > 0).astype(np.float64)), proportion=True)
+        _put(metrics, "faces_found", found)
+        before = eyes.encode(kept)
+        _put(metrics, f"loss.{step.name}", surrogate_loss(before.vectors, look.embeddings.vectors, people))
+        if made.people is not None and made.partition is not None:
+            members, _, rows = people_of(before, kept.subjects or ())
+            shown, _, _ = people_of(look.embeddings, kept.subjects or ())
+            groups = made.groups or {}
+            labels = np.zeros(len(members), np.int64)
+            labels[rows] = [groups[face] for face in kept.ids]
+            metrics[f"sse.{step.name}"] = sse(members.vectors, labels)
+            _put(metrics, f"loss_ratio.{step.name}", loss_ratio(members.vectors, labels, shown.vectors))
+    return metrics
+
+
+def _put(metrics: dict[str, Any], name: str, figure: Figure | None) -> None:
+    if figure is not None:
+        metrics[name] = figure.as_dict()
+
+
+def _publish(at: Bench, method: MethodPlan, made: Protected, staged: Staged, certificate: Certificate) -> None:
+    """Write the mapping under `private`, then move the files to the release."""
+    subjects = dict(zip(at.intake.faces.ids, at.intake.faces.subjects or (), strict=True))
+    groups = made.groups or {}
+    mapping = [
+        {"file": staged.names[face], "face": face, "person": subjects[face], "group": groups.get(face)}
+        for face in staged.faces.ids
+    ]
+    write_json(at.folder / "private" / "mapping" / f"{method.slug}.json", mapping, private=True)
+    if made.people is not None:
+        part = at.shop.scratch / "encodings.npz"
+        np.savez(part, vectors=made.people.vectors, people=np.array(made.person_names), space=np.array(made.people.space))
+        write_bytes(at.folder / "private" / "encodings" / f"{method.slug}.npz", part.read_bytes(), private=True)
+    files = {staged.names[face]: staged.digests[face] for face in staged.faces.ids}
+    facts = {"method": method.name, "people": certificate.people, "pictures": certificate.pictures}
+    target = at.folder / "release" / method.slug
+    publish(staged.folder, target, files, certificate.as_dict(), facts)
+    _moved(staged, target)
+
+
+def _moved(staged: Staged, target: Path) -> None:
+    """Let the staged faces be read from where they lie now."""
+    stack = getattr(staged.faces.images, "pictures", None)
+    paths: list[Path] = getattr(stack, "paths", [])
+    paths[:] = [target / path.name for path in paths]

