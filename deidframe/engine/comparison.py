@@ -108,11 +108,14 @@ def method_cells(at: Bench, method: MethodPlan) -> list[Cell]:
     base = Cell(
         method.name, method.slug, protects=method.protects, k=method.k, total=at.intake.total, seed=at.plan.parsed.recipe.seed
     )
-    home = (at.folder / "private" / "staged" if method.protects else at.shop.scratch / "staged") / method.slug
+    home = at.folder / "private" / "staged" / method.slug
     try:
         with timed() as seconds:
             made = protect(at.shop, at.intake.faces, method)
-            staged = stage(made.faces, home, at.names_key, method.slug, at.reporter)
+            if method.protects:
+                staged = stage(made.faces, home, at.names_key, method.slug, at.reporter)
+            else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
+                staged = Staged(at.intake.faces, {}, {}, home)
         closed, certificate = _gated(at, method, made, staged)
         at.shop.remember(staged.faces)
         base = replace(
@@ -138,7 +141,8 @@ def method_cells(at: Bench, method: MethodPlan) -> list[Cell]:
         at.reporter.say(f"  {'refused' if refused else 'failed'}: {reason}")
         return [_nothing_released(base, "refused" if refused else "failed", reason)]
     cells = [base, *(_attacked(at, base, attack, staged.faces) for attack in at.plan.attacks if attack.spec.threat != "clear")]
-    at.shop.forget(staged.faces)
+    if method.protects:
+        at.shop.forget(staged.faces)
     return cells
 
 

@@ -6,8 +6,8 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ TIME = 946684800
 """Modification time of every released file: 2000-01-01, so that the order of writing says nothing."""
 JPEG_QUALITY = 95
 BATCH = 64
+_POOL = ThreadPoolExecutor(2, thread_name_prefix="deidframe-encode")
 
 
 def encode_jpeg(pixels: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
@@ -45,24 +46,17 @@ def opaque_name(key: bytes, method: str, face_id: str) -> str:
 def write_pictures(faces: FaceSet, folder: Path, key: bytes, method: str) -> Iterator[tuple[str, str, str]]:
     """Write every face into `folder` and yield `(face id, file name, sha256 of the file)` as it goes.
 
-    A picture that many faces share is encoded once. Files are made with mode 0644 and one modification time.
+    A picture that faces of a batch share is encoded once. Files are made with mode 0644 and one modification time.
     """
-    shared: dict[int, bytes] = {}
-    for part_start in range(0, len(faces), BATCH):
-        stop = min(part_start + BATCH, len(faces))
-        rows = faces.images.rows[part_start:stop] if isinstance(faces.images, IndexedStack) else None
-        pixels: Any = None
-        for place, face_id in enumerate(faces.ids[part_start:stop]):
-            row = None if rows is None else int(rows[place])
-            data = shared.get(row) if row is not None else None
-            if data is None:
-                if pixels is None:
-                    pixels = faces.images[part_start:stop]
-                data = encode_jpeg(pixels[place])
-                if row is not None:
-                    if len(shared) > 4096:
-                        shared.clear()
-                    shared[row] = data
+    for start in range(0, len(faces), BATCH):
+        stop = min(start + BATCH, len(faces))
+        part = range(start, stop)
+        shown = faces.images.rows[start:stop].tolist() if isinstance(faces.images, IndexedStack) else list(part)
+        places = {row: place for place, row in reversed(list(enumerate(shown)))}
+        pixels = faces.images[start:stop]
+        encoded = dict(zip(places, _POOL.map(encode_jpeg, (pixels[place] for place in places.values())), strict=True))
+        for row, face_id in zip(shown, faces.ids[start:stop], strict=True):
+            data = encoded[row]
             name = opaque_name(key, method, face_id)
             target = folder / name
             target.write_bytes(data)

@@ -180,6 +180,9 @@ def _read(reader: _Reader) -> ResNet:
     reader.integer()
     for _ in range(4):
         reader.real()
+    reader.tail()
+    if reader.at != len(reader.data):
+        raise reader.fail("the end of the file")
     return ResNet(mean, first, tuple(blocks), fc)
 
 

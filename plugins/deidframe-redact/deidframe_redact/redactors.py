@@ -14,8 +14,8 @@ from deidframe_redact.plugin import BlurParams, MaskParams, NoneParams, Pixelate
 Pixels = NDArray[np.uint8]
 
 
-def face_oval(landmarks: NDArray[np.float32] | None, side: int) -> NDArray[np.bool_]:
-    """Return the `(side, side)` region of a face: an upright oval from above the brows to below the chin and past the cheeks.
+def face_oval(landmarks: NDArray[np.float32] | None, side: int) -> NDArray[np.uint8]:
+    """Return the `(side, side)` uint8 region of a face, 1 inside: an oval from above the brows to below the chin.
 
     Args:
         landmarks: `(5, 2)` pixels, or None for a face at the template's place. side: of the picture in pixels.
@@ -29,7 +29,7 @@ def face_oval(landmarks: NDArray[np.float32] | None, side: int) -> NDArray[np.bo
     mask = np.zeros((side, side), np.uint8)
     axes = (round(1.35 * length), round(1.75 * length))
     cv2.ellipse(mask, (round(float(centre[0])), round(float(centre[1]))), axes, angle, 0, 360, 1, -1)
-    return mask.astype(bool)
+    return mask
 
 
 def _apply(faces: FaceSet, region: Region, change: Callable[[Pixels], Pixels]) -> FaceSet:
@@ -38,7 +38,7 @@ def _apply(faces: FaceSet, region: Region, change: Callable[[Pixels], Pixels]) -
         changed = change(picture)
         if region == "face":
             oval = face_oval(None if faces.landmarks is None else faces.landmarks[row], picture.shape[0])
-            picture[oval] = changed[oval]
+            cv2.copyTo(np.ascontiguousarray(changed), oval, picture)
         else:
             picture[:] = changed
     return FaceSet(faces.ids, pictures, faces.landmarks)

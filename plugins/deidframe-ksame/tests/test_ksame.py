@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deidframe.contract import Context, Embeddings, FaceSet, IndexedStack, Partition, Surrogates
+from deidframe_ksame.centroid import Centroid
+from deidframe_ksame.fixed_size import FixedSize, improve, mdav
+from deidframe_ksame.outliers import NearestGroup, Withhold
+from deidframe_ksame.pixel_mean import PixelMean
+from deidframe_ksame.plugin import NoParams
+
+CONTEXT = Context(seed=1, scratch=Path())
+
+
+def sse(vectors: np.ndarray, labels: np.ndarray) -> float:
+    return float(sum(((vectors[labels == g] - vectors[labels == g].mean(axis=0)) ** 2).sum() for g in np.unique(labels)))
+
+
+def people(vectors: np.ndarray) -> Embeddings:
+    return Embeddings(tuple(f"p{n}" for n in range(len(vectors))), vectors.astype(np.float32), "test")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(2, 7), st.integers(0, 40), st.integers(0, 2**32 - 1), st.booleans())
+def test_every_group_holds_k_to_2k_minus_1(k: int, n: int, seed: int, equal: bool) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = np.zeros((n, 3)) if equal else rng.standard_normal((n, 3))
+    out = FixedSize(NoParams(), CONTEXT).cluster(people(vectors), k)
+    if n < k:
+        assert out.groups() == {}
+    else:
+        assert all(k <= size <= 2 * k - 1 for size in out.sizes().values())
+        assert sum(out.sizes().values()) == n
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(2, 6), st.integers(0, 2**32 - 1))
+def test_moves_and_swaps_never_raise_the_sse_and_end_at_a_local_optimum(k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((24, 4))
+    before = mdav(vectors, k)
+    after = improve(vectors, before, k)
+    assert sse(vectors, after) <= sse(vectors, before) + 1e-9
+    for a in range(24):
+        for b in range(a):
+            swapped = after.copy()
+            swapped[a], swapped[b] = after[b], after[a]
+            assert sse(vectors, swapped) >= sse(vectors, after) - 1e-9
+
+
+def test_clear_groups_are_found_again() -> None:
+    rng = np.random.default_rng(3)
+    truth = np.repeat(np.arange(8), 5)
+    vectors = rng.standard_normal((8, 16))[truth] * 10 + rng.standard_normal((40, 16)) * 0.1
+    shuffle = rng.permutation(40)
+    labels = FixedSize(NoParams(), CONTEXT).cluster(people(vectors[shuffle]), 5).labels
+    for group in range(8):
+        assert len(set(labels[truth[shuffle] == group].tolist())) == 1
+
+
+def partition(labels: list[int]) -> Partition:
+    return Partition(tuple(f"p{n}" for n in range(len(labels))), np.array(labels, np.int64))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.integers(-1, 5), max_size=30), st.integers(2, 5))
+def test_outlier_handlers_leave_no_small_group(labels: list[int], k: int) -> None:
+    rng = np.random.default_rng(len(labels))
+    crowd = people(rng.standard_normal((len(labels), 3)))
+    for handler in (NearestGroup(NoParams(), CONTEXT), Withhold(NoParams(), CONTEXT)):
+        settled = handler.settle(crowd, partition(labels), k)
+        assert settled.ids == crowd.ids
+        assert all(size >= k for size in settled.sizes().values())
+        if isinstance(handler, NearestGroup):
+            assert len(settled.withheld()) in (0, len(labels))
+
+
+def test_nearest_group_joins_the_nearest_and_withhold_withholds() -> None:
+    crowd = people(np.array([[0, 0], [0, 1], [9, 9], [9, 8], [8.0, 8], [0.5, 0.5]]))
+    start = partition([3, 3, 5, 5, -1, 7])
+    assert NearestGroup(NoParams(), CONTEXT).settle(crowd, start, 2).labels.tolist() == [0, 0, 1, 1, 1, 0]
+    assert Withhold(NoParams(), CONTEXT).settle(crowd, start, 2).labels.tolist() == [0, 0, 1, 1, -1, -1]
+    assert NearestGroup(NoParams(), CONTEXT).settle(crowd, start, 5).labels.tolist() == [0] * 6
+
+
+def test_the_centroid_weighs_people_the_same() -> None:
+    crowd = people(np.array([[0.0, 0], [2, 0], [5, 5], [7, 7], [9, 9]]))
+    out = Centroid(NoParams(), CONTEXT).anonymize(crowd, partition([0, 0, 1, 1, -1]))
+    assert out.ids == ("p0", "p1", "p2", "p3")
+    assert out.targets.tolist() == [[1, 0], [1, 0], [6, 6], [6, 6]]
+    assert out.weights.tolist() == [0.5] * 4
+
+
+def test_the_pixel_mean_is_the_weighted_mean_of_each_group(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    pictures = rng.integers(0, 256, (7, 16, 16, 3)).astype(np.uint8)
+    groups = np.array([1, 0, 1, 0, 1, 0, 1], np.int64)
+    weights = rng.random(7)
+    for g in (0, 1):
+        weights[groups == g] /= weights[groups == g].sum()
+    ids = tuple(f"f{n}" for n in range(7))
+    faces = FaceSet(ids, pictures)
+    surrogates = Surrogates(ids, np.zeros((7, 2), np.float32), groups, weights, "test")
+    out = PixelMean(NoParams(), Context(seed=1, scratch=tmp_path)).synthesize(faces, surrogates)
+    assert out.ids == ids
+    assert isinstance(out.images, IndexedStack)
+    assert len(out.images.pictures) == 2
+    for row in range(7):
+        members = groups == groups[row]
+        mean = np.tensordot(weights[members], pictures[members].astype(float), axes=1)
+        assert np.abs(out.images[row : row + 1][0] - mean).max() <= 0.51
+
+
+AUTHORS = Path(__file__).parents[4] / "shared" / "data" / "anonfaces" / "dlib_celeba_979.pickle"
+
+
+@pytest.mark.skipif(not AUTHORS.is_file(), reason="needs the original authors' encodings beside the project")
+def test_the_authors_encodings_are_grouped_tighter_than_by_mdav() -> None:
+    import hashlib
+    import pickle
+
+    data = AUTHORS.read_bytes()
+    assert hashlib.sha256(data).hexdigest() == "430c36b9d64feb8a5f16afd5400a6149eaa6253446db988d78b06a1720d26e9f"
+    rows = pickle.loads(data)  # only ever this very file
+    vectors = np.array([row["encoding"] for row in rows], float).reshape(len(rows), -1)
+    start = mdav(vectors, 10)
+    assert sse(vectors, start) == pytest.approx(227.4, abs=0.1)
+    assert sse(vectors, improve(vectors, start, 10)) < 210

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deidframe.contract import Context, Embeddings, FaceSet, Knowledge, Look, PluginError
+from deidframe_reid.nearest_face import NearestFace
+from deidframe_reid.plugin import NearestFaceParams
+
+KNOWLEDGE = Knowledge("naive", "enrol")
+
+
+class ColourEyes:
+    """Eyes that encode by mean colour and find no face in a black picture."""
+
+    space = "colour"
+
+    def encode(self, faces: FaceSet) -> Embeddings:
+        vectors = np.asarray(faces.images[:], np.float32).mean(axis=(1, 2)) + 1e-3
+        return Embeddings(faces.ids, vectors.astype(np.float32), self.space).unit()
+
+    def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
+        bright = np.asarray(faces.images[:]).max(axis=(1, 2, 3)) > 0
+        kept = np.arange(len(faces)) if known_landmarks else np.flatnonzero(bright)
+        return Look(faces.ids, bright.astype(np.float32), self.encode(faces).take(kept))
+
+
+def faces(*colours: tuple[int, int, int], name: str) -> FaceSet:
+    pictures = np.zeros((len(colours), 8, 8, 3), np.uint8) + np.array(colours, np.uint8)[:, None, None]
+    return FaceSet(tuple(f"{name}{n}" for n in range(len(colours))), pictures)
+
+
+def attacker(**params: str) -> NearestFace:
+    return NearestFace(NearestFaceParams(**params), Context(seed=1, scratch=Path(), eyes=ColourEyes()))
+
+
+def test_like_colours_score_highest() -> None:
+    out = attacker().attack(faces((200, 9, 9), (9, 9, 99), name="p"), faces((9, 9, 200), (90, 5, 5), name="g"), KNOWLEDGE)
+    assert out.scores.argmax(axis=1).tolist() == [1, 0]
+    assert (out.probe_ids, out.gallery_ids, out.missed_probes) == (("p0", "p1"), ("g0", "g1"), ())
+
+
+def test_a_probe_without_a_face_is_missed_or_matched_where_it_was() -> None:
+    probes, gallery = faces((0, 0, 0), (9, 9, 9), name="p"), faces((9, 9, 9), name="g")
+    assert attacker(landmarks="found").attack(probes, gallery, KNOWLEDGE).missed_probes == ("p0",)
+    assert attacker(landmarks="known").attack(probes, gallery, KNOWLEDGE).probe_ids == ("p0", "p1")
+    dark = attacker(landmarks="found").attack(faces((0, 0, 0), name="p"), gallery, KNOWLEDGE)
+    assert (dark.scores.shape, dark.missed_probes) == ((0, 1), ("p0",))
+
+
+def test_it_needs_eyes() -> None:
+    with pytest.raises(PluginError, match="needs eyes"):
+        NearestFace(NearestFaceParams(), Context(seed=1, scratch=Path()))
