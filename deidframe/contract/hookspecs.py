@@ -189,7 +189,7 @@ def deidframe_synthesizers() -> list[Component]:
 
     import numpy as np
     from pydantic import BaseModel
-    from deidframe.contract import Component, FaceSet, IndexedStack, hookimpl
+    from deidframe.contract import Component, FaceSet, IndexedStack, hookimpl, new_pictures
 
     class Params(BaseModel, extra="forbid"):
         pass
@@ -200,7 +200,7 @@ def deidframe_synthesizers() -> list[Component]:
 
         def synthesize(self, faces, surrogates):
             groups, rows = np.unique(surrogates.groups, return_inverse=True)
-            pictures = np.zeros((len(groups), *faces.size, 3), np.uint8)
+            pictures = new_pictures(len(groups), *faces.size, self.context.scratch)
             for row, group in enumerate(groups.tolist()):
                 pictures[row] = self.context.rng(str(group)).integers(0, 256, 3)
             return FaceSet(faces.ids, IndexedStack(pictures, rows.astype(np.int64)))

@@ -12,6 +12,8 @@ from deidframe.contract.artifacts import LinkScores
 from deidframe.measure.interval import Figure, mean_by_person
 
 RANKS = (1, 5, 10)
+BLOCK = 1024
+"""Probes that are ranked at once, so that ranking needs little beside the scores."""
 
 
 def rank_hits(
@@ -27,19 +29,17 @@ def rank_hits(
     """
     candidates = sorted({person_of[g] for g in scores.gallery_ids})
     column = {person: n for n, person in enumerate(candidates)}
-    best = np.full((len(scores.probe_ids), len(candidates)), -np.inf, np.float32)
-    for n, face in enumerate(scores.gallery_ids):
-        at = column[person_of[face]]
-        best[:, at] = np.maximum(best[:, at], scores.scores[:, n])
+    order = np.argsort([column[person_of[g]] for g in scores.gallery_ids], kind="stable")
+    starts = np.searchsorted(np.array([column[person_of[scores.gallery_ids[n]]] for n in order]), np.arange(len(candidates)))
     people = [person_of[p] for p in scores.probe_ids]
+    own = np.array([column.get(person, -1) for person in people], np.int64)
     hits = np.zeros((len(people), len(ranks)))
-    for row, person in enumerate(people):
-        at = column.get(person, -1)
-        if at < 0:
-            continue
-        better = int((best[row] > best[row, at]).sum())
-        equal = int((best[row] == best[row, at]).sum())
-        hits[row] = [min(1.0, max(0.0, (r - better) / equal)) for r in ranks]
+    for start in range(0, len(people) if candidates else 0, BLOCK):
+        rows = np.flatnonzero(own[start : start + BLOCK] >= 0) + start
+        best = np.maximum.reduceat(scores.scores[rows][:, order], starts, axis=1)
+        right = best[np.arange(len(rows)), own[rows]][:, None]
+        better, equal = (best > right).sum(axis=1), (best == right).sum(axis=1)
+        hits[rows] = np.clip((np.array(ranks) - better[:, None]) / equal[:, None], 0, 1)
     return people, hits
 
 

@@ -70,7 +70,7 @@ def test_one_picture_for_two_groups_still_counts_as_k(tmp_path: Path) -> None:
         ("synthesizer", "flat", "FaceSet(faces.ids, ", "FaceSet(faces.ids[::-1], ", "the same rows in the same order"),
         ("synthesizer", "flat", "return FaceSet(faces.ids, IndexedStack(pictures, rows.astype(np.int64)))",
          "return FaceSet(faces.ids[1:], IndexedStack(pictures, rows.astype(np.int64)[1:]))", "1 missing"),
-        ("synthesizer", "flat", "*faces.size, 3", "8, 8, 3", "expected pictures of 256x256"),
+        ("synthesizer", "flat", "*faces.size", "8, 8", "expected pictures of 256x256"),
         ("synthesizer", "flat", "return FaceSet", "return None or (lambda *a: 7)", "expected FaceSet, got int"),
         ("clusterer", "in-order", "Partition(people.ids, ", "Partition(people.ids[::-1], ", "in the same order"),
         ("clusterer", "in-order", "return Partition(people.ids, labels.astype(np.int64))", "return labels", "expected Partition"),
