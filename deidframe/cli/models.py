@@ -33,18 +33,13 @@ def run(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for head in ("weights", "from", "MB", "here", "licence", "sha256"):
-        table.add_column(head, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in ("weights", "MB", "here", "sha256"):
+        table.add_column(head, no_wrap=True)
+    table.add_column("from, licence", overflow="fold")
     for row in rows:
-        here = Text("yes") if row["here"] else Text("no, fetched on first use", style="yellow")
-        table.add_row(
-            row["name"],
-            f"{row['package']} {row['version']}",
-            f"{row['size'] / 1e6:.1f}",
-            here,
-            row["licence"],
-            row["sha256"][:12],
-        )
+        here = Text("yes") if row["here"] else Text("fetched on use", style="yellow")
+        terms = f"{row['package']} {row['version']}, {row['licence']}"
+        table.add_row(row["name"], f"{row['size'] / 1e6:.1f}", here, row["sha256"][:12], Text(terms))
     Console().print(table if rows else "no plugin lists weights")
     return 0

@@ -42,12 +42,17 @@ def _table(rows: list[dict[str, str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for head in ("role", "name", "distribution", "version", "weights' licence", "summary"):
-        table.add_column(head, overflow="fold")
-    for row in rows:
-        summary = Text(row["problem"], style="bold red") if row["problem"] else Text(row["summary"])
-        cells = [row[key] for key in ("role", "name", "distribution", "version", "weights_licence")]
-        table.add_row(*map(Text, cells), summary)
     console = Console()
-    console.print(table if rows else "no plugins installed: python -m pip install -r requirements.txt")
+    if not rows:
+        console.print("no plugins installed: python -m pip install -r requirements.txt")
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in ("role", "name", "distribution", "version"):
+        table.add_column(head, no_wrap=True)
+    table.add_column("licence of weights", overflow="fold")
+    for row in rows:
+        last = Text(row["problem"], style="bold red") if row["problem"] else Text(row["weights_licence"])
+        table.add_row(*(Text(row[key]) for key in ("role", "name", "distribution", "version")), last)
+    console.print(table)
+    for distribution, summary in sorted({(row["distribution"], row["summary"]) for row in rows}):
+        console.print(Text.assemble((distribution, "bold"), f": {summary}"))

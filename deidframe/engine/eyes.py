@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from deidframe.contract.photos import Detections, Photos
 from deidframe.contract.roles import Look
 from deidframe.contract.stacks import IndexedStack, Stack
 from deidframe.engine.intake import nearest_to_centre, rows_by_photo
-from deidframe.engine.progress import Reporter
+from deidframe.engine.progress import Quiet, Reporter
 from deidframe.engine.seam import checked, same_rows, same_space
 
 BATCH = 32
@@ -66,7 +68,7 @@ class CoreEyes:
         fresh = ~memo.has_encoded[rows] | (memo.landmarks[rows] != marks).any(axis=(1, 2))
         todo = np.flatnonzero(fresh)
         out: NDArray[np.float32] | None = None
-        with self._reporter.task(f"encode with {self._who}", len(todo)) as advance:
+        with self._task("encode", len(todo)) as advance:
             for start in range(0, len(todo), BATCH):
                 part = todo[start : start + BATCH]
                 vectors = self._vectors(FaceSet(tuple(faces.ids[r] for r in part), base[rows[part]], marks[part]))
@@ -94,7 +96,7 @@ class CoreEyes:
         memo = self._memo(base)
         todo = np.unique(rows[np.isnan(memo.scores[rows])])
         if len(todo):
-            with self._reporter.task(f"look with {self._who}", len(todo)) as advance:
+            with self._task("look", len(todo)) as advance:
                 for start in range(0, len(todo), BATCH):
                     part = todo[start : start + BATCH]
                     self._look_at(memo, base, part)
@@ -115,6 +117,10 @@ class CoreEyes:
             kept[:] = True
         ids = tuple(i for i, keep in zip(faces.ids, kept.tolist(), strict=True) if keep)
         return Look(faces.ids, np.where(found, scores, 0).astype(np.float32), Embeddings(ids, vectors[kept], self._space))
+
+    def _task(self, what: str, count: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Show what takes more than a moment; the single candidates of a synthesizer do not."""
+        return (self._reporter if count > BATCH else Quiet()).task(f"{what} with {self._who}", count)
 
     def _memo(self, base: Stack) -> _Memo:
         if self._lasting.get(id(base)) is not base:  # candidates of a synthesizer come and go

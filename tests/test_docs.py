@@ -1,0 +1,104 @@
+"""What the documentation shows is run."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from examples import install
+
+from deidframe.cli.main import COMMANDS
+from deidframe.contract import Context, FaceSet
+from deidframe.host.catalogue import Catalogue
+from deidframe.host.discover import Listed, list_plugins
+from deidframe.recipe.model import AttackSpec, MethodSpec, Part, SourceSpec
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")])
+ALLOWED = ("deidframe.contract", "deidframe.models", "deidframe.testing")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "toml")], ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_toml_block_is_right(page: Path) -> None:
+    catalogue = Catalogue()
+    for block in blocks(page, "toml"):
+        data = tomllib.loads(block)
+        for method in data.get("method", []):
+            MethodSpec.model_validate(method)
+        for attack in data.get("attack", []):
+            AttackSpec.model_validate(attack)
+            check(catalogue, "attacker", attack)
+        if "source" in data:
+            SourceSpec.model_validate(data["source"])
+            check(catalogue, "source", data["source"])
+        roles = {"outliers": "outlier-handler", "detector": "detector"}
+        roles |= {r: r for r in ("encoder", "clusterer", "anonymizer", "synthesizer", "redactor")}
+        for table in (data, *data.get("method", [])):
+            for key, role in roles.items():
+                if key in table:
+                    Part.model_validate(table[key])
+                    check(catalogue, role, table[key])
+
+
+def check(catalogue: Catalogue, role: str, part: dict[str, object]) -> None:
+    loaded = catalogue.load(role, str(part["use"]))
+    loaded.component.params.model_validate(part.get("params", {}))
+
+
+def test_the_first_plugin_of_the_docs_works(tmp_path: Path) -> None:
+    (code,) = blocks(ROOT / "docs" / "extend" / "first-plugin.md", "python")
+    module = install("deidframe_grey_of_the_docs", code)
+    loaded = Catalogue((Listed("redactor", "grey", module, "deidframe-grey", "0.1.0", ""),)).load("redactor", "grey")
+    grey = loaded.make(loaded.component.params(strength=1.0), Context(seed=1, scratch=tmp_path))
+    out = grey.redact(FaceSet(("a",), np.random.default_rng(1).integers(0, 256, (1, 8, 8, 3)).astype(np.uint8)))
+    assert np.ptp(np.asarray(out.images[:], int), axis=3).max() <= 1
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_commands_and_components_are_named_in_the_docs() -> None:
+    reference = (ROOT / "README.md").read_text() + (ROOT / "docs" / "reference" / "recipe.md").read_text()
+    for command in COMMANDS:
+        assert f"deidframe {command}" in reference
+    for plugin in list_plugins():
+        if plugin.distribution.startswith("deidframe-"):
+            assert f"`{plugin.name}`" in (ROOT / "README.md").read_text(), plugin.name
+            assert f"`{plugin.name}`" in (ROOT / "plugins" / plugin.distribution / "README.md").read_text(), plugin.name
+
+
+def test_every_components_example_is_valid_toml() -> None:
+    catalogue = Catalogue()
+    for plugin in list_plugins():
+        loaded = catalogue.load(plugin.role, plugin.qualified)
+        assert tomllib.loads(loaded.component.example), plugin.name
+        assert loaded.component.summary
+
+
+def test_plugins_import_only_what_they_may() -> None:
+    for file in sorted(ROOT.glob("plugins/*/deidframe_*/**/*.py")):
+        own = file.relative_to(ROOT / "plugins").parts[1]
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                if name.startswith("deidframe"):
+                    allowed = name.startswith(ALLOWED) or name.partition(".")[0] == own
+                    assert allowed, f"{file.name} imports {name}"
+
+
+def test_every_distribution_is_installed_by_the_readmes_line() -> None:
+    lines = (ROOT / "requirements.txt").read_text().split("\n")
+    for folder in sorted((ROOT / "plugins").iterdir()):
+        assert f"-e plugins/{folder.name}" in lines
