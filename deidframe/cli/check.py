@@ -34,11 +34,12 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
     console = Console()
+    what = "encodings" if planned.encodings is not None else "pictures"
+    by = f", faces by {planned.detector.loaded.qualified}" if planned.detector else ""
     console.print(
         Text(
-            f"{parsed.recipe.name}: {len(planned.photos)} pictures of {planned.person_count} people"
-            f" ({parsed.recipe.source.subjects}) from {planned.source.loaded.qualified},"
-            f" faces by {planned.detector.loaded.qualified}"
+            f"{parsed.recipe.name}: {len(planned.people)} {what} of {planned.person_count} people"
+            f" ({parsed.recipe.source.subjects}) from {planned.source.loaded.qualified}{by}"
         )
     )
     table = Table(box=box.SIMPLE_HEAD)
@@ -46,9 +47,7 @@ def run(options: argparse.Namespace) -> int:
         table.add_column(head, overflow="fold")
     for method in planned.methods:
         steps = " > ".join(step.name for step in method.steps.values())
-        table.add_row(
-            Text(method.name), str(method.k or ""), Text(steps + ("" if method.protects else " (measured, never released)"))
-        )
+        table.add_row(Text(method.name), str(method.k or ""), Text(steps + _beside(method.grouping, method.protects)))
     console.print(table)
     for attack in planned.attacks:
         spec = attack.spec
@@ -57,3 +56,9 @@ def run(options: argparse.Namespace) -> int:
     rows = len(planned.methods) * sum(a.spec.threat != "clear" for a in planned.attacks)
     console.print(Text(f"{len(planned.methods)} methods, {rows} attacked cells; nothing is wrong with the recipe"))
     return 0
+
+
+def _beside(grouping: bool, protects: bool) -> str:
+    if grouping:
+        return " (grouped and measured)"
+    return "" if protects else " (measured, never released)"

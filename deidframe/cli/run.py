@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
     folder = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
     reporter.say(
-        f"{parsed.recipe.name}: {len(planned.photos)} pictures of {planned.person_count} people, {len(planned.methods)} methods"
+        f"{parsed.recipe.name}: {len(planned.people)} pictures of {planned.person_count} people, {len(planned.methods)} methods"
     )
     outcome = run_plan(planned, folder, reporter, offline=options.offline, with_originals=options.with_originals)
     written = write_report(folder)

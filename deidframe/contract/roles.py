@@ -74,8 +74,8 @@ class Knowledge:
 
 @runtime_checkable
 class Source(Protocol):
-    def load(self) -> Photos:
-        """List the pictures; opening them is left to `Photos.open`."""
+    def load(self) -> Photos | Embeddings:
+        """List the pictures; opening them is left to `Photos.open`. A source of encodings returns those."""
         ...
 
 

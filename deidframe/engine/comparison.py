@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from deidframe.contract.artifacts import FaceSet
-from deidframe.contract.errors import DeidframeError, ReleaseRefused
+from deidframe.contract.errors import DeidframeError, NothingToDo, ReleaseRefused
 from deidframe.engine.assault import assault
+from deidframe.engine.grouping import group, groups_csv
 from deidframe.engine.intake import Intake
 from deidframe.engine.plan import AttackPlan, MethodPlan, Plan
 from deidframe.engine.progress import Reporter
@@ -36,6 +38,8 @@ CLEAR = "untouched faces"
 """Name of the row that says how good the matcher is."""
 UNPROTECTED = "unprotected, measured only"
 """Why the faces of a baseline are withheld."""
+GROUPED = "grouped, not released"
+"""Why the faces of a method that only groups are withheld."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Bench:
     """What all rows of one run share.
 
     Args:
-        plan, shop, reporter: of the run. folder: the run folder. intake: the faces.
+        plan, shop, reporter: of the run. folder: the run folder. intake: the faces, none where there are only encodings.
         names_key: secret of the opaque file names. with_originals: keep thumbnails of real people under `private`.
     """
 
@@ -51,9 +55,26 @@ class Bench:
     folder: Path
     shop: Workshop
     reporter: Reporter
-    intake: Intake
+    intake: Intake | None
     names_key: bytes
     with_originals: bool
+
+    @property
+    def faces(self) -> FaceSet:
+        """All faces of the run; a plan over encodings alone has no method that asks for them."""
+        if self.intake is None:
+            raise NothingToDo("there are encodings and no pictures")
+        return self.intake.faces
+
+    @property
+    def withheld(self) -> dict[str, str]:
+        """Why pictures are not among the faces."""
+        return self.intake.withheld if self.intake else {}
+
+    @property
+    def total(self) -> int:
+        """How many pictures or encodings came in."""
+        return self.intake.total if self.intake else len(self.plan.people)
 
 
 @contextmanager
@@ -66,10 +87,8 @@ def timed() -> Iterator[Callable[[], float]]:
 
 def clear_cell(at: Bench, attack: AttackPlan) -> Cell:
     """Measure how well the attack's matcher does on untouched faces."""
-    faces = at.intake.faces
-    base = Cell(
-        CLEAR, "untouched", attack.spec.name, protects=False, people=len(set(faces.subjects or ())), total=at.intake.total
-    )
+    faces = at.faces
+    base = Cell(CLEAR, "untouched", attack.spec.name, protects=False, people=len(set(faces.subjects or ())), total=at.total)
     return _attacked(at, base, attack, faces)
 
 
@@ -88,7 +107,7 @@ def _attacked(at: Bench, base: Cell, attack: AttackPlan, released: FaceSet) -> C
     )
     with timed() as seconds:
         try:
-            done = assault(at.shop, attack, at.intake.faces, released, f"{base.method} / {spec.name}")
+            done = assault(at.shop, attack, at.faces, released, f"{base.method} / {spec.name}")
         except Exception as error:
             return replace(cell, status="failed", reason=str(blame(spec.name, attack.step, error)))
     metrics: dict[str, Any] = {}
@@ -105,17 +124,17 @@ def _attacked(at: Bench, base: Cell, attack: AttackPlan, released: FaceSet) -> C
 def method_cells(at: Bench, method: MethodPlan) -> list[Cell]:
     """Protect, stage, gate, measure, release and attack with one method; whatever happens is a row."""
     at.reporter.say(method.name)
-    base = Cell(
-        method.name, method.slug, protects=method.protects, k=method.k, total=at.intake.total, seed=at.plan.parsed.recipe.seed
-    )
+    base = Cell(method.name, method.slug, protects=method.protects, k=method.k, total=at.total, seed=at.plan.parsed.recipe.seed)
+    if method.grouping:
+        return [_grouped(at, method, base)]
     home = at.folder / "private" / "staged" / method.slug
     try:
         with timed() as seconds:
-            made = protect(at.shop, at.intake.faces, method)
+            made = protect(at.shop, at.faces, method)
             if method.protects:
                 staged = stage(made.faces, home, at.names_key, method.slug, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
-                staged = Staged(at.intake.faces, {}, {}, home)
+                staged = Staged(at.faces, {}, {}, home)
         closed, certificate = _gated(at, method, made, staged)
         at.shop.remember(staged.faces)
         base = replace(
@@ -131,7 +150,7 @@ def method_cells(at: Bench, method: MethodPlan) -> list[Cell]:
             certificate=certificate.as_dict() if certificate else None,
         )
         base = replace(base, metrics=_measures(at, method, made, staged))
-        write_sheet(at.folder, at.intake.faces, staged.faces, made.groups, method.slug, at.plan, with_originals=at.with_originals)
+        write_sheet(at.folder, at.faces, staged.faces, made.groups, method.slug, at.plan, with_originals=at.with_originals)
         if certificate:  # last, so that a method that fails has released nothing
             _publish(at, method, made, staged, certificate)
     except Exception as error:
@@ -146,6 +165,38 @@ def method_cells(at: Bench, method: MethodPlan) -> list[Cell]:
     return cells
 
 
+def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
+    """Group and measure; nothing is released."""
+    try:
+        if at.plan.encodings is not None:
+            encodings, people, space = at.plan.encodings, at.plan.people, at.plan.encodings.space
+        else:
+            step = method.steps["encoder"]
+            encodings, people, space = at.shop.encode(step, at.faces), at.faces.subjects or (), step.name
+        done = group(at.shop, encodings, people, method, labelled=at.plan.labelled)
+        text = groups_csv(done.ids, done.labels)
+        write_bytes(
+            at.folder / "private" / "groups" / f"{method.slug}.csv", text.encode("utf-8", "surrogateescape"), private=True
+        )
+    except Exception as error:
+        refused = isinstance(error, ReleaseRefused)
+        reason = str(error) if isinstance(error, DeidframeError) else f"{type(error).__name__}: {error}"
+        at.reporter.say(f"  {'refused' if refused else 'failed'}: {reason}")
+        return _nothing_released(base, "refused" if refused else "failed", reason)
+    reasons = dict(Counter(at.withheld.values())) | {GROUPED: len(done.ids)}
+    return replace(
+        base,
+        encoder=space,
+        k_counted=done.smallest if method.k is not None else None,
+        people=len(set(people)),
+        groups=int(done.metrics["groups"]),  # type: ignore[call-overload]
+        withheld=base.total,
+        reasons=reasons,
+        stages=done.seconds,
+        metrics=dict(done.metrics),
+    )
+
+
 def _nothing_released(base: Cell, status: Status, reason: str) -> Cell:
     """Return the row of a method that released nothing: every picture counts as failed."""
     return replace(
@@ -155,9 +206,9 @@ def _nothing_released(base: Cell, status: Status, reason: str) -> Cell:
 
 def _gated(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> tuple[Account, Certificate | None]:
     """Pass every gate on the written files; an untouched baseline has no certificate, for it is never released."""
-    faces = at.intake.faces
-    every = [*faces.ids, *at.intake.withheld]
-    withheld = {**at.intake.withheld, **made.withheld}
+    faces = at.faces
+    every = [*faces.ids, *at.withheld]
+    withheld = {**at.withheld, **made.withheld}
     if not method.protects:
         return account(every, [], {**withheld, **dict.fromkeys(staged.faces.ids, UNPROTECTED)}, {}, method.name), None
     closed = account(every, staged.faces.ids, withheld, {}, method.name)
@@ -169,7 +220,7 @@ def _gated(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> tu
 
 def _measures(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> dict[str, Any]:
     """Return loss and detection figures in the grouping encoder and in every attack's."""
-    clear, released = at.intake.faces, staged.faces
+    clear, released = at.faces, staged.faces
     row = {face: n for n, face in enumerate(clear.ids)}
     kept = clear.take([row[face] for face in released.ids])
     metrics: dict[str, Any] = {}
@@ -199,7 +250,7 @@ def _put(metrics: dict[str, Any], name: str, figure: Figure | None) -> None:
 
 def _publish(at: Bench, method: MethodPlan, made: Protected, staged: Staged, certificate: Certificate) -> None:
     """Write the mapping under `private`, then move the files to the release."""
-    subjects = dict(zip(at.intake.faces.ids, at.intake.faces.subjects or (), strict=True))
+    subjects = dict(zip(at.faces.ids, at.faces.subjects or (), strict=True))
     groups = made.groups or {}
     mapping = [
         {"file": staged.names[face], "face": face, "person": subjects[face], "group": groups.get(face)}

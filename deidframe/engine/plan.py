@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from deidframe.contract.component import Context, Need
-from deidframe.contract.errors import DeidframeError, PluginError, UsageError
+from deidframe.contract.artifacts import Embeddings
+from deidframe.contract.errors import PluginError, UsageError
 from deidframe.contract.photos import Photos
-from deidframe.engine.seeds import derive
-from deidframe.host.catalogue import Catalogue, Loaded
+from deidframe.engine.database import Database, list_database
+from deidframe.engine.step import Step
+from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.complain import Complaint, complaints_of, nearest
 from deidframe.recipe.locate import Path
 from deidframe.recipe.model import AttackSpec, Part
@@ -31,31 +31,8 @@ ROLE_OF_KEY = {
 
 
 @dataclass(frozen=True)
-class Step:
-    """A component with its validated parameters."""
-
-    role: str
-    loaded: Loaded
-    params: BaseModel
-
-    @property
-    def key(self) -> str:
-        """Equal for steps that do the same, so that they are made and run once."""
-        return f"{self.role}|{self.loaded.qualified}|{json.dumps(self.params.model_dump(mode='json'), sort_keys=True)}"
-
-    @property
-    def name(self) -> str:
-        """What the recipe calls it."""
-        return self.loaded.component.name
-
-    def needs(self, need: Need) -> bool:
-        """Whether the component asks for this."""
-        return need in self.loaded.component.needs
-
-
-@dataclass(frozen=True)
 class MethodPlan:
-    """One method: either all of k and the five steps, or a redactor."""
+    """One method: all of k and the five steps, or a redactor, or a clusterer alone whose groups are measured."""
 
     name: str
     k: int | None
@@ -67,9 +44,14 @@ class MethodPlan:
         return slug(self.name)
 
     @property
+    def grouping(self) -> bool:
+        """Whether it makes groups and nothing else."""
+        return "clusterer" in self.steps and "synthesizer" not in self.steps
+
+    @property
     def protects(self) -> bool:
-        """False for a baseline whose faces are measured and never released."""
-        return all(step.loaded.component.protects for step in self.steps.values())
+        """False for a baseline whose faces are measured and never released, and for a grouping."""
+        return not self.grouping and all(step.loaded.component.protects for step in self.steps.values())
 
 
 @dataclass(frozen=True)
@@ -86,18 +68,22 @@ class Plan:
     """All that a run will do.
 
     Args:
-        parsed: the recipe. photos: the whole database, unopened. people: the person of each photo.
-        source, detector: steps. methods, attacks: in the recipe's order. limit: how many pictures are taken, None for all.
+        parsed: the recipe. photos: the whole database, unopened; without any where the source gives encodings.
+        people: the person of each photo or encoding. labelled: the source says who they are.
+        source, detector: steps; no detector where there are only encodings. encodings: of a source of encodings.
+        methods, attacks: in the recipe's order. limit: how many pictures are taken, None for all.
     """
 
     parsed: Parsed
     photos: Photos
     people: tuple[str, ...]
     source: Step
-    detector: Step
+    detector: Step | None
     methods: tuple[MethodPlan, ...]
     attacks: tuple[AttackPlan, ...]
     limit: int | None = None
+    encodings: Embeddings | None = None
+    labelled: bool = True
 
     @property
     def person_count(self) -> int:
@@ -111,7 +97,11 @@ class Plan:
 
     def steps(self) -> tuple[Step, ...]:
         """Return every step once."""
-        all_steps = [self.source, self.detector, *(s for m in self.methods for s in m.steps.values())]
+        all_steps = [
+            self.source,
+            *([self.detector] if self.detector else []),
+            *(s for m in self.methods for s in m.steps.values()),
+        ]
         all_steps += [s for a in self.attacks for s in (a.step, a.encoder)]
         return tuple({step.key: step for step in all_steps}.values())
 
@@ -161,7 +151,7 @@ class _Planner:
         if "encoder" in steps:
             spaces = steps["encoder"].loaded.component.spaces
             for key in ("clusterer", "outliers", "anonymizer", "synthesizer"):
-                accepted = steps[key].loaded.component.spaces
+                accepted = steps[key].loaded.component.spaces if key in steps else ()
                 if accepted and spaces and not set(accepted) & set(spaces):
                     self.complain(
                         "R120",
@@ -213,54 +203,55 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | Non
     recipe = parsed.recipe
     planner = _Planner(parsed, catalogue)
     source = planner.step("source", recipe.source.use, recipe.source.params, ("source",))
-    detector = planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",))
+    detector = planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",)) if recipe.detector else None
     methods = [planner.method(m) for m in parsed.methods]
     grouping = [m.spec.encoder.use for m in parsed.methods if m.spec.encoder]
     attacks = [planner.attack(row, spec, grouping) for row, spec in enumerate(recipe.attack)]
-    photos: Photos | None = None
-    people: tuple[str, ...] = ()
+    found: Database | None = None
     if source is not None:
-        photos, people = _database(planner, source, scratch, limit)
-        count = len(set(people))
+        found = list_database(planner.complain, parsed, source, scratch, limit)
+        count = len(set(found.people))
         for method in parsed.methods:
-            if people and method.spec.k is not None and method.spec.k > count:
+            if found.people and method.spec.k is not None and method.spec.k > count:
                 at: Path = (*method.at, "sweep") if "k" in _swept(planner, method) else (*method.at, "k")
                 planner.complain("R131", at, f"k = {method.spec.k} is larger than the number of people, {count}")
-    if planner.complaints or source is None or detector is None or photos is None:
+        _fitting(planner, found, methods)
+    if planner.complaints or source is None or found is None:
         raise parsed.refuse(planner.complaints)
     return Plan(
         parsed,
-        photos,
-        people,
+        found.photos,
+        found.people,
         source,
         detector,
         tuple(m for m in methods if m is not None),
         tuple(a for a in attacks if a is not None),
         limit,
+        found.encodings,
+        found.labelled,
     )
+
+
+def _fitting(planner: _Planner, found: Database, methods: Sequence[MethodPlan | None]) -> None:
+    """Complain where methods and source do not fit: faces need pictures and a detector, encodings need neither."""
+    recipe = planner.parsed.recipe
+    if found.encodings is None:
+        if recipe.detector is None:
+            planner.complain("R105", ("detector",), "is missing; a source of pictures needs one")
+        for method, plan_of in zip(planner.parsed.methods, methods, strict=True):
+            if plan_of is not None and plan_of.grouping and "encoder" not in plan_of.steps:
+                planner.complain("R132", (*method.at, "clusterer"), "a grouping of pictures needs an encoder")
+        return
+    for method, plan_of in zip(planner.parsed.methods, methods, strict=True):
+        if plan_of is not None and (not plan_of.grouping or "encoder" in plan_of.steps):
+            planner.complain(
+                "R132", method.at, "the source gives encodings and no pictures: only a clusterer and outliers can work on them"
+            )
+    for row, _ in enumerate(recipe.attack):
+        planner.complain("R132", ("attack", row), "the source gives encodings and no pictures: there is nothing to attack")
 
 
 def _swept(planner: _Planner, method: Method) -> tuple[str, ...]:
     row = method.at[1]
     assert isinstance(row, int)
     return tuple(planner.parsed.recipe.method[row].sweep)
-
-
-def _database(planner: _Planner, source: Step, scratch: Folder, limit: int | None) -> tuple[Photos | None, tuple[str, ...]]:
-    """List the pictures and say who is on each, as the recipe states."""
-    seed = derive(planner.parsed.recipe.seed, source.key)
-    loaded = source.loaded.make(source.params, Context(seed=seed, scratch=scratch)).load()
-    if not isinstance(loaded, Photos):
-        raise DeidframeError(f"source {source.loaded.qualified}: expected Photos, got {type(loaded).__name__}")
-    photos = loaded if limit is None else loaded.take(range(min(limit, len(loaded))))
-    if planner.parsed.recipe.source.subjects == "one-per-image":
-        return photos, photos.ids
-    if photos.subjects is None:
-        planner.complain(
-            "R130",
-            ("source", "subjects"),
-            f'"labelled" needs a source that names people, and "{source.name}" does not here;'
-            ' say "one-per-image" if every picture shows another person',
-        )
-        return photos, ()
-    return photos, photos.subjects

@@ -15,8 +15,9 @@ from deidframe.contract.component import Need
 from deidframe.contract.errors import ArtifactError, ReleaseRefused
 from deidframe.contract.stacks import Stack
 from deidframe.engine.cut import SIZE
-from deidframe.engine.plan import MethodPlan, Step
+from deidframe.engine.plan import MethodPlan
 from deidframe.engine.seam import checked, same_rows, same_space
+from deidframe.engine.step import Step
 from deidframe.engine.workshop import Workshop, blame
 from deidframe.guard.groups import check_groups
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deidframe.contract.errors import UsageError
+from deidframe.contract.errors import NothingToDo, UsageError
 from deidframe.engine.comparison import Bench, clear_cell, method_cells, timed
-from deidframe.engine.intake import take_in
+from deidframe.engine.intake import Intake, take_in
 from deidframe.engine.plan import Plan
 from deidframe.engine.progress import Quiet, Reporter
 from deidframe.engine.workshop import Workshop
@@ -71,19 +71,16 @@ def run(
     scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder / "private"))
     try:
         shop = Workshop(plan, scratch, reporter, offline=offline)
-        with timed() as seconds:
-            detector = shop.make(plan.detector)
-            intake = take_in(plan.photos, plan.people, detector, f"detector {plan.detector.name}", reporter)
-        shop.remember(intake.faces)
-        facts["intake"] = {
-            "total": intake.total,
-            "faces": len(intake.faces),
-            "withheld": len(intake.withheld),
-            "seconds": seconds(),
-        }
+        intake: Intake | None = None
+        facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}
+        if plan.detector is not None and plan.encodings is None:
+            with timed() as seconds:
+                intake = look_for_faces(plan, shop, reporter)
+            counts = {"total": intake.total, "faces": len(intake.faces), "withheld": len(intake.withheld)}
+            facts["intake"] = {**counts, "seconds": seconds()}
         key = names_key or secrets.token_bytes(32)
         write_bytes(folder / "private" / "names.key", key, private=True)
-        write_json(folder / "private" / "withheld.json", intake.withheld, private=True)
+        write_json(folder / "private" / "withheld.json", intake.withheld if intake else {}, private=True)
         at_work = Bench(plan, folder, shop, reporter, intake, key, with_originals)
         for attack in plan.attacks:
             if attack.spec.threat == "clear":
@@ -100,6 +97,19 @@ def run(
         shutil.rmtree(folder / "private" / "staged", ignore_errors=True)
         write_lines(folder / "cells.jsonl", [cell.as_dict() for cell in cells])
         write_json(folder / "run.json", {**facts, "status": status, "seconds": time.time() - started})
+
+
+def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter) -> Intake:
+    """Find the face of every photo of the plan, and let every eye remember what it sees of them.
+
+    Raises:
+        NothingToDo: not one face was found.
+    """
+    if plan.detector is None:
+        raise NothingToDo("the plan has no detector, so no face can be found")
+    intake = take_in(plan.photos, plan.people, shop.make(plan.detector), f"detector {plan.detector.name}", reporter)
+    shop.remember(intake.faces)
+    return intake
 
 
 def _not_nested(source: Path | None, folder: Path) -> None:
@@ -127,7 +137,8 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "limit": plan.limit,
         "source": {
             "name": plan.source.name,
-            "pictures": len(plan.photos),
+            "pictures": len(plan.people) if plan.encodings else len(plan.photos),
+            "encodings": plan.encodings is not None,
             "people": plan.person_count,
             "subjects": recipe.source.subjects,
             "fictitious": plan.source.loaded.component.fictitious,

@@ -12,9 +12,10 @@ from deidframe.contract.errors import DeidframeError, StageError
 from deidframe.contract.roles import Eyes
 from deidframe.contract.stacks import Stack
 from deidframe.engine.eyes import CoreEyes, base_of
-from deidframe.engine.plan import Plan, Step
+from deidframe.engine.plan import Plan
 from deidframe.engine.progress import Reporter, tracker
 from deidframe.engine.seeds import derive
+from deidframe.engine.step import Step
 
 
 class Workshop:
@@ -55,6 +56,8 @@ class Workshop:
         if encoder.key not in self._eyes:
             spaces = encoder.loaded.component.spaces
             space = spaces[0] if spaces else encoder.name
+            if self.plan.detector is None:
+                raise DeidframeError("there is no detector, so nothing can be looked at")
             detector, made = self.make(self.plan.detector), self.make(encoder)
             self._eyes[encoder.key] = CoreEyes(detector, made, space, encoder.name, self.reporter, self._lasting)
         return self._eyes[encoder.key]

@@ -33,7 +33,10 @@ class SourceSpec(Part):
 
 
 class MethodSpec(Table):
-    """One way to protect the database: a k-Same chain, or a redactor."""
+    """One way to protect the database (a k-Same chain, or a redactor), or a grouping that is only measured.
+
+    A grouping has a clusterer and no synthesizer. With k it groups people; without k it finds people among pictures.
+    """
 
     name: Name
     k: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
@@ -52,6 +55,10 @@ class MethodSpec(Table):
             extra = [*chain, *(["k"] if self.k is not None else [])]
             if extra:
                 raise ValueError(f"a method with a redactor has no {', '.join(extra)}")
+            return self
+        if self.clusterer is not None and self.synthesizer is None and self.anonymizer is None:
+            if self.outliers is not None and self.k is None:
+                raise ValueError("outliers are settled into groups of at least k people; give k, or leave outliers out")
             return self
         missing = [key for key in ("k", *CHAIN) if getattr(self, key) is None]
         if missing:
@@ -82,6 +89,6 @@ class Recipe(Table):
     name: Slug
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     source: SourceSpec
-    detector: Part
+    detector: Part | None = None
     method: Annotated[tuple[MethodSpec, ...], Field(min_length=1, max_length=200, strict=False)]
     attack: Annotated[tuple[AttackSpec, ...], Field(max_length=50, strict=False)] = ()

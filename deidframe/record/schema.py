@@ -22,7 +22,8 @@ class Cell:
         protects: False for untouched faces. k: asked, None without. k_counted: on the files.
         people, groups, total, released, withheld, failed: counts; total = released + withheld + failed.
         reasons: why pictures are withheld, with counts.
-        threat, gallery, encoder: of the attack. candidates: people in the gallery. probes, missed: with and without a score.
+        threat, gallery, encoder: of the attack; encoder also of a grouping. candidates: people in the gallery.
+        probes, missed: with and without a score.
         stages: stage -> seconds.
         metrics: name -> number, or figure with value, low, high and n.
     """

@@ -1,0 +1,30 @@
+"""`deidframe convert`: any file of encodings, a legacy pickle among them, to one of ours."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "convert a file of encodings (a legacy pickle, npy, Parquet) to npz"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("source", metavar="IN", help=".pickle, .npy, .npz or .parquet")
+    parser.add_argument("out", metavar="OUT.npz", help="must not exist")
+    parser.add_argument("--space", metavar="NAME", help="name of the embedding space, where the file does not say it")
+    parser.add_argument("--normalise", action="store_true", help="scale each vector to length 1")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Convert one file."""
+    from pathlib import Path
+
+    from deidframe.cli.files import new_file, write_private
+    from deidframe.contract.encodings import encodings_bytes
+    from deidframe.engine.encode import read_any
+
+    target = new_file(Path(options.out))
+    encodings = read_any(Path(options.source), space=options.space, normalise=options.normalise)
+    write_private(target, encodings_bytes(encodings))
+    print(f"{target}: {len(encodings)} encodings, {encodings.vectors.shape[1]}-D, {encodings.space} (biometric data)")
+    return 0

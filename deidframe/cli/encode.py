@@ -1,0 +1,49 @@
+"""`deidframe encode`: pictures to encodings in one file."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "encode a folder of pictures into one file"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "folder", metavar="FOLDER", help="pictures: one folder for each person, a flat folder, or a CSV of path and person"
+    )
+    parser.add_argument("--use", required=True, metavar="ENCODER", help="an installed encoder")
+    parser.add_argument("--detector", default="yunet", metavar="NAME", help="an installed detector (default: yunet)")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE.npz", help="where the encodings go; must not exist")
+    parser.add_argument("--offline", action="store_true", help="fetch no weights")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Encode every picture in which a face is found, and say what was left out."""
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from deidframe.cli.files import new_file, write_private
+    from deidframe.cli.show import Bars, Lines
+    from deidframe.contract.encodings import encodings_bytes
+    from deidframe.contract.errors import UsageError
+    from deidframe.engine.encode import encode_folder
+
+    target = new_file(Path(options.out))
+    if target.suffix != ".npz":
+        raise UsageError(f"-o {options.out}: expected a name that ends in .npz")
+    console = Console(stderr=True)
+    reporter = Bars(console) if console.is_terminal else Lines()
+    with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+        encodings, withheld = encode_folder(
+            Path(options.folder), options.use, options.detector, Path(scratch), reporter, offline=options.offline
+        )
+    write_private(target, encodings_bytes(encodings))
+    people = f" of {len(set(encodings.subjects))} people" if encodings.subjects else ""
+    print(f"{target}: {len(encodings)} encodings{people}, {encodings.vectors.shape[1]}-D, {encodings.space} (biometric data)")
+    for reason in sorted(set(withheld.values())):
+        print(f"left out: {list(withheld.values()).count(reason)} ({reason})", file=sys.stderr)
+    return 0

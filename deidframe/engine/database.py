@@ -1,0 +1,56 @@
+"""What a source lists, and who is on each picture or encoding, as the recipe states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.artifacts import Embeddings
+from deidframe.contract.component import Context
+from deidframe.contract.errors import DeidframeError, UnreadablePhoto
+from deidframe.contract.photos import Photos
+from deidframe.engine.seeds import derive
+from deidframe.engine.step import Step
+from deidframe.recipe.parse import Parsed
+
+Complain = Callable[[str, tuple[str | int, ...], str], None]
+
+
+@dataclass(frozen=True)
+class Database:
+    """What the source lists: photos or encodings, and who is on each."""
+
+    photos: Photos
+    people: tuple[str, ...]
+    encodings: Embeddings | None
+    labelled: bool
+
+
+def list_database(complain: Complain, parsed: Parsed, source: Step, scratch: Path, limit: int | None) -> Database:
+    """List the pictures or encodings and say who is on each, as the recipe states."""
+    seed = derive(parsed.recipe.seed, source.key)
+    loaded = source.loaded.make(source.params, Context(seed=seed, scratch=scratch)).load()
+    if not isinstance(loaded, (Photos, Embeddings)):
+        raise DeidframeError(f"source {source.loaded.qualified}: expected Photos or Embeddings, got {type(loaded).__name__}")
+    kept = loaded if limit is None else loaded.take(range(min(limit, len(loaded))))
+    photos = kept if isinstance(kept, Photos) else Photos((), _no_picture)
+    encodings = kept if isinstance(kept, Embeddings) else None
+    if parsed.recipe.source.subjects == "one-per-image":
+        return Database(photos, kept.ids, encodings, False)
+    if kept.subjects is None:
+        complain(
+            "R130",
+            ("source", "subjects"),
+            f'"labelled" needs a source that names people, and "{source.name}" does not here;'
+            ' say "one-per-image" if every picture shows another person',
+        )
+    return Database(photos, kept.subjects or (), encodings, True)
+
+
+def _no_picture(photo_id: str) -> NDArray[np.uint8]:
+    """Refuse to open what a source of encodings does not have."""
+    raise UnreadablePhoto("a source of encodings has no pictures")

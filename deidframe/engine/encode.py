@@ -1,0 +1,135 @@
+"""One step alone, for the shell: encode a folder, read a file of encodings, group it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from deidframe.contract.artifacts import Embeddings
+from deidframe.contract.component import Context
+from deidframe.contract.errors import PluginError, UsageError
+from deidframe.engine.grouping import Grouped, group
+from deidframe.engine.plan import Plan, plan
+from deidframe.engine.progress import Reporter
+from deidframe.engine.run import look_for_faces
+from deidframe.engine.workshop import Workshop
+from deidframe.host.catalogue import Catalogue
+from deidframe.recipe.parse import parse
+
+
+def read_any(path: Path, *, space: str | None = None, normalise: bool = False) -> Embeddings:
+    """Return the encodings of a file through the source `encodings`.
+
+    Raises:
+        PluginError: that plugin is not installed. UsageError: the file is damaged or missing.
+    """
+    catalogue = Catalogue()
+    if catalogue.find("source", "encodings") is None:
+        raise PluginError(
+            "files of encodings are read by deidframe-encodings; python -m pip install -e plugins/deidframe-encodings"
+        )
+    loaded = catalogue.load("source", "encodings")
+    params = loaded.component.params(**{"path": path, "space": space, "normalise": normalise})
+    with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+        found = loaded.make(params, Context(seed=0, scratch=Path(scratch))).load()
+    if not isinstance(found, Embeddings):
+        raise PluginError(f"{loaded.qualified} gave {type(found).__name__}, expected Embeddings")
+    return found
+
+
+def encode_folder(
+    folder: Path, encoder: str, detector: str, scratch: Path, reporter: Reporter, *, offline: bool = False
+) -> tuple[Embeddings, dict[str, str]]:
+    """Return unit encodings of the pictures in which a face is found, and why the others are left out.
+
+    Raises:
+        RecipeError: a name is unknown. NothingToDo: no picture, or no face.
+    """
+    recipe = {
+        "schema": 1,
+        "name": "encode",
+        "source": {"use": "folder", "params": {"path": str(folder)}},
+        "detector": {"use": detector},
+        "method": [{"name": "encode", "encoder": {"use": encoder}, "clusterer": {"use": _any_clusterer()}}],
+    }
+    planned = _planned(recipe, scratch)
+    shop = Workshop(planned, scratch, reporter, offline=offline)
+    intake = look_for_faces(planned, shop, reporter)
+    faces = intake.faces
+    found = shop.encode(planned.methods[0].steps["encoder"], faces)
+    subjects = faces.subjects if planned.labelled else None
+    return Embeddings(found.ids, found.vectors, found.space, subjects), intake.withheld
+
+
+def cluster_file(
+    file: Path,
+    clusterer: str,
+    params: Sequence[str],
+    scratch: Path,
+    reporter: Reporter,
+    *,
+    k: int | None,
+    outliers: str | None,
+    normalise: bool,
+) -> Grouped:
+    """Group the encodings of a file; see `deidframe.engine.grouping.group`.
+
+    Raises:
+        RecipeError: a name or a parameter is wrong. UsageError: the file is damaged. ReleaseRefused: groups are too small.
+    """
+    method: dict[str, Any] = {"name": clusterer, "clusterer": {"use": clusterer}}
+    if k is not None:
+        method["k"] = k
+    if outliers is not None:
+        method["outliers"] = {"use": outliers}
+    recipe = {
+        "schema": 1,
+        "name": "cluster",
+        "source": {"use": "encodings", "params": {"path": str(file), "normalise": normalise}},
+        "method": [method],
+    }
+    overrides = []
+    for one in params:
+        key, equals, _ = one.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--param {one!r}: expected KEY=VALUE")
+        overrides.append(f"method[0].clusterer.params.{one}")
+    planned = _planned(recipe, scratch, overrides)
+    assert planned.encodings is not None
+    shop = Workshop(planned, scratch, reporter)
+    return group(shop, planned.encodings, planned.people, planned.methods[0], labelled=planned.labelled)
+
+
+def _any_clusterer() -> str:
+    names = Catalogue().names("clusterer")
+    if not names:
+        raise PluginError("no clusterer is installed")
+    return names[0]
+
+
+def _planned(recipe: dict[str, Any], scratch: Path, overrides: Sequence[str] = ()) -> Plan:
+    """Plan as a recipe would: people from labels where the source has them, else one for each picture."""
+    recipe["source"]["subjects"] = "one-per-image"
+    text = _toml(recipe)
+    tried = plan(parse(text, "command line", overrides), Catalogue(), scratch)
+    known = tried.photos.subjects if tried.encodings is None else tried.encodings.subjects
+    if known is None:
+        return tried
+    recipe["source"]["subjects"] = "labelled"
+    return plan(parse(_toml(recipe), "command line", overrides), Catalogue(), scratch)
+
+
+def _toml(table: dict[str, Any]) -> str:
+    """Write a recipe of plain values; a JSON string is a TOML string."""
+    return "".join(f"{key} = {_value(value)}\n" for key, value in table.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

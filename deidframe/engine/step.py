@@ -1,0 +1,34 @@
+"""A component with its parameters, ready to be made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from deidframe.contract.component import Need
+from deidframe.host.catalogue import Loaded
+
+
+@dataclass(frozen=True)
+class Step:
+    """A component with its validated parameters."""
+
+    role: str
+    loaded: Loaded
+    params: BaseModel
+
+    @property
+    def key(self) -> str:
+        """Equal for steps that do the same, so that they are made and run once."""
+        return f"{self.role}|{self.loaded.qualified}|{json.dumps(self.params.model_dump(mode='json'), sort_keys=True)}"
+
+    @property
+    def name(self) -> str:
+        """What the recipe calls it."""
+        return self.loaded.component.name
+
+    def needs(self, need: Need) -> bool:
+        """Whether the component asks for this."""
+        return need in self.loaded.component.needs

@@ -1,0 +1,1 @@
+"""Source `encodings`: start from encodings instead of pictures."""

@@ -1,0 +1,1 @@
+"""Clusterers of identities: which pictures show one person. Noise is -1."""

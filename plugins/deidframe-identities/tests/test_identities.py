@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deidframe.contract import Context, Embeddings, UsageError
+from deidframe_identities.aroc import Aroc, aroc
+from deidframe_identities.density import Dbscan, Hdbscan, KMeans, Optics, knee
+from deidframe_identities.kernel import components, rank_order_distances
+from deidframe_identities.neighbours import nearest
+from deidframe_identities.plugin import ArocParams, DbscanParams, HdbscanParams, KMeansParams, OpticsParams
+
+CONTEXT = Context(seed=1, scratch=Path())
+ALL = [
+    Aroc(ArocParams(), CONTEXT),
+    KMeans(KMeansParams(clusters=8), CONTEXT),
+    Dbscan(DbscanParams(), CONTEXT),
+    Optics(OpticsParams(), CONTEXT),
+    Hdbscan(HdbscanParams(), CONTEXT),
+]
+
+
+def reference(lists: np.ndarray, threshold: float) -> np.ndarray:
+    """Rank-order clustering as the paper writes it, with sets."""
+    n, k = lists.shape
+    near = [[a, *lists[a].tolist()] for a in range(n)]
+    members = [set(row) for row in near]
+    parent = list(range(n))
+
+    def find(x: int) -> int:
+        while parent[x] != x:
+            x = parent[x]
+        return x
+
+    def directed(a: int, b: int) -> tuple[int, int]:
+        order = near[a].index(b) if b in members[a] else k + 1
+        return sum(near[a][i] not in members[b] for i in range(1, min(order, k) + 1)), order
+
+    for a in range(n):
+        for b in lists[a].tolist():
+            (d_ab, o_ab), (d_ba, o_ba) = directed(a, b), directed(b, a)
+            if (d_ab + d_ba) / min(o_ab, o_ba) < threshold:
+                parent[find(a)] = find(b)
+    roots = [find(a) for a in range(n)]
+    names: dict[int, int] = {}
+    return np.array([names.setdefault(r, len(names)) for r in roots])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(4, 60), st.integers(2, 12), st.sampled_from([0.02, 0.3, 0.7, 1.0, 1.6]), st.integers(0, 2**32 - 1))
+def test_aroc_gives_the_labels_of_a_plain_reference(n: int, k: int, threshold: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((n, 6)) + 3 * rng.standard_normal((5, 6))[rng.integers(0, 5, n)]
+    lists = nearest(vectors, min(k, n - 1))
+    got = components(lists, rank_order_distances(lists), threshold)
+    assert got.tolist() == reference(lists, threshold).tolist()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(3, 80), st.integers(1, 90), st.integers(0, 2**32 - 1))
+def test_neighbours_are_exact(n: int, count: int, seed: int) -> None:
+    vectors = np.random.default_rng(seed).standard_normal((n, 5)).astype(np.float32)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    alike = unit @ unit.T
+    np.fill_diagonal(alike, -np.inf)
+    expected = np.argsort(-alike, axis=1, kind="stable")[:, : min(count, n - 1)]
+    assert np.array_equal(nearest(vectors, count), expected)
+
+
+def crowd(people: int = 8, pictures: int = 6, seed: int = 1) -> tuple[Embeddings, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    truth = np.repeat(np.arange(people), pictures)
+    vectors = rng.standard_normal((people, 16))[truth] + 0.15 * rng.standard_normal((people * pictures, 16))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Embeddings(tuple(f"f{n}" for n in range(len(truth))), vectors.astype(np.float32), "test"), truth
+
+
+@pytest.mark.parametrize("clusterer", ALL, ids=lambda c: type(c).__name__)
+def test_clear_people_are_found(clusterer: Aroc) -> None:
+    faces, truth = crowd()
+    labels = clusterer.cluster(faces, 1).labels
+    kept = labels >= 0
+    assert kept.mean() > 0.7
+    for person in range(8):
+        assert len(set(labels[kept & (truth == person)].tolist())) == 1
+    assert len(set(labels[kept].tolist())) == 8
+
+
+@pytest.mark.parametrize("clusterer", ALL, ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 30])
+def test_few_and_equal_rows(clusterer: Aroc, n: int) -> None:
+    faces = Embeddings(tuple(map(str, range(n))), np.ones((n, 4), np.float32), "test")
+    if isinstance(clusterer, KMeans) and n < 8:
+        with pytest.raises(UsageError, match="larger than the number of rows"):
+            clusterer.cluster(faces, 1)
+        return
+    out = clusterer.cluster(faces, 1)
+    assert out.ids == faces.ids
+    assert set(out.labels.tolist()) <= set(range(-1, n))
+
+
+def test_aroc_makes_no_giant_cluster_when_it_chooses_for_itself() -> None:
+    faces, truth = crowd(60, 8, 3)
+    labels, neighbours, _ = aroc(faces.vectors)
+    assert np.bincount(labels).max() < 3 * 8
+    assert neighbours <= 20
+    assert (labels[:, None] == labels[None])[truth[:, None] == truth[None]].mean() > 0.95
+
+
+def test_what_k_means_needs() -> None:
+    faces, _ = crowd()
+    with pytest.raises(UsageError, match=r"set params\.clusters"):
+        KMeans(KMeansParams(), CONTEXT).cluster(faces, 1)
+    assert len(KMeans(KMeansParams(), CONTEXT).cluster(faces, 6).sizes()) == 8
+
+
+def test_a_zero_vector_has_no_cosine() -> None:
+    faces = Embeddings(tuple("abcdef"), np.eye(6, 4, dtype=np.float32), "test")
+    for clusterer in (Dbscan(DbscanParams(metric="cosine"), CONTEXT), Optics(OpticsParams(metric="cosine"), CONTEXT)):
+        with pytest.raises(UsageError, match="zero vector"):
+            clusterer.cluster(faces, 1)
+
+
+def test_the_knee_is_where_the_curve_bends() -> None:
+    curve = np.concatenate([np.full(90, 1.0) + np.arange(90) * 0.001, np.linspace(1.2, 9, 10)])
+    place, value = knee(curve)
+    assert 85 <= place <= 91
+    assert value < 1.5
+    assert knee(np.ones(5)) == (4, 1.0)
+
+
+LFW = Path(__file__).parents[4] / "shared" / "data" / "lfw-100x6"
+
+
+@pytest.mark.skipif(not LFW.is_dir(), reason="needs the research set beside the project")
+def test_real_people_are_found_without_being_told_how_many(tmp_path: Path) -> None:
+    from deidframe.engine.plan import plan
+    from deidframe.engine.run import run
+    from deidframe.host.catalogue import Catalogue
+    from deidframe.recipe.parse import parse
+
+    text = f"""
+schema = 1
+name = "identities"
+source = {{ use = "folder", subjects = "labelled", params = {{ path = "{LFW}" }} }}
+detector = {{ use = "yunet" }}
+[[method]]
+name = "aroc"
+encoder = {{ use = "dlib-resnet" }}
+clusterer = {{ use = "aroc" }}
+"""
+    outcome = run(plan(parse(text, "r.toml"), Catalogue(), tmp_path), tmp_path / "run")
+    (cell,) = outcome.cells
+    assert cell.status == "ok", cell.reason
+    assert cell.metrics["pairwise_f"] > 0.95
+    assert 95 <= cell.groups <= 130
