@@ -102,6 +102,7 @@ def test_every_distribution_is_installed_by_the_readmes_line() -> None:
     lines = (
         ((ROOT / "requirements.txt").read_text() + (ROOT / "requirements-dev.txt").read_text())
         .replace("[parquet]", "")
+        .replace("[constrained]", "")
         .split("\n")
     )
     for folder in sorted((ROOT / "plugins").iterdir()):

@@ -182,10 +182,11 @@ def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
         refused = isinstance(error, ReleaseRefused)
         reason = str(error) if isinstance(error, DeidframeError) else f"{type(error).__name__}: {error}"
         at.reporter.say(f"  {'refused' if refused else 'failed'}: {reason}")
-        return _nothing_released(base, "refused" if refused else "failed", reason)
+        return replace(_nothing_released(base, "refused" if refused else "failed", reason), grouping=True)
     reasons = dict(Counter(at.withheld.values())) | {GROUPED: len(done.ids)}
     return replace(
         base,
+        grouping=True,
         encoder=space,
         k_counted=done.smallest if method.k is not None else None,
         people=len(set(people)),

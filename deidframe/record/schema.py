@@ -19,7 +19,8 @@ class Cell:
     Args:
         method: name; `attack`: name, or "" for the row of the method itself. slug: the method's folder.
         status: ok; failed (an error, recorded); refused (a gate said no). reason: why.
-        protects: False for untouched faces. k: asked, None without. k_counted: on the files.
+        protects: False for untouched faces. grouping: it made groups and released nothing.
+        k: asked, None without. k_counted: on the files.
         people, groups, total, released, withheld, failed: counts; total = released + withheld + failed.
         reasons: why pictures are withheld, with counts.
         threat, gallery, encoder: of the attack; encoder also of a grouping. candidates: people in the gallery.
@@ -34,6 +35,7 @@ class Cell:
     status: Status = "ok"
     reason: str = ""
     protects: bool = True
+    grouping: bool = False
     k: int | None = None
     k_counted: int | None = None
     people: int = 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deidframe.record.read import Record
-from deidframe.report.table import Row, chance, rows, shown
+from deidframe.record.schema import Cell
+from deidframe.report.table import Row, chance, groupings, rows, shown
 
 FEW_PEOPLE = 30
 """Below so many people an interval is too wide to say much."""
@@ -22,6 +23,8 @@ def best(all_rows: Sequence[Row]) -> Row | None:
 def answer(record: Record) -> tuple[str, ...]:
     """Return the sentences, the warning first when there is one."""
     all_rows = rows(record)
+    if groupings(record) and not all_rows:
+        return _tightest(groupings(record))
     said = _warnings(record)
     said.append(_promises(all_rows))
     chosen = best(all_rows)
@@ -34,6 +37,25 @@ def answer(record: Record) -> tuple[str, ...]:
         said.append(f"{what}: a face lies {shown(chosen.loss)} from what is released for it{ratio}.")
     said.append(_strongest(record, all_rows, chosen))
     return tuple(s for s in said if s)
+
+
+def _tightest(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Say which grouping is tightest at each k, and which finds people best."""
+    done = [c for c in cells if c.status == "ok"]
+    said = ["Groups were made and measured; nothing was released and no attack was tried."]
+    sizes = sorted({c.k for c in done if c.k})
+    first = {k: min((c for c in done if c.k == k), key=lambda c: float(c.metrics["sse"])) for k in sizes}
+    if first:
+        listed = "; ".join(f"k = {k}: {c.method} ({c.metrics['sse']:.2f})" for k, c in first.items())
+        said.append(f"The smallest sum of squared errors among groups of at least k people: {listed}.")
+    finders = [c for c in done if "pairwise_f" in c.metrics]
+    if finders:
+        top = max(finders, key=lambda c: float(c.metrics["pairwise_f"]))
+        said.append(
+            f"People were found best by {top.method}: {top.groups} groups where {top.people} people are labelled,"
+            f" pairwise F {top.metrics['pairwise_f']:.3f}."
+        )
+    return tuple(said)
 
 
 def _warnings(record: Record) -> list[str]:

@@ -13,7 +13,11 @@ from deidframe.report.table import Row
 METHOD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#A58B00", "#555555")
 """Okabe and Ito's order; its yellow is darkened so that it can be read on white."""
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
-_INK, _FAINT = "#1A1A1B", "#8A8A8B"
+INK, FAINT = "#1A1A1B", "#8A8A8B"
+
+
+SETTINGS: dict[str, Any] = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "svg.hashsalt": "deidframe"}
+"""Text stays text, and equal figures give equal bytes."""
 
 
 def style_of(place: int) -> tuple[str, str]:
@@ -38,8 +42,7 @@ def trade_off(rows: Sequence[Row], guess: float | None, encoder: str, folder: Pa
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    settings: dict[str, Any] = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "svg.hashsalt": "deidframe"}
-    with mpl.rc_context(settings):  # type: ignore[arg-type]
+    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
         figure, axes = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
         reach = max(float(row.loss["high"]) for _, row in points if row.loss)
         right = max(1.5, reach * 1.05)
@@ -48,26 +51,21 @@ def trade_off(rows: Sequence[Row], guess: float | None, encoder: str, folder: Pa
             if row.cell.k and row.cell.k_counted:
                 levels.setdefault(1 / row.cell.k_counted, []).append(f"k = {row.cell.k_counted}")
         for level, names in sorted(levels.items()):
-            axes.axhline(level, color=_FAINT, lw=1, ls="--", zorder=1)
+            axes.axhline(level, color=FAINT, lw=1, ls="--", zorder=1)
             label = f"1/k, {names[0]}: {level:.2f}"
-            axes.annotate(label, (0, level), xytext=(2, 3), textcoords="offset points", color=_INK, fontsize=8)
+            axes.annotate(label, (0, level), xytext=(2, 3), textcoords="offset points", color=INK, fontsize=8)
         if guess is not None:
-            axes.axhline(guess, color=_FAINT, lw=1, ls=":", zorder=1)
-            axes.annotate(f"chance: {guess:.2f}", (0, guess), xytext=(2, 3), textcoords="offset points", color=_INK, fontsize=8)
+            axes.axhline(guess, color=FAINT, lw=1, ls=":", zorder=1)
+            axes.annotate(f"chance: {guess:.2f}", (0, guess), xytext=(2, 3), textcoords="offset points", color=INK, fontsize=8)
         for n, row in points:
             _point(axes, n, row)
         _sweeps(axes, points)
         axes.set_xlim(-0.03, right)
         axes.set_ylim(-0.03, 1.06)
         _labels(axes, points)
-        axes.set_xlabel(f"surrogate loss: distance from a face to what is released for it, in {encoder}", color=_INK)
-        axes.set_ylabel("matched right at rank 1, strongest attack", color=_INK)
-        axes.grid(color=_FAINT, alpha=0.18, lw=0.6)
-        axes.tick_params(colors=_INK)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_color(_FAINT)
+        axes.set_xlabel(f"surrogate loss: distance from a face to what is released for it, in {encoder}", color=INK)
+        axes.set_ylabel("matched right at rank 1, strongest attack", color=INK)
+        plain_axes(axes)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
         if folder is not None:
@@ -75,7 +73,17 @@ def trade_off(rows: Sequence[Row], guess: float | None, encoder: str, folder: Pa
             figure.savefig(folder / "trade-off.svg", metadata={"Date": None})
             figure.savefig(folder / "trade-off.pdf", metadata={"CreationDate": None})
         plt.close(figure)
-    return _for_page(buffer.getvalue())
+    return for_page(buffer.getvalue(), "trade-off-title")
+
+
+def plain_axes(axes: Any) -> None:
+    """Leave of the frame what is needed: two axes and a faint grid."""
+    axes.grid(color=FAINT, alpha=0.18, lw=0.6)
+    axes.tick_params(colors=INK)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(FAINT)
 
 
 def _point(axes: Any, place: int, row: Row) -> None:
@@ -159,14 +167,14 @@ def _sweeps(axes: Any, points: Sequence[tuple[int, Row]]) -> None:
             families.setdefault(stem, []).append((row.loss["value"], row.worst.metrics["rank1"]["value"]))
     for line in families.values():
         if len(line) > 1:
-            axes.plot(*zip(*line, strict=True), color=_FAINT, lw=1, zorder=2)
+            axes.plot(*zip(*line, strict=True), color=FAINT, lw=1, zorder=2)
 
 
-def _for_page(svg: str) -> str:
-    """Return the SVG element with its colours replaced by CSS variables."""
+def for_page(svg: str, title: str) -> str:
+    """Return the SVG element, labelled by the element `title`, with its colours replaced by CSS variables."""
     out = svg[svg.index("<svg") :]
-    out = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'role="img" aria-labelledby="trade-off-title"', out, count=1)
-    replacements = {_INK: "var(--ink)", _FAINT: "var(--faint)", **{c: f"var(--m{n})" for n, c in enumerate(METHOD_COLOURS)}}
+    out = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', f'role="img" aria-labelledby="{title}"', out, count=1)
+    replacements = {INK: "var(--ink)", FAINT: "var(--faint)", **{c: f"var(--m{n})" for n, c in enumerate(METHOD_COLOURS)}}
     for colour, variable in replacements.items():
         out = re.sub(re.escape(colour), variable, out, flags=re.IGNORECASE)
     return re.sub(r"<metadata>.*?</metadata>", "", out, flags=re.DOTALL)

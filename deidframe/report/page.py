@@ -12,11 +12,13 @@ import jinja2
 from markupsafe import Markup
 
 from deidframe.record.read import Record, read_run
+from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes
 from deidframe.report.answer import answer, best
 from deidframe.report.figure import style_of, trade_off
+from deidframe.report.grouping_figure import loss_against_k
 from deidframe.report.markdown import markdown
-from deidframe.report.table import attack_encoder, chance, rows, shown
+from deidframe.report.table import attack_encoder, chance, groupings, rows, shown
 from deidframe.report.tables import attacks_csv, methods_csv, methods_latex
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -29,6 +31,7 @@ def write_report(folder: Path) -> Path:
     """
     record = read_run(folder)
     svg = trade_off(rows(record), chance(record), attack_encoder(record), folder / "figures")
+    loss_against_k(groupings(record), folder / "figures")
     page = folder / "report.html"
     write_bytes(page, render(record, svg, folder / "figures" / "sheet").encode("utf-8", "replace"))
     write_bytes(folder / "report.md", markdown(record).encode("utf-8", "replace"))
@@ -66,6 +69,9 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         run=record.run,
         answer=answer(record),
         rows=list(enumerate(all_rows)),
+        groupings=groupings(record),
+        grouped=_by_kind(groupings(record)),
+        people_svg=Markup(loss_against_k(groupings(record), None)),
         best=best(all_rows),
         attacks=attacks,
         tried=tried,
@@ -118,6 +124,15 @@ def _sheets(record: Record, folder: Path) -> list[dict[str, Any]]:
         ]
         out.append({"method": cell.method, "shared": sheet["shared"], "groups": groups})
     return out
+
+
+def _by_kind(cells: tuple[Cell, ...]) -> list[tuple[str, list[Cell]]]:
+    """Return the groupings of people, which have a k, and those that find people among pictures."""
+    kinds = (
+        ("Groups of at least k people", [c for c in cells if c.k]),
+        ("People found among pictures", [c for c in cells if not c.k]),
+    )
+    return [(title, kept) for title, kept in kinds if kept]
 
 
 def _uri(path: Path) -> str:

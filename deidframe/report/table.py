@@ -33,14 +33,16 @@ class Row:
 
 def attack_encoder(record: Record) -> str:
     """Return the encoder of the attacks, of the first where they differ; "" without attacks."""
-    return next((c.encoder for c in record.cells if c.encoder), "")
+    return next((c.encoder for c in record.cells if c.attack and c.encoder), "")
 
 
 def rows(record: Record) -> tuple[Row, ...]:
-    """Return one row for each method, in the recipe's order."""
+    """Return one row for each method that releases or is a baseline, in the recipe's order."""
     encoder = attack_encoder(record)
     out = []
     for cell in record.methods:
+        if cell.grouping:
+            continue
         attacks = {c.attack: c for c in record.attacks_on(cell.method)}
         out.append(
             Row(
@@ -63,6 +65,11 @@ def _broken(cell: Cell, attacks: dict[str, Cell]) -> tuple[str, ...]:
         if rank and bound and rank["low"] > bound:
             said.append(f"rank-1 above 1/k under {name}")
     return tuple(said)
+
+
+def groupings(record: Record) -> tuple[Cell, ...]:
+    """Return the rows of methods that only group."""
+    return tuple(c for c in record.methods if c.grouping)
 
 
 def chance(record: Record) -> float | None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deidframe.record.read import Record, read_run
-from deidframe.report.table import attack_encoder, chance, rows, shown
+from deidframe.report.table import attack_encoder, chance, groupings, rows, shown
 
 
 def summary(folder: Path, console: Console) -> None:
@@ -45,11 +45,39 @@ def summary(folder: Path, console: Console) -> None:
             f"{100 * found['value']:.0f} %" if found else "–",
             str(cell.released) if cell.protects else "never",
         )
+    if groupings(record):
+        _groupings(record, console)
+    if not table.rows:
+        return
     guess = chance(record)
     if guess is not None:
         table.add_row("chance", *(f"{guess:.2f}" for _ in attacks), "", "", "", "")
     console.print(table)
     _beside(record, console)
+
+
+def _groupings(record: Record, console: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD, title=f"{record.run['name']}: groupings", title_justify="left", padding=(0, 1, 0, 0))
+    table.add_column("method", overflow="fold")
+    for head in ("k", "groups", "sizes", "noise", "SSE", "silhouette", "F", "s"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for cell in groupings(record):
+        if cell.status != "ok":
+            table.add_row(Text(cell.method), *("" for _ in range(7)), Text(cell.status, style="bold red"))
+            continue
+        m = cell.metrics
+        table.add_row(
+            Text(cell.method),
+            str(cell.k or "–"),
+            str(cell.groups),
+            f"{m['smallest']}-{m['largest']}",
+            f"{100 * m.get('noise_before', m['noise_share']):.0f} %",
+            f"{m['sse']:.2f}",
+            f"{m['silhouette']['value']:.2f}" if "silhouette" in m else "–",
+            f"{m['pairwise_f']:.3f}" if "pairwise_f" in m else "–",
+            f"{sum(cell.stages.values()):.2f}",
+        )
+    console.print(table)
 
 
 def _beside(record: Record, console: Console) -> None:

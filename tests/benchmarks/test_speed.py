@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from deidframe.contract import Context, FaceSet
+from deidframe.contract import Context, Embeddings, FaceSet
 from deidframe.engine.intake import take_in
 from deidframe.engine.progress import Quiet
 from deidframe.host.catalogue import Catalogue
-from deidframe_ksame.fixed_size import improve, mdav
+from deidframe.measure.loss import sse
+from deidframe_ksame.fixed_size import fixed_size
 from deidframe_people.plugin import PeopleParams
 from deidframe_people.source import SyntheticPeople
 
@@ -60,15 +60,27 @@ def test_encoder_alone(benchmark: BenchmarkFixture, tmp_path: Path, encoder: str
     benchmark.extra_info["pictures_a_second"] = round(32 / benchmark.stats.stats.min, 1)
 
 
+def lowrank(n: int, seed: int = 1) -> np.ndarray:
+    """Return unit rows whose spectrum falls as rank^-0.7."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((n, 128)) * (1 + np.arange(128)) ** -0.35
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
 @pytest.mark.parametrize("method", ["mdav", "fixed-size"])
-def test_grouping_a_thousand_people(benchmark: BenchmarkFixture, method: str) -> None:
-    """`extra_info` holds the SSE beside MDAV's, in the same run."""
-    rng = np.random.default_rng(1)
-    vectors = rng.standard_normal((1000, 128)) * (1 + np.arange(128)) ** -0.35
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    group: Callable[[], np.ndarray] = (
-        (lambda: mdav(vectors, 5)) if method == "mdav" else (lambda: improve(vectors, mdav(vectors, 5), 5))
-    )
-    labels = benchmark.pedantic(group, rounds=3)
-    sse = sum(((vectors[labels == g] - vectors[labels == g].mean(axis=0)) ** 2).sum() for g in np.unique(labels))
-    benchmark.extra_info["sse"] = round(float(sse), 2)
+def test_grouping_a_thousand_people(benchmark: BenchmarkFixture, tmp_path: Path, method: str) -> None:
+    """`extra_info` holds the SSE; compare both methods in one run."""
+    vectors = lowrank(1000)
+    people = Embeddings(tuple(map(str, range(1000))), vectors.astype(np.float32), "lowrank")
+    clusterer = made("clusterer", method, tmp_path)
+    labels = benchmark.pedantic(lambda: clusterer.cluster(people, 5).labels, rounds=3, warmup_rounds=1)  # type: ignore[attr-defined]
+    benchmark.extra_info["sse"] = round(sse(vectors, labels), 2)
+
+
+@pytest.mark.parametrize("n", [10_000, 100_000])
+def test_fixed_size_of_many(benchmark: BenchmarkFixture, n: int) -> None:
+    """k = 10; `extra_info` holds the loss for each row."""
+    vectors = lowrank(n).astype(np.float32)
+    fixed_size(vectors[:500], 10)
+    labels = benchmark.pedantic(lambda: fixed_size(vectors, 10), rounds=1)
+    benchmark.extra_info["sse_per_row"] = round(sse(vectors, labels) / n, 4)

@@ -1,115 +1,90 @@
-"""Groups of k to 2k - 1 people with a small sum of squared errors: MDAV, then moves and swaps.
+"""Groups of k to 2k - 1 people with a small sum of squared errors.
 
-Source: J. Domingo-Ferrer, V. Torra, "Ordinal, continuous and heterogeneous k-anonymity through microaggregation", DMKD 11, 2005
-(MDAV). Moves and swaps change the SSE by closed formulas of the group means, so that each try costs one row of distances.
+Greedy groups over nearest-neighbour lists, outliers first (the order of MDAV), then threshold accepting by moves and swaps,
+then descent.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import Context, Embeddings, Partition
-from deidframe_ksame.plugin import NoParams
+from deidframe_ksame.kernel import greedy, refine
+from deidframe_ksame.neighbours import nearest
+from deidframe_ksame.plugin import FixedSizeParams
 
-PASSES = 30
-"""Passes over all people at most; real sets settle after about ten."""
-Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
+NEIGHBOURS = 20
+"""Length of the neighbour lists over which groups are made and changed."""
+HEAT = 0.3
+"""First threshold, as a share of half the mean squared distance to the mean of all."""
+STEPS = 14_000_000
+"""Passes times people times k when nothing is said: some four seconds."""
 
 
 class FixedSize:
-    """Clusterer `fixed-size`; takes time quadratic in the number of people."""
+    """Clusterer `fixed-size`.
 
-    def __init__(self, params: NoParams, context: Context) -> None:
-        self._track = context.track
+    Args:
+        params: how long it searches. context: gives the seed.
+    """
+
+    def __init__(self, params: FixedSizeParams, context: Context) -> None:
+        self._passes, self._seed = params.passes, context.seed % 2**31
 
     def cluster(self, people: Embeddings, k: int) -> Partition:
         """Return groups of k to 2k - 1 people each; with fewer than k people everyone is noise."""
-        if len(people) < k:
-            return Partition(people.ids, np.full(len(people), -1, np.int64))
-        vectors = people.vectors.astype(np.float64)
-        labels = mdav(vectors, k)
-        return Partition(people.ids, improve(vectors, labels, k))
+        return Partition(people.ids, fixed_size(people.vectors, k, self._passes, self._seed))
 
 
-def mdav(vectors: Array, k: int) -> Labels:
-    """Return groups of k around the points farthest from the mean, two at a time; the rest joins the nearest group.
+def fixed_size(vectors: NDArray[Any], k: int, passes: int | None = None, seed: int = 0) -> Labels:
+    """Return labels from 0 of groups of k to 2k - 1 rows; all -1 when there are fewer than k rows.
 
     Args:
-        vectors: `(N, D)`, N at least k. k: at least 1.
+        vectors: `(N, D)`, finite. k: at least 1. passes: over all rows while worse steps are taken too; None: by N.
+        seed: of the search.
     """
-    labels = np.full(len(vectors), -1, np.int64)
-    left = np.arange(len(vectors))
-    group = 0
-
-    def take(centre: Array) -> None:
-        nonlocal left, group
-        near = np.argsort(((vectors[left] - centre) ** 2).sum(axis=1), kind="stable")[:k]
-        labels[left[near]] = group
-        left = np.delete(left, near)
-        group += 1
-
-    while len(left) >= 2 * k:
-        rest = vectors[left]
-        far = rest[int(((rest - rest.mean(axis=0)) ** 2).sum(axis=1).argmax())]
-        take(far)
-        rest = vectors[left]
-        if len(left) >= 2 * k:
-            take(rest[int(((rest - far) ** 2).sum(axis=1).argmax())])
-    if len(left) >= k:
-        labels[left] = group
-        return labels
-    means = np.stack([vectors[labels == g].mean(axis=0) for g in range(group)])
-    for row in left.tolist():
-        labels[row] = int(((means - vectors[row]) ** 2).sum(axis=1).argmin())
-    return labels
+    n = len(vectors)
+    if n < k:
+        return np.full(n, -1, np.int64)
+    if k == 1:
+        return np.arange(n, dtype=np.int64)
+    table = np.ascontiguousarray(vectors, np.float64 if n <= 20_000 else np.float32)
+    if n < 2 * k:
+        return np.zeros(n, np.int64)
+    lists = nearest(table, max(NEIGHBOURS, 2 * k), seed)
+    start = seed_groups(table, lists, k)
+    if passes is None:
+        passes = int(np.clip(STEPS // (n * k), 5, 1500))
+    spread = float(((table - table.mean(axis=0)) ** 2).sum(axis=1).mean())
+    return np.asarray(refine(table, start, lists[:, :NEIGHBOURS], k, passes, HEAT * spread / 2, seed))
 
 
-def improve(vectors: Array, labels: Labels, k: int) -> Labels:
-    """Lower the SSE by moving people between groups of k to 2k - 1, and by swapping two, until a whole pass helps nobody.
-
-    Moving x from A (a people, mean m_A) to B (b, m_B) changes the SSE by b/(b+1) |x-m_B|^2 - a/(a-1) |x-m_A|^2. A swap of x in A
-    and y in B moves both means by the difference d = y - x, which changes it by 2 d.(m_B - m_A) - |d|^2 (1/a + 1/b).
-    """
-    labels = labels.copy()
+def seed_groups(table: NDArray[Any], lists: NDArray[np.int64], k: int) -> Labels:
+    """Return groups of k to 2k - 1: greedily, those far from the mean first; whoever is left over is grouped anew, or joins."""
+    far = ((table - table.mean(axis=0)) ** 2).sum(axis=1)
+    labels = np.asarray(greedy(lists, np.argsort(-far, kind="stable"), k))
+    left = np.flatnonzero(labels < 0)
+    while len(left) >= k:
+        part = table[left]
+        if len(left) < 2 * k:
+            labels[left] = labels.max() + 1
+            return labels
+        distances = ((part - part.mean(axis=0)) ** 2).sum(axis=1)
+        again = np.asarray(greedy(nearest(part, max(4 * k, len(left) // 4)), np.argsort(-distances, kind="stable"), k))
+        labels[left] = np.where(again >= 0, again + labels.max() + 1, -1)
+        left = np.flatnonzero(labels < 0)
     groups = int(labels.max()) + 1
-    sizes = np.bincount(labels, minlength=groups)
-    sums = np.zeros((groups, vectors.shape[1]))
-    np.add.at(sums, labels, vectors)
-    for _ in range(PASSES):
-        changed = False
-        for row in range(len(vectors)):
-            here, x = int(labels[row]), vectors[row]
-            means = sums / sizes[:, None]
-            square = ((means - x) ** 2).sum(axis=1)
-            if sizes[here] > k:
-                gain = sizes / (sizes + 1) * square - sizes[here] / (sizes[here] - 1) * square[here]
-                gain[(sizes >= 2 * k - 1) | (np.arange(groups) == here)] = np.inf
-                target = int(gain.argmin())
-                if gain[target] < -1e-12:
-                    _move(labels, sums, sizes, row, target, vectors)
-                    changed = True
-                    continue
-            step = vectors - x
-            change = 2 * (step * (means[labels] - means[here])).sum(axis=1)
-            change -= (step**2).sum(axis=1) * (1 / sizes[here] + 1 / sizes[labels])
-            change[labels == here] = np.inf
-            other = int(change.argmin())
-            if change[other] < -1e-12:
-                there = int(labels[other])
-                _move(labels, sums, sizes, row, there, vectors)
-                _move(labels, sums, sizes, other, here, vectors)
-                changed = True
-        if not changed:
-            break
+    sizes = np.bincount(labels[labels >= 0], minlength=groups)
+    sums = np.zeros((groups, table.shape[1]))
+    np.add.at(sums, labels[labels >= 0], table[labels >= 0])
+    means = sums / sizes[:, None]
+    for row in left.tolist():
+        square = ((means - table[row]) ** 2).sum(axis=1)
+        square[sizes >= 2 * k - 1] = np.inf
+        labels[row] = int(square.argmin())
+        sizes[labels[row]] += 1
     return labels
-
-
-def _move(labels: Labels, sums: Array, sizes: NDArray[np.int64], row: int, target: int, vectors: Array) -> None:
-    here = labels[row]
-    sums[here] -= vectors[row]
-    sizes[here] -= 1
-    sums[target] += vectors[row]
-    sizes[target] += 1
-    labels[row] = target

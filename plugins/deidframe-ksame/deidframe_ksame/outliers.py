@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import Context, Embeddings, Partition
+from deidframe_ksame.fixed_size import fixed_size
 from deidframe_ksame.plugin import NoParams
 
 
@@ -29,13 +32,43 @@ class NearestGroup:
     def settle(self, people: Embeddings, partition: Partition, k: int) -> Partition:
         """Let everybody else join the group with the nearest mean; without any large group all people make one, if k of them."""
         labels = _large_only(partition, k)
-        groups = int(labels.max(initial=-1)) + 1
-        if groups == 0:
+        if labels.max(initial=-1) < 0:
             return Partition(people.ids, np.full(len(people), 0 if len(people) >= k else -1, np.int64))
-        vectors = people.vectors.astype(np.float64)
-        means = np.stack([vectors[labels == g].mean(axis=0) for g in range(groups)])
-        for row in np.flatnonzero(labels < 0).tolist():
-            labels[row] = int(((means - vectors[row]) ** 2).sum(axis=1).argmin())
+        return Partition(people.ids, _joined(people, labels))
+
+
+class OwnGroups:
+    """Outlier handler `own-groups`."""
+
+    def __init__(self, params: NoParams, context: Context) -> None:
+        self._seed = context.seed % 2**31
+
+    def settle(self, people: Embeddings, partition: Partition, k: int) -> Partition:
+        """Group everybody else among themselves; fewer than k of them join the nearest group, or are withheld without one."""
+        labels = _large_only(partition, k)
+        left = np.flatnonzero(labels < 0)
+        if len(left) >= k:
+            labels[left] = fixed_size(people.vectors[left], k, seed=self._seed) + int(labels.max(initial=-1)) + 1
+            return Partition(people.ids, labels)
+        if not len(left) or len(left) == len(people):
+            return Partition(people.ids, labels)
+        return Partition(people.ids, _joined(people, labels))
+
+
+class SplitMerge:
+    """Outlier handler `split-merge`."""
+
+    def __init__(self, params: NoParams, context: Context) -> None:
+        self._seed = context.seed % 2**31
+
+    def settle(self, people: Embeddings, partition: Partition, k: int) -> Partition:
+        """Dissolve groups of fewer than k into the nearest large one, then split groups of 2k and more by fixed size."""
+        labels = NearestGroup(NoParams(), Context(seed=self._seed, scratch=Path())).settle(people, partition, k).labels.copy()
+        for group in range(int(labels.max(initial=-1)) + 1):
+            rows = np.flatnonzero(labels == group)
+            if len(rows) >= 2 * k:
+                parts = fixed_size(people.vectors[rows], k, seed=self._seed)
+                labels[rows] = np.where(parts == 0, group, parts + int(labels.max()))
         return Partition(people.ids, labels)
 
 
@@ -45,4 +78,14 @@ def _large_only(partition: Partition, k: int) -> NDArray[np.int64]:
     large = [rows for rows in partition.groups().values() if len(rows) >= k]
     for number, rows in enumerate(large):
         labels[list(rows)] = number
+    return labels
+
+
+def _joined(people: Embeddings, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the labels with everybody of label -1 in the group whose mean is nearest; at least one group must be there."""
+    labels = labels.copy()
+    vectors = people.vectors.astype(np.float64)
+    means = np.stack([vectors[labels == g].mean(axis=0) for g in range(int(labels.max()) + 1)])
+    for row in np.flatnonzero(labels < 0).tolist():
+        labels[row] = int(((means - vectors[row]) ** 2).sum(axis=1).argmin())
     return labels

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from deidframe.contract import Component, hookimpl
 
 
 class NoParams(BaseModel, extra="forbid", strict=True):
     """Takes no parameters."""
+
+
+class FixedSizeParams(BaseModel, extra="forbid", strict=True):
+    """How long it searches."""
+
+    passes: int | None = Field(default=None, ge=1, le=100_000)
+    """Passes over all people in which a step that raises the SSE may be taken; when not given, by the number of people."""
 
 
 @hookimpl
@@ -18,8 +25,8 @@ def deidframe_clusterers() -> list[Component]:
         Component(
             name="fixed-size",
             make="deidframe_ksame.fixed_size:FixedSize",
-            params=NoParams,
-            summary="groups of k to 2k - 1 people: MDAV, then moves and swaps that lower the SSE",
+            params=FixedSizeParams,
+            summary="groups of k to 2k - 1 people with a small SSE: greedy, then threshold accepting by moves and swaps",
             example='clusterer = { use = "fixed-size" }\n',
             reference="Domingo-Ferrer, Torra, Ordinal, continuous and heterogeneous k-anonymity through microaggregation, 2005",
         )
@@ -28,7 +35,7 @@ def deidframe_clusterers() -> list[Component]:
 
 @hookimpl
 def deidframe_outlier_handlers() -> list[Component]:
-    """Bring `nearest-group` and `withhold`."""
+    """Bring `nearest-group`, `withhold`, `own-groups` and `split-merge`."""
     return [
         Component(
             name="nearest-group",
@@ -43,6 +50,20 @@ def deidframe_outlier_handlers() -> list[Component]:
             params=NoParams,
             summary="noise and people of too small groups are not released",
             example='outliers = { use = "withhold" }\n',
+        ),
+        Component(
+            name="own-groups",
+            make="deidframe_ksame.outliers:OwnGroups",
+            params=NoParams,
+            summary="noise and people of too small groups are grouped among themselves",
+            example='outliers = { use = "own-groups" }\n',
+        ),
+        Component(
+            name="split-merge",
+            make="deidframe_ksame.outliers:SplitMerge",
+            params=NoParams,
+            summary="too small groups are dissolved into their neighbours, and groups of 2k and more are split",
+            example='outliers = { use = "split-merge" }\n',
         ),
     ]
 

@@ -1,0 +1,1 @@
+"""Partitions with at least k people in every group."""

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from examples import RECIPE, catalogue, docstring_code, listed
+
+from deidframe.contract import RecipeError
+from deidframe.engine.plan import plan
+from deidframe.engine.run import Outcome, run
+from deidframe.recipe.parse import parse
+from deidframe.report.page import write_report
+
+HEAD = RECIPE[: RECIPE.index("[[method]]")]
+PEOPLE = '[[method]]\nname = "people"\nk = 3\nencoder = { use = "colour" }\nclusterer = { use = "in-order" }\n'
+PEOPLE += 'outliers = { use = "drop" }\n'
+PICTURES = '[[method]]\nname = "pictures"\nencoder = { use = "colour" }\nclusterer = { use = "in-order" }\n'
+ENCODINGS = """
+import numpy as np
+from pydantic import BaseModel
+from deidframe.contract import Component, Embeddings, hookimpl
+
+class Params(BaseModel, extra="forbid"):
+    count: int = 4
+
+class Rows:
+    def __init__(self, params, context):
+        self.count = params.count
+
+    def load(self):
+        ids = tuple(f"e{n}" for n in range(self.count))
+        return Embeddings(ids, np.eye(self.count, 8, dtype=np.float32), "rows", tuple(str(n // 2) for n in range(self.count)))
+
+@hookimpl
+def deidframe_sources():
+    return [Component("noise", f"{__name__}:Rows", Params, "encodings")]
+"""
+
+
+def ran(tmp_path: Path, text: str, *others: object) -> Outcome:
+    planned = plan(parse(text, "r.toml"), catalogue(*others), tmp_path)  # type: ignore[arg-type]
+    return run(planned, tmp_path / "run")
+
+
+def test_groups_are_measured_and_nothing_is_released(tmp_path: Path) -> None:
+    outcome = ran(tmp_path, HEAD + PEOPLE + PICTURES)
+    people, pictures = outcome.cells
+    assert (people.status, people.grouping, people.k, people.k_counted, people.groups) == ("ok", True, 3, 3, 4)
+    assert (people.released, people.withheld, people.failed) == (0, 12, 0)
+    assert "pairwise_f" not in people.metrics
+    assert pictures.metrics["pairwise_recall"] == 1  # each picture is a person of its own
+    assert not (tmp_path / "run" / "release").exists()
+    lines = (tmp_path / "run" / "private" / "groups" / "people.csv").read_text().splitlines()
+    assert lines[:2] == ["id,group", "noise-0,0"]
+    page = write_report(tmp_path / "run").read_text("utf-8")
+    assert "Groups of at least k people" in page
+    assert "The trade-off" not in page
+
+
+def test_a_settled_group_below_k_is_refused(tmp_path: Path) -> None:
+    lying = docstring_code("outlier-handler").replace("size < k", "size < 0")
+    small = docstring_code("clusterer").replace("// k, last)", "// 2, 99)")
+    outcome = ran(tmp_path, HEAD + PEOPLE, listed("outlier-handler", "drop", lying), listed("clusterer", "in-order", small))
+    assert [(c.status, c.released) for c in outcome.cells] == [("refused", 0)]
+    assert outcome.exit_code == 6
+
+
+def test_encodings_alone_need_no_detector(tmp_path: Path) -> None:
+    text = HEAD.replace('[detector]\nuse = "whole"\n', "") + (PEOPLE + PICTURES).replace('encoder = { use = "colour" }\n', "")
+    outcome = ran(tmp_path, text, listed("source", "noise", ENCODINGS))
+    people, pictures = outcome.cells
+    assert (people.status, people.encoder, people.people, people.total) == ("ok", "rows", 6, 12)
+    assert pictures.status == "ok"
+    assert write_report(tmp_path / "run").is_file()
+
+
+def test_what_does_not_fit_the_source_is_said(tmp_path: Path) -> None:
+    without = HEAD.replace('[detector]\nuse = "whole"\n', "")
+
+    def refused(text: str, *others: object) -> str:
+        with pytest.raises(RecipeError) as caught:
+            plan(parse(text, "r.toml"), catalogue(*others), tmp_path)  # type: ignore[arg-type]
+        return "\n".join(caught.value.complaints)
+
+    assert "a source of pictures needs one" in refused(without + PICTURES)
+    assert "needs an encoder" in refused(HEAD + PICTURES.replace('encoder = { use = "colour" }\n', ""))
+    both = refused(RECIPE, listed("source", "noise", ENCODINGS))
+    assert both.count("gives encodings and no pictures") == 3
+    with pytest.raises(RecipeError) as caught:
+        parse(HEAD + PICTURES + 'outliers = { use = "drop" }\n', "r.toml")
+    assert "give k, or leave outliers out" in "\n".join(caught.value.complaints)
+
+
+def test_noise_is_counted(tmp_path: Path) -> None:
+    noisy = docstring_code("clusterer").replace("return Partition", "labels[:3] = -1\n        return Partition")
+    (cell,) = ran(tmp_path, HEAD + PEOPLE, listed("clusterer", "in-order", noisy)).cells
+    assert (cell.metrics["noise_before"], cell.metrics["noise_share"], cell.groups) == (0.25, 0.25, 3)
+    assert np.isfinite(cell.metrics["sse"])

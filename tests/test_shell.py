@@ -1,0 +1,103 @@
+"""`encode`, `convert` and `cluster`, as they are typed."""
+
+from __future__ import annotations
+
+import csv
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deidframe.contract.encodings import read_encodings
+
+
+def deidframe(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "deidframe", *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from deidframe_people.source import FACES
+
+    folder = tmp_path_factory.mktemp("shell")
+    for person in sorted(FACES.iterdir())[:8]:
+        (folder / "in" / person.name).mkdir(parents=True)
+        for n in range(1, 5):
+            (folder / "in" / person.name / f"{n}.jpg").write_bytes((person / f"{n}.jpg").read_bytes())
+    (folder / "in" / "p01" / "broken.jpg").write_bytes(b"no picture")
+    done = deidframe("encode", folder / "in", "--use", "sface", "-o", folder / "enc.npz")
+    assert done.returncode == 0, done.stderr
+    assert "32 encodings of 8 people, 128-D, sface" in done.stdout
+    assert "left out: 1 (not a picture in a known format)" in done.stderr
+    return folder
+
+
+def test_encodings_are_private_and_whole(encoded: Path) -> None:
+    file = encoded / "enc.npz"
+    assert file.stat().st_mode & 0o777 == 0o600
+    found = read_encodings(file)
+    assert found.ids[0] == "p01/1.jpg"
+    assert found.subjects is not None
+    assert found.subjects[0] == "p01"
+    assert np.allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-5)
+
+
+def test_cluster_finds_people_and_writes_them(encoded: Path) -> None:
+    done = deidframe("cluster", encoded / "enc.npz", "--use", "aroc", "-o", encoded / "people.csv")
+    assert done.returncode == 0, done.stderr
+    figures = dict(line.split(None, 1) for line in done.stdout.splitlines() if " " in line)
+    assert float(figures["pairwise_f"]) > 0.95
+    rows = list(csv.reader((encoded / "people.csv").read_text().splitlines()))
+    assert rows[0] == ["id", "group"]
+    assert len(rows) == 33
+    again = deidframe("cluster", encoded / "enc.npz", "--use", "aroc", "-o", encoded / "people.csv")
+    assert (again.returncode, "exists; give another name" in again.stderr) == (2, True)
+
+
+def test_cluster_into_groups_of_at_least_k(encoded: Path) -> None:
+    done = deidframe("cluster", encoded / "enc.npz", "--use", "fixed-size", "-k", "4", "--outliers", "nearest-group")
+    assert done.returncode == 0, done.stderr
+    assert "smallest             4" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("--use", "arok"), 4, 'did you mean "aroc"?'),
+        (("--use", "k-means", "--param", "clusters=x"), 3, "expected a valid integer"),
+        (("--use", "k-means", "--param", "clusters"), 2, "expected KEY=VALUE"),
+        (("--use", "k-means"), 2, "set params.clusters"),
+        (("--use", "aroc", "--outliers", "withhold"), 2, "give -k as well"),
+        (("--use", "fixed-size", "-k", "9"), 3, "larger than the number of people, 8"),
+        (("--use", "aroc", "-o", "no/such/folder.csv"), 2, "does not exist"),
+    ],
+)
+def test_wrong_use(encoded: Path, arguments: tuple[str, ...], code: int, says: str) -> None:
+    done = deidframe("cluster", encoded / "enc.npz", *arguments)
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+
+
+def test_convert_and_its_errors(tmp_path: Path) -> None:
+    rows = [{"imagePath": f"{n}.jpg", "encoding": np.arange(3.0) + n} for n in range(4)]
+    (tmp_path / "e.pickle").write_bytes(pickle.dumps(rows, 3))
+    done = deidframe("convert", tmp_path / "e.pickle", tmp_path / "e.npz", "--space", "mine", "--normalise")
+    assert done.returncode == 0, done.stderr
+    assert "4 encodings, 3-D, mine" in done.stdout
+    assert deidframe("convert", tmp_path / "e.pickle", tmp_path / "e.npz").returncode == 2
+    assert deidframe("convert", tmp_path / "absent.pickle", tmp_path / "f.npz").returncode == 2
+    (tmp_path / "bad.pickle").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    done = deidframe("convert", tmp_path / "bad.pickle", tmp_path / "g.npz")
+    assert (done.returncode, "os.system" in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "g.npz").exists()
+
+
+def test_encode_errors(tmp_path: Path) -> None:
+    assert deidframe("encode", tmp_path / "absent", "--use", "sface", "-o", tmp_path / "e.npz").returncode == 2
+    (tmp_path / "in").mkdir()
+    assert deidframe("encode", tmp_path / "in", "--use", "sface", "-o", tmp_path / "e.npz").returncode == 5
+    done = deidframe("encode", tmp_path / "in", "--use", "sface", "-o", tmp_path / "e.txt")
+    assert (done.returncode, "ends in .npz" in done.stderr) == (2, True)
+    assert not list(tmp_path.glob("e.*"))
