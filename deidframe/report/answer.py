@@ -43,11 +43,12 @@ def _tightest(cells: Sequence[Cell]) -> tuple[str, ...]:
     """Say which grouping is tightest at each k, and which finds people best."""
     done = [c for c in cells if c.status == "ok"]
     said = ["Groups were made and measured; nothing was released and no attack was tried."]
-    sizes = sorted({c.k for c in done if c.k})
-    first = {k: min((c for c in done if c.k == k), key=lambda c: float(c.metrics["sse"])) for k in sizes}
+    whole = [c for c in done if c.k and not c.metrics["noise_share"]]  # whoever leaves people out has less to sum
+    sizes = sorted({c.k for c in whole if c.k})
+    first = {k: min((c for c in whole if c.k == k), key=lambda c: float(c.metrics["sse"])) for k in sizes}
     if first:
         listed = "; ".join(f"k = {k}: {c.method} ({c.metrics['sse']:.2f})" for k, c in first.items())
-        said.append(f"The smallest sum of squared errors among groups of at least k people: {listed}.")
+        said.append(f"The smallest sum of squared errors among those that leave nobody out: {listed}.")
     finders = [c for c in done if "pairwise_f" in c.metrics]
     if finders:
         top = max(finders, key=lambda c: float(c.metrics["pairwise_f"]))
