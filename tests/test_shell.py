@@ -101,3 +101,48 @@ def test_encode_errors(tmp_path: Path) -> None:
     done = deidframe("encode", tmp_path / "in", "--use", "sface", "-o", tmp_path / "e.txt")
     assert (done.returncode, "ends in .npz" in done.stderr) == (2, True)
     assert not list(tmp_path.glob("e.*"))
+
+
+def test_elbow_finds_how_many_people_there_are(encoded: Path) -> None:
+    done = deidframe("elbow", encoded / "enc.npz", "--use", "k-means", "--groups", "2,4,6,8,10,12,14,16", "-o", encoded / "k")
+    assert done.returncode == 0, done.stderr
+    assert "k-means bends at K = 8" in done.stdout
+    assert (encoded / "k.png").read_bytes().startswith(b"\x89PNG")
+    lines = (encoded / "k.csv").read_text().splitlines()
+    assert lines[0] == "groups K,inertia (SSE),knee"
+    assert lines[4].startswith("8,")
+    assert lines[4].endswith(",1")
+    assert deidframe("elbow", encoded / "enc.npz", "--use", "k-means", "-o", encoded / "k").returncode == 2
+    done = deidframe("elbow", encoded / "enc.npz", "--use", "dbscan", "-o", encoded / "d")
+    assert (done.returncode, "bend at eps = " in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--use", "k-means", "--groups", "2,x"), "expected numbers"),
+        (("--use", "k-means", "--groups", "2,99"), "between 1 and 32"),
+        (("--use", "dbscan", "--neighbour", "32"), "needs more than 32 encodings"),
+    ],
+)
+def test_elbow_errors(encoded: Path, tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    done = deidframe("elbow", encoded / "enc.npz", *arguments, "-o", tmp_path / "e")
+    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_montage_is_private(encoded: Path, tmp_path: Path) -> None:
+    (tmp_path / "g.csv").write_text("id,group\np01/1.jpg,0\np01/2.jpg,0\np02/1.jpg,1\np03/1.jpg,-1\ngone.jpg,1\n")
+    done = deidframe("montage", tmp_path / "g.csv", "--data", encoded / "in", "-o", tmp_path / "private")
+    assert done.returncode == 0, done.stderr
+    assert "3 faces in 2 groups, 1 ids without a face left out" in done.stdout
+    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "private" / "montage.jpg").stat().st_mode & 0o777 == 0o600
+    for text, says in (
+        ("a,b\n", "expected the header"),
+        ("id,group\nx,y\n", "g.csv:2"),
+        ("id,group\nx,0\n", "none of the 1 ids"),
+    ):
+        (tmp_path / "g.csv").write_text(text)
+        done = deidframe("montage", tmp_path / "g.csv", "--data", encoded / "in", "-o", tmp_path / "other")
+        assert (done.returncode in (2, 5), says in done.stderr) == (True, True), done.stderr

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     console.print(
         Text(
             f"{parsed.recipe.name}: {len(planned.people)} {what} of {planned.person_count} people"
-            f" ({parsed.recipe.source.subjects}) from {planned.source.loaded.qualified}{by}"
+            f" ({_who(parsed.recipe.source.subjects)}) from {planned.source.loaded.qualified}{by}"
         )
     )
     table = Table(box=box.SIMPLE_HEAD)
@@ -56,6 +56,10 @@ def run(options: argparse.Namespace) -> int:
     rows = len(planned.methods) * sum(a.spec.threat != "clear" for a in planned.attacks)
     console.print(Text(f"{len(planned.methods)} methods, {rows} attacked cells; nothing is wrong with the recipe"))
     return 0
+
+
+def _who(subjects: object) -> str:
+    return subjects if isinstance(subjects, str) else f"at most, to be found by {getattr(subjects, 'use', '')}"
 
 
 def _beside(grouping: bool, protects: bool) -> str:

@@ -216,7 +216,8 @@ def _gated(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> tu
     row = {face: n for n, face in enumerate(faces.ids)}
     check_residual(faces.take([row[face] for face in staged.faces.ids]), staged.faces, method.name)
     person_of = dict(zip(faces.ids, faces.subjects or (), strict=True))
-    return closed, certify(method.name, method.k, made.groups, person_of, staged.digests, closed)
+    found_by = f"{at.plan.finder[0].name} with {at.plan.finder[1].name}" if at.plan.finder else ""
+    return closed, certify(method.name, method.k, made.groups, person_of, staged.digests, closed, found_by)
 
 
 def _measures(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> dict[str, Any]:

@@ -39,6 +39,8 @@ def list_database(complain: Complain, parsed: Parsed, source: Step, scratch: Pat
     kept = loaded if limit is None else loaded.take(range(min(limit, len(loaded))))
     photos = kept if isinstance(kept, Photos) else Photos((), _no_picture)
     encodings = kept if isinstance(kept, Embeddings) else None
+    if not isinstance(parsed.recipe.source.subjects, str):  # found later; what the source knows judges them
+        return Database(photos, kept.ids, encodings, kept.subjects is not None)
     if parsed.recipe.source.subjects == "one-per-image":
         return Database(photos, kept.ids, encodings, False)
     if kept.subjects is None:

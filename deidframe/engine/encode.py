@@ -12,6 +12,7 @@ from deidframe.contract.artifacts import Embeddings
 from deidframe.contract.component import Context
 from deidframe.contract.errors import PluginError, UsageError
 from deidframe.engine.grouping import Grouped, group
+from deidframe.engine.intake import Intake
 from deidframe.engine.plan import Plan, plan
 from deidframe.engine.progress import Reporter
 from deidframe.engine.run import look_for_faces
@@ -48,20 +49,30 @@ def encode_folder(
     Raises:
         RecipeError: a name is unknown. NothingToDo: no picture, or no face.
     """
-    recipe = {
-        "schema": 1,
-        "name": "encode",
-        "source": {"use": "folder", "params": {"path": str(folder)}},
-        "detector": {"use": detector},
-        "method": [{"name": "encode", "encoder": {"use": encoder}, "clusterer": {"use": _any_clusterer()}}],
-    }
-    planned = _planned(recipe, scratch)
+    method = {"name": "encode", "encoder": {"use": encoder}, "clusterer": {"use": _any("clusterer")}}
+    planned = _planned(_of_folder(folder, detector, method), scratch)
     shop = Workshop(planned, scratch, reporter, offline=offline)
     intake = look_for_faces(planned, shop, reporter)
     faces = intake.faces
     found = shop.encode(planned.methods[0].steps["encoder"], faces)
     subjects = faces.subjects if planned.labelled else None
     return Embeddings(found.ids, found.vectors, found.space, subjects), intake.withheld
+
+
+def faces_of_folder(folder: Path, detector: str, scratch: Path, reporter: Reporter) -> Intake:
+    """Return the faces found in a folder of pictures.
+
+    Raises:
+        RecipeError: a name is unknown. NothingToDo: no picture, or no face.
+    """
+    method = {"name": "look", "redactor": {"use": _any("redactor")}}
+    planned = _planned(_of_folder(folder, detector, method), scratch)
+    return look_for_faces(planned, Workshop(planned, scratch, reporter), reporter)
+
+
+def _of_folder(folder: Path, detector: str, method: dict[str, Any]) -> dict[str, Any]:
+    source = {"use": "folder", "params": {"path": str(folder)}}
+    return {"schema": 1, "name": "folder", "source": source, "detector": {"use": detector}, "method": [method]}
 
 
 def cluster_file(
@@ -103,10 +114,11 @@ def cluster_file(
     return group(shop, planned.encodings, planned.people, planned.methods[0], labelled=planned.labelled)
 
 
-def _any_clusterer() -> str:
-    names = Catalogue().names("clusterer")
+def _any(role: str) -> str:
+    """Return some installed component: a plan has a method, even where only its first steps are wanted."""
+    names = Catalogue().names(role)
     if not names:
-        raise PluginError("no clusterer is installed")
+        raise PluginError(f"no {role} is installed")
     return names[0]
 
 

@@ -17,7 +17,7 @@ from deidframe.engine.step import Step
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.complain import Complaint, complaints_of, nearest
 from deidframe.recipe.locate import Path
-from deidframe.recipe.model import AttackSpec, Part
+from deidframe.recipe.model import AttackSpec, FoundSubjects, Part
 from deidframe.recipe.parse import Method, Parsed, slug
 
 ROLE_OF_KEY = {
@@ -71,6 +71,7 @@ class Plan:
         parsed: the recipe. photos: the whole database, unopened; without any where the source gives encodings.
         people: the person of each photo or encoding. labelled: the source says who they are.
         source, detector: steps; no detector where there are only encodings. encodings: of a source of encodings.
+        finder: clusterer and encoder that find the people, where the recipe says so; `people` then holds one for each picture.
         methods, attacks: in the recipe's order. limit: how many pictures are taken, None for all.
     """
 
@@ -84,6 +85,7 @@ class Plan:
     limit: int | None = None
     encodings: Embeddings | None = None
     labelled: bool = True
+    finder: tuple[Step, Step] | None = None
 
     @property
     def person_count(self) -> int:
@@ -102,6 +104,7 @@ class Plan:
             *([self.detector] if self.detector else []),
             *(s for m in self.methods for s in m.steps.values()),
         ]
+        all_steps += list(self.finder or ())
         all_steps += [s for a in self.attacks for s in (a.step, a.encoder)]
         return tuple({step.key: step for step in all_steps}.values())
 
@@ -207,6 +210,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | Non
     methods = [planner.method(m) for m in parsed.methods]
     grouping = [m.spec.encoder.use for m in parsed.methods if m.spec.encoder]
     attacks = [planner.attack(row, spec, grouping) for row, spec in enumerate(recipe.attack)]
+    finder = _finder(planner, recipe.source.subjects)
     found: Database | None = None
     if source is not None:
         found = list_database(planner.complain, parsed, source, scratch, limit)
@@ -229,7 +233,24 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | Non
         limit,
         found.encodings,
         found.labelled,
+        finder,
     )
+
+
+def _finder(planner: _Planner, subjects: str | FoundSubjects) -> tuple[Step, Step] | None:
+    """Resolve the clusterer and the encoder that find the people."""
+    if isinstance(subjects, str):
+        return None
+    at: Path = ("source", "subjects")
+    clusterer = planner.step("clusterer", subjects.use, subjects.params, at)
+    names = planner.catalogue.names("encoder")
+    if subjects.encoder not in names:
+        listed = ", ".join(names) or "none"
+        message = f'no encoder is called "{subjects.encoder}"; installed: {listed}{nearest(subjects.encoder, names)}'
+        planner.complain("P101", (*at, "encoder"), message)
+        return None
+    encoder = planner.step("encoder", subjects.encoder, {}, (*at, "encoder"))
+    return (clusterer, encoder) if clusterer and encoder else None
 
 
 def _fitting(planner: _Planner, found: Database, methods: Sequence[MethodPlan | None]) -> None:
@@ -247,6 +268,10 @@ def _fitting(planner: _Planner, found: Database, methods: Sequence[MethodPlan | 
             planner.complain(
                 "R132", method.at, "the source gives encodings and no pictures: only a clusterer and outliers can work on them"
             )
+    if not isinstance(recipe.source.subjects, str):
+        planner.complain(
+            "R132", ("source", "subjects"), "the source gives encodings: who is on them is found by a method without k"
+        )
     for row, _ in enumerate(recipe.attack):
         planner.complain("R132", ("attack", row), "the source gives encodings and no pictures: there is nothing to attack")
 

@@ -13,6 +13,7 @@ from typing import Any
 from deidframe.contract.errors import NothingToDo, UsageError
 from deidframe.engine.comparison import Bench, clear_cell, method_cells, timed
 from deidframe.engine.intake import Intake, take_in
+from deidframe.engine.people import find_people
 from deidframe.engine.plan import Plan
 from deidframe.engine.progress import Quiet, Reporter
 from deidframe.engine.workshop import Workshop
@@ -76,6 +77,10 @@ def run(
         if plan.detector is not None and plan.encodings is None:
             with timed() as seconds:
                 intake = look_for_faces(plan, shop, reporter)
+            if plan.finder:
+                known = dict(zip(plan.photos.ids, plan.photos.subjects, strict=True)) if plan.photos.subjects else None
+                people = find_people(shop, intake, *plan.finder, known)
+                intake, facts["people"] = people.intake, people.facts
             counts = {"total": intake.total, "faces": len(intake.faces), "withheld": len(intake.withheld)}
             facts["intake"] = {**counts, "seconds": seconds()}
         key = names_key or secrets.token_bytes(32)
@@ -140,7 +145,9 @@ def _facts(plan: Plan) -> dict[str, Any]:
             "pictures": len(plan.people) if plan.encodings else len(plan.photos),
             "encodings": plan.encodings is not None,
             "people": plan.person_count,
-            "subjects": recipe.source.subjects,
+            "subjects": recipe.source.subjects
+            if isinstance(recipe.source.subjects, str)
+            else f"found by {recipe.source.subjects.use}",
             "fictitious": plan.source.loaded.component.fictitious,
         },
         **provenance({step.loaded.listed.distribution for step in steps}, weights),

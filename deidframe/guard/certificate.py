@@ -52,12 +52,14 @@ def certify(
     person_of: Mapping[str, str],
     digest_of: Mapping[str, str],
     accounted: Account,
+    found_by: str = "",
 ) -> Certificate:
     """Count on the written files what the release promises.
 
     Args:
         method: its name. k: asked, None for a method without the promise. groups: face id -> group, None without.
         person_of: face id -> person. digest_of: face id -> sha256 of its released file. accounted: the closed account.
+        found_by: who found the people, where nobody labelled them.
 
     Raises:
         ReleaseRefused: k was promised, and one picture is shared by fewer than k people, or a group shows several pictures.
@@ -119,7 +121,8 @@ def certify(
         len(people_of_picture),
         tuple(checks),
         (
-            f"this release is k-anonymous with k = {counted} with respect to this release alone and the people labelled in it",
+            f"this release is k-anonymous with k = {counted} with respect to this release alone and the people"
+            f" {f'found in it by {found_by}' if found_by else 'labelled in it'}",
             f"whoever matches a released picture, with any recogniser, names the right person in at most 1 of {counted} cases",
         ),
         (
@@ -127,6 +130,11 @@ def certify(
             "one-to-one verification: a surrogate can match members of its group, and says which group",
             "attributes shared by a whole group, such as sex or age, stay visible",
             "other releases of the same people: they can be intersected with this one",
+            *(
+                ("a person who was taken for two counts twice: people were found by a clusterer, not labelled",)
+                if found_by
+                else ()
+            ),
         ),
     )
 

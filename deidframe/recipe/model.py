@@ -26,10 +26,16 @@ class Part(Table):
     params: dict[str, Any] = {}
 
 
+class FoundSubjects(Part):
+    """People are found: a clusterer groups the pictures by who is on them, as this encoder sees them."""
+
+    encoder: Use
+
+
 class SourceSpec(Part):
     """Where the pictures come from and who is on them; there is no default that guesses who is who."""
 
-    subjects: Literal["labelled", "one-per-image"]
+    subjects: Literal["labelled", "one-per-image"] | FoundSubjects
 
 
 class MethodSpec(Table):

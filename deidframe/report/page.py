@@ -66,7 +66,7 @@ def render(record: Record, svg: str, sheets: Path) -> str:
     attacks = list(dict.fromkeys(c.attack for c in record.cells if c.attack and c.threat != "clear"))
     tried = [(name, next(c for c in record.cells if c.attack == name)) for name in attacks]
     return environment.get_template("report.html.j2").render(
-        run=record.run,
+        run={"people": None, **record.run},
         answer=answer(record),
         rows=list(enumerate(all_rows)),
         groupings=groupings(record),

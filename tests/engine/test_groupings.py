@@ -97,3 +97,30 @@ def test_noise_is_counted(tmp_path: Path) -> None:
     (cell,) = ran(tmp_path, HEAD + PEOPLE, listed("clusterer", "in-order", noisy)).cells
     assert (cell.metrics["noise_before"], cell.metrics["noise_share"], cell.groups) == (0.25, 0.25, 3)
     assert np.isfinite(cell.metrics["sse"])
+
+
+def test_people_are_found_where_nobody_is_labelled(tmp_path: Path) -> None:
+    """The clusterer that finds leaves two pictures out and takes the others two by two for one person."""
+    finder = (
+        docstring_code("clusterer")
+        .replace("// k, last)", "// 2, 99)")
+        .replace("return Partition", "labels[:2] = -1\n        return Partition")
+    )
+    finder = finder.replace('"in-order"', '"finder"').replace("in_order", "finder")
+    text = RECIPE.replace('subjects = "labelled"', 'subjects = { use = "finder", encoder = "colour" }')
+    outcome = ran(tmp_path, text, listed("clusterer", "finder", finder))
+    flat = next(c for c in outcome.cells if c.method == "flat" and not c.attack)
+    assert (flat.status, flat.people, flat.released, flat.withheld) == ("ok", 5, 10, 2), flat.reason
+    assert flat.reasons == {"matched to no person": 2}
+    assert flat.certificate is not None
+    assert "found in it by finder with colour" in flat.certificate["holds"][0]
+    assert "counts twice" in flat.certificate["holds_not"][-1]
+    assert "5 people were found by finder with colour" in write_report(tmp_path / "run").read_text("utf-8")
+
+
+def test_a_finder_that_is_not_there(tmp_path: Path) -> None:
+    text = RECIPE.replace('subjects = "labelled"', 'subjects = { use = "gone", encoder = "color" }')
+    with pytest.raises(RecipeError) as caught:
+        plan(parse(text, "r.toml"), catalogue(), tmp_path)
+    assert caught.value.exit_code == 4
+    assert 'did you mean "colour"?' in "\n".join(caught.value.complaints)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import Context, Embeddings, Partition, UsageError
+from deidframe.contract.curves import knee, neighbour_distances
 from deidframe_identities.neighbours import unit
 from deidframe_identities.plugin import DbscanParams, HdbscanParams, KMeansParams, OpticsParams
 
@@ -68,7 +69,8 @@ class Dbscan:
         rows = _rows(people, self._params.metric)
         eps = self._params.eps
         if eps is None:
-            eps = max(knee(neighbour_distances(rows, self._params.min_samples))[1], 1e-9)
+            curve = neighbour_distances(rows, self._params.min_samples)
+            eps = max(float(curve[knee(curve)]), 1e-9)
             self._log(f"  dbscan: eps {eps:.4g}, the knee of the distances to neighbour {self._params.min_samples}")
         elif self._params.metric == "cosine":
             eps = float(np.sqrt(2 * eps))  # cosine distance c of unit vectors is Euclidean distance sqrt(2 c)
@@ -115,25 +117,3 @@ class Hdbscan:
                 cluster_selection_method=self._params.method,
             ).fit_predict(people.vectors.astype(np.float64))
         return Partition(people.ids, np.asarray(found, np.int64))
-
-
-def neighbour_distances(rows: NDArray[np.float64], neighbour: int) -> NDArray[np.float64]:
-    """Return each row's Euclidean distance to its neighbour of this number, sorted upwards; DBSCAN's elbow curve."""
-    from sklearn.neighbors import NearestNeighbors
-
-    count = min(neighbour + 1, len(rows))
-    far, _ = NearestNeighbors(n_neighbors=count).fit(rows).kneighbors(rows)
-    return np.asarray(np.sort(far[:, -1]))
-
-
-def knee(curve: NDArray[np.float64]) -> tuple[int, float]:
-    """Return place and value of the point of a monotone curve farthest from the chord between its ends.
-
-    Source: V. Satopaa et al., "Finding a kneedle in a haystack", ICDCS 2011, without smoothing.
-    """
-    if len(curve) < 3 or curve[0] == curve[-1]:
-        return len(curve) - 1, float(curve[-1])
-    x = np.linspace(0, 1, len(curve))
-    y = (curve - curve[0]) / (curve[-1] - curve[0])
-    place = int(np.abs(y - x).argmax())
-    return place, float(curve[place])

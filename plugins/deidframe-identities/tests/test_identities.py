@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deidframe.contract import Context, Embeddings, UsageError
 from deidframe_identities.aroc import Aroc, aroc
-from deidframe_identities.density import Dbscan, Hdbscan, KMeans, Optics, knee
+from deidframe_identities.density import Dbscan, Hdbscan, KMeans, Optics
 from deidframe_identities.kernel import components, rank_order_distances
 from deidframe_identities.neighbours import nearest
 from deidframe_identities.plugin import ArocParams, DbscanParams, HdbscanParams, KMeansParams, OpticsParams
@@ -123,14 +123,6 @@ def test_a_zero_vector_has_no_cosine() -> None:
     for clusterer in (Dbscan(DbscanParams(metric="cosine"), CONTEXT), Optics(OpticsParams(metric="cosine"), CONTEXT)):
         with pytest.raises(UsageError, match="zero vector"):
             clusterer.cluster(faces, 1)
-
-
-def test_the_knee_is_where_the_curve_bends() -> None:
-    curve = np.concatenate([np.full(90, 1.0) + np.arange(90) * 0.001, np.linspace(1.2, 9, 10)])
-    place, value = knee(curve)
-    assert 85 <= place <= 91
-    assert value < 1.5
-    assert knee(np.ones(5)) == (4, 1.0)
 
 
 LFW = Path(__file__).parents[4] / "shared" / "data" / "lfw-100x6"

@@ -1,0 +1,51 @@
+"""`deidframe elbow`: how many groups, or how wide a neighbourhood, the data suggest."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "draw the elbow of a file of encodings"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("file", metavar="FILE", help="encodings: .npz, .npy, .pickle or .parquet")
+    parser.add_argument(
+        "--use", required=True, choices=("k-means", "dbscan"), help="inertia against K, or sorted neighbour distances"
+    )
+    parser.add_argument("--groups", metavar="K,K,...", help="with k-means: the numbers of groups to try")
+    parser.add_argument(
+        "--neighbour", type=int, default=3, metavar="N", help="with dbscan: the number of the neighbour (default: 3)"
+    )
+    parser.add_argument("--normalise", action="store_true", help="scale each vector to length 1")
+    parser.add_argument(
+        "-o", "--out", metavar="NAME", help="write NAME.png and NAME.csv (default: elbow-k-means or elbow-dbscan)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write a picture and a table, and say where the curve bends."""
+    import tempfile
+    from pathlib import Path
+
+    from deidframe.cli.files import new_file
+    from deidframe.contract.errors import UsageError
+    from deidframe.engine.elbow import inertia, reach
+    from deidframe.engine.encode import read_any
+    from deidframe.record.write import write_bytes
+    from deidframe.report.elbow_figure import elbow_csv, elbow_png
+
+    stem = options.out or f"elbow-{options.use}"
+    picture, table = new_file(Path(f"{stem}.png")), new_file(Path(f"{stem}.csv"))
+    try:
+        groups = [int(part) for part in options.groups.split(",")] if options.groups else None
+    except ValueError:
+        raise UsageError(f"--groups {options.groups!r}: expected numbers with commas between, as in 10,20,50") from None
+    encodings = read_any(Path(options.file), normalise=options.normalise)
+    with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+        found = inertia(encodings, Path(scratch), groups) if options.use == "k-means" else reach(encodings, options.neighbour)
+    x, y = found.x.tolist(), found.y.tolist()
+    write_bytes(picture, elbow_png(x, y, found.x_label, found.y_label, found.place, found.title))
+    write_bytes(table, elbow_csv(x, y, found.x_label, found.y_label, found.place).encode())
+    print(f"{found.title}\n{picture}\n{table}")
+    return 0

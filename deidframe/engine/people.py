@@ -1,0 +1,67 @@
+"""Find out who is on the pictures of a database that does not say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deidframe.contract.artifacts import FaceSet, Partition
+from deidframe.contract.errors import NothingToDo
+from deidframe.engine.intake import Intake
+from deidframe.engine.seam import checked, same_rows
+from deidframe.engine.step import Step
+from deidframe.engine.workshop import Workshop, blame
+from deidframe.measure.grouping import against_labels
+
+UNKNOWN = "matched to no person"
+
+
+@dataclass(frozen=True)
+class FoundPeople:
+    """The faces under the people who were found, and how right that is where labels can say it.
+
+    Args:
+        intake: with the found people as subjects; pictures that the clusterer left out are withheld.
+        facts: for the record: by whom, how many, and measures against labels where the source has them.
+    """
+
+    intake: Intake
+    facts: dict[str, Any]
+
+
+def find_people(shop: Workshop, intake: Intake, clusterer: Step, encoder: Step, known: dict[str, str] | None) -> FoundPeople:
+    """Group the faces by person.
+
+    A picture that the clusterer calls noise could show anybody, so it is withheld. Two found people who are one are counted as
+    two; the certificate says that it counts the people who were found.
+
+    Args:
+        intake: faces. clusterer, encoder: who finds. known: face id -> person where the source has labels, to judge by.
+
+    Raises:
+        NothingToDo: no person was found.
+    """
+    faces = intake.faces
+    try:
+        out = shop.make(clusterer).cluster(shop.encode(encoder, faces), 1)
+    except Exception as error:
+        raise blame("source", clusterer, error) from error
+    labels = checked(out, Partition, f"clusterer {clusterer.name}").labels
+    same_rows(out.ids, faces.ids, f"clusterer {clusterer.name}")
+    kept = np.flatnonzero(labels >= 0)
+    if not len(kept):
+        raise NothingToDo(f"{clusterer.name} found no person among {len(faces)} faces; nothing was released")
+    names = tuple(f"found-{label:06d}" for label in labels[kept].tolist())
+    taken = faces.take(kept)
+    facts: dict[str, Any] = {
+        "by": clusterer.name,
+        "encoder": encoder.name,
+        "found": len(set(names)),
+        "noise": len(faces) - len(kept),
+    }
+    if known is not None:
+        facts["against_labels"] = against_labels(labels, [known[face] for face in faces.ids])
+    withheld = {**intake.withheld, **{faces.ids[row]: UNKNOWN for row in np.flatnonzero(labels < 0).tolist()}}
+    return FoundPeople(Intake(FaceSet(taken.ids, taken.images, taken.landmarks, names), withheld, intake.total), facts)
