@@ -146,3 +146,24 @@ def test_montage_is_private(encoded: Path, tmp_path: Path) -> None:
         (tmp_path / "g.csv").write_text(text)
         done = deidframe("montage", tmp_path / "g.csv", "--data", encoded / "in", "-o", tmp_path / "other")
         assert (done.returncode in (2, 5), says in done.stderr) == (True, True), done.stderr
+
+
+def test_encoder_check(encoded: Path, tmp_path: Path) -> None:
+    done = deidframe("encoder-check", "--use", "sface", "--data", encoded / "in")
+    assert done.returncode == 0, done.stderr
+    assert "32 pictures of 8 people, 48 pairs of one person" in done.stdout
+    assert "rank-1         100.00 %" in done.stdout
+    table = tmp_path / "pairs.csv"
+    table.write_text(
+        "a,b,same\n" + "".join(f"p0{n}/1.jpg,p0{n}/2.jpg,1\np0{n}/1.jpg,p0{n % 8 + 1}/3.jpg,0\n" for n in range(1, 9))
+    )
+    done = deidframe("encoder-check", "--use", "sface", "--data", encoded / "in", "--pairs", table)
+    assert (done.returncode, "8 pairs of one person" in done.stdout) == (0, True), done.stderr
+    for text, says in (
+        ("a,b\n", "expected the header"),
+        ("a,b,same\nx,p01/1.jpg,1\n", "'x' is no picture"),
+        ("a,b,same\nx,y,2\n", ":2:"),
+    ):
+        table.write_text(text)
+        done = deidframe("encoder-check", "--use", "sface", "--data", encoded / "in", "--pairs", table)
+        assert (done.returncode, says in done.stderr) == (2, True), done.stderr

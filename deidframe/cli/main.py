@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from deidframe import __version__
 
-COMMANDS = ("run", "check", "encode", "convert", "cluster", "elbow", "montage", "plugins", "models")
+COMMANDS = ("run", "check", "encode", "convert", "cluster", "elbow", "montage", "encoder-check", "plugins", "models")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"deidframe {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    modules = {name: importlib.import_module(f"deidframe.cli.{name}") for name in COMMANDS}
+    modules = {name: importlib.import_module(f"deidframe.cli.{name.replace('-', '_')}") for name in COMMANDS}
     for name, module in modules.items():
         one = commands.add_parser(name, help=module.HELP, description=module.HELP)
         one.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")

@@ -94,6 +94,15 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class Fits(Protocol):
+    """What an encoder can do besides: learn from the database at hand before it encodes. The core calls it once."""
+
+    def fit(self, faces: FaceSet) -> None:
+        """Look at all clear faces of the run, in batches."""
+        ...
+
+
+@runtime_checkable
 class Clusterer(Protocol):
     def cluster(self, people: Embeddings, k: int) -> Partition:
         """Group people (a row is the mean of a person's unit encodings); -1 is noise. k is what the method asked for, a hint."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from deidframe.contract.artifacts import Embeddings
 from deidframe.contract.component import Context
@@ -18,6 +21,7 @@ from deidframe.engine.progress import Reporter
 from deidframe.engine.run import look_for_faces
 from deidframe.engine.workshop import Workshop
 from deidframe.host.catalogue import Catalogue
+from deidframe.measure.verification import Pairs
 from deidframe.recipe.parse import parse
 
 
@@ -57,6 +61,34 @@ def encode_folder(
     found = shop.encode(planned.methods[0].steps["encoder"], faces)
     subjects = faces.subjects if planned.labelled else None
     return Embeddings(found.ids, found.vectors, found.space, subjects), intake.withheld
+
+
+def read_pairs(path: Path, ids: Sequence[str], people: Sequence[str]) -> Pairs:
+    """Return the pairs of a CSV with the columns a, b and same.
+
+    Raises:
+        UsageError: not such a file, an id without an encoding, or a `same` that is neither 0 nor 1.
+    """
+    row = {one: n for n, one in enumerate(ids)}
+    number = {person: n for n, person in enumerate(dict.fromkeys(people))}
+    try:
+        lines = list(csv.reader(path.read_text("utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {str(path)!r}: {error}") from None
+    if not lines or lines[0] != ["a", "b", "same"]:
+        raise UsageError(f"{path.name}:1: expected the header a,b,same")
+    a, b, same = [], [], []
+    for at, line in enumerate(lines[1:], 2):
+        if len(line) != 3 or line[2] not in ("0", "1"):
+            raise UsageError(f"{path.name}:{at}: expected two ids and 0 or 1, got {','.join(line)!r}")
+        missing = [one for one in line[:2] if one not in row]
+        if missing:
+            raise UsageError(f"{path.name}:{at}: {missing[0]!r} is no picture in which a face was found")
+        a.append(row[line[0]])
+        b.append(row[line[1]])
+        same.append(line[2] == "1")
+    persons = np.array([number[people[one]] for one in a], np.int64)
+    return Pairs(np.array(a, np.int64), np.array(b, np.int64), np.array(same, bool), persons)
 
 
 def faces_of_folder(folder: Path, detector: str, scratch: Path, reporter: Reporter) -> Intake:

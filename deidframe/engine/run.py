@@ -114,6 +114,7 @@ def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter) -> Intake:
         raise NothingToDo("the plan has no detector, so no face can be found")
     intake = take_in(plan.photos, plan.people, shop.make(plan.detector), f"detector {plan.detector.name}", reporter)
     shop.remember(intake.faces)
+    shop.clear = intake.faces
     return intake
 
 

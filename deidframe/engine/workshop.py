@@ -9,7 +9,7 @@ from typing import Any
 from deidframe.contract.artifacts import Embeddings, FaceSet
 from deidframe.contract.component import Context, Need
 from deidframe.contract.errors import DeidframeError, StageError
-from deidframe.contract.roles import Eyes
+from deidframe.contract.roles import Eyes, Fits
 from deidframe.contract.stacks import Stack
 from deidframe.engine.eyes import CoreEyes, base_of
 from deidframe.engine.plan import Plan
@@ -24,6 +24,8 @@ class Workshop:
     Args:
         plan: what will run. scratch: a private folder for temporary files. reporter: shows progress.
         offline: no weights are fetched.
+
+    `clear` holds the faces of the run once they are found; encoders that fit learn from them.
     """
 
     def __init__(self, plan: Plan, scratch: Path, reporter: Reporter, *, offline: bool = False) -> None:
@@ -32,6 +34,7 @@ class Workshop:
         self._eyes: dict[str, CoreEyes] = {}
         self.shared: dict[str, Any] = {}
         self._lasting: dict[int, Stack] = {}
+        self.clear: FaceSet | None = None
 
     def make(self, step: Step, eyes_with: Step | None = None) -> Any:
         """Return the step's component, made on first use; `eyes_with` names the encoder it sees with if it asks for eyes."""
@@ -59,6 +62,8 @@ class Workshop:
             if self.plan.detector is None:
                 raise DeidframeError("there is no detector, so nothing can be looked at")
             detector, made = self.make(self.plan.detector), self.make(encoder)
+            if isinstance(made, Fits) and self.clear is not None:
+                made.fit(self.clear.without_subjects())
             self._eyes[encoder.key] = CoreEyes(detector, made, space, encoder.name, self.reporter, self._lasting)
         return self._eyes[encoder.key]
 

@@ -19,10 +19,14 @@ from deidframe_ksame.plugin import FixedSizeParams
 Labels = NDArray[np.int64]
 NEIGHBOURS = 20
 """Length of the neighbour lists over which groups are made and changed."""
+FEW = 6
+"""The same for the changes beyond 20,000 rows, where a pass must be short."""
 HEAT = 0.3
 """First threshold, as a share of half the mean squared distance to the mean of all."""
 STEPS = 14_000_000
 """Passes times people times k when nothing is said: some four seconds."""
+DESCENTS = 300_000
+"""Passes of pure descent at the end, times people, at most."""
 
 
 class FixedSize:
@@ -59,8 +63,11 @@ def fixed_size(vectors: NDArray[Any], k: int, passes: int | None = None, seed: i
     start = seed_groups(table, lists, k)
     if passes is None:
         passes = int(np.clip(STEPS // (n * k), 5, 1500))
+    descents = int(np.clip(DESCENTS // n, 3, 60))
     spread = float(((table - table.mean(axis=0)) ** 2).sum(axis=1).mean())
-    return np.asarray(refine(table, start, lists[:, :NEIGHBOURS], k, passes, HEAT * spread / 2, seed))
+    return np.asarray(
+        refine(table, start, lists[:, : NEIGHBOURS if n <= 20_000 else FEW], k, passes, descents, HEAT * spread / 2, seed)
+    )
 
 
 def seed_groups(table: NDArray[Any], lists: NDArray[np.int64], k: int) -> Labels:
@@ -74,7 +81,7 @@ def seed_groups(table: NDArray[Any], lists: NDArray[np.int64], k: int) -> Labels
             labels[left] = labels.max() + 1
             return labels
         distances = ((part - part.mean(axis=0)) ** 2).sum(axis=1)
-        again = np.asarray(greedy(nearest(part, max(4 * k, len(left) // 4)), np.argsort(-distances, kind="stable"), k))
+        again = np.asarray(greedy(nearest(part, max(4 * k, 64)), np.argsort(-distances, kind="stable"), k))
         labels[left] = np.where(again >= 0, again + labels.max() + 1, -1)
         left = np.flatnonzero(labels < 0)
     groups = int(labels.max()) + 1

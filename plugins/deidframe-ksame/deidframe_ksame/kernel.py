@@ -93,7 +93,7 @@ def _put(vectors: Any, labels: Any, sums: Any, sizes: Any, members: Any, slot: A
 
 @numba.njit(cache=True)  # type: ignore[misc, unused-ignore]
 def refine(
-    vectors: NDArray[Any], start: NDArray[Any], lists: NDArray[Any], k: int, passes: int, heat: float, seed: int
+    vectors: NDArray[Any], start: NDArray[Any], lists: NDArray[Any], k: int, passes: int, descents: int, heat: float, seed: int
 ) -> NDArray[np.int64]:
     """Return the best labels met by threshold accepting (Dueck and Scheuer, 1990) over the neighbour lists, then by descent.
 
@@ -103,6 +103,7 @@ def refine(
 
     Args:
         vectors: `(N, D)`. start: `(N,)` labels, every group of k to 2k - 1. lists: `(N, L)` neighbours.
+        passes, descents: over all rows while the threshold falls, and at most afterwards.
         heat: in units of the SSE. seed: of the order of steps.
     """
     n, dim = vectors.shape
@@ -125,7 +126,7 @@ def refine(
     order = np.arange(n)
     current, lowest = 0.0, 0.0
     best = labels.copy()
-    for step in range(passes + 60):
+    for step in range(passes + descents):
         hot = step < passes
         threshold = heat * (1 - (step + 1) / passes) if hot else 0.0
         if step == passes and lowest < current - 1e-9:  # descend from the best that was met
