@@ -69,8 +69,8 @@ def tar_at_far(scores: NDArray[np.float64], pairs: Pairs) -> dict[float, tuple[F
 def fold_accuracy(scores: NDArray[np.float64], pairs: Pairs) -> tuple[float, float, float] | None:
     """Return mean and standard deviation of the accuracy over ten folds of people, and the mean threshold.
 
-    Each fold's threshold is the best one on the other nine; pairs of one person and of two weigh the same. None without both kinds
-    of pairs in enough folds.
+    Each fold's threshold is the best one on the other nine; pairs of one and of two people weigh the same. None without both
+    kinds of pairs in enough folds.
     """
     fold = np.random.default_rng(SEED).permutation(int(pairs.person.max(initial=-1)) + 1)[pairs.person] % FOLDS
     accuracies, thresholds = [], []
@@ -97,7 +97,7 @@ def _best_threshold(scores: NDArray[np.float64], same: NDArray[np.bool_]) -> flo
 
 
 def rank_one(vectors: NDArray[Any], people: list[str]) -> Figure | None:
-    """Return how often the nearest other picture shows the same person; people weigh the same, who has one picture is left out."""
+    """Return how often the nearest other picture shows the same person; people weigh the same, one picture is no person."""
     table = np.asarray(vectors, np.float32)
     names, person, count = np.unique(np.array(people), return_inverse=True, return_counts=True)
     hits = np.zeros(len(names))

@@ -1,0 +1,1 @@
+"""Encoders `onnx`, `pca` and `pixels`."""

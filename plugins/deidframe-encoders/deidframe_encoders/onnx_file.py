@@ -1,0 +1,81 @@
+"""Any recogniser that comes as an ONNX file."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from deidframe.contract import Context, Embeddings, FaceSet, WeightsError, align
+from deidframe.models import Network, read_graph
+from deidframe.models.fold import fold
+from deidframe_encoders.plugin import OnnxParams
+
+ARCFACE = np.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]) / 112
+"""The usual template of five landmarks, as fractions of the side."""
+BATCH = 16
+
+
+class OnnxFile:
+    """Encoder `onnx`.
+
+    Raises:
+        WeightsError: the file is missing, of another hash, no network, or of another shape than the parameters say.
+    """
+
+    def __init__(self, params: OnnxParams, context: Context) -> None:
+        path = params.path.expanduser()
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise WeightsError(f"encoder onnx: cannot read {str(path)!r}: {error.strerror}; set params.path") from None
+        digest = hashlib.sha256(data).hexdigest()
+        if params.sha256 is not None and digest != params.sha256:
+            raise WeightsError(f"encoder onnx: {path.name} has sha256 {digest}, expected {params.sha256}")
+        context.log(f"  onnx: {path.name}, sha256 {digest}")
+        self._params = params
+        side = params.size
+        shape = [-1, 3, side, side] if params.layout == "nchw" else [-1, side, side, 3]
+        try:
+            graph = read_graph(fold(data))
+        except WeightsError:
+            raise
+        except Exception as error:  # onnx's parser has no error class of its own
+            raise WeightsError(f"encoder onnx: {path.name} is no ONNX network ({type(error).__name__})") from None
+        if len(graph.inputs) != 1 or graph.inputs[0].partial_shape.rank.get_length() != 4:
+            raise WeightsError(f"encoder onnx: {path.name} has {len(graph.inputs)} inputs, expected one of four dimensions")
+        try:
+            self._network = Network(graph, [shape], params.precision)
+            one = self._network(np.zeros([1, *shape[1:]], np.float32))[0]
+        except Exception as error:
+            wanted = graph.inputs[0].partial_shape
+            raise WeightsError(
+                f"encoder onnx: {path.name} does not take {shape} (its input is {wanted}); check size and layout"
+            ) from error
+        if one.ndim != 2 or not np.isfinite(one).all():
+            raise WeightsError(
+                f"encoder onnx: {path.name} gives shape {one.shape} for one picture, expected (1, D) finite numbers"
+            )
+        self._dim = one.shape[1]
+        if params.template == "arcface":
+            self._target = ARCFACE * side
+        elif params.template == "ffhq":
+            self._target = align.TEMPLATE * side
+        else:
+            self._target = np.array(params.template, np.float64) * side
+
+    def encode(self, faces: FaceSet) -> Embeddings:
+        """Return `(N, D)` float32 as the network gives them."""
+        p = self._params
+        vectors = np.empty((len(faces), self._dim), np.float32)
+        for start in range(0, len(faces), BATCH):
+            part = faces.slice(start, min(start + BATCH, len(faces)))
+            assert part.landmarks is not None, "the core hands encoders faces with landmarks"
+            chips = align.warp_all(np.asarray(part.images[:]), part.landmarks, self._target, p.size).astype(np.float32)
+            if p.colour == "bgr":
+                chips = chips[..., ::-1]
+            batch = (chips - p.mean) / p.scale
+            if p.layout == "nchw":
+                batch = batch.transpose(0, 3, 1, 2)
+            vectors[start : start + len(part)] = self._network(np.ascontiguousarray(batch, np.float32))[0]
+        return Embeddings(faces.ids, vectors, "onnx")
