@@ -1,0 +1,1 @@
+"""Encoder `facenet` and detector `mtcnn`."""
