@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aroc_reference import reference
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from deidframe.contract import Context, Embeddings, FaceSet
@@ -13,6 +14,8 @@ from deidframe.engine.intake import take_in
 from deidframe.engine.progress import Quiet
 from deidframe.host.catalogue import Catalogue
 from deidframe.measure.loss import sse
+from deidframe_identities.kernel import components, rank_order_distances
+from deidframe_identities.neighbours import nearest
 from deidframe_ksame.fixed_size import fixed_size
 from deidframe_people.plugin import PeopleParams
 from deidframe_people.source import SyntheticPeople
@@ -84,3 +87,40 @@ def test_fixed_size_of_many(benchmark: BenchmarkFixture, n: int) -> None:
     fixed_size(vectors[:500], 10)
     labels = benchmark.pedantic(lambda: fixed_size(vectors, 10), rounds=1)
     benchmark.extra_info["sse_per_row"] = round(sse(vectors, labels) / n, 4)
+
+
+def identities(n: int, seed: int = 2) -> np.ndarray:
+    """Return unit rows of people with 1 + Poisson(7) pictures each, at a cosine of 0.7 to 0.9 to their person's mean."""
+    rng = np.random.default_rng(seed)
+    sizes = 1 + rng.poisson(7, n)
+    people = lowrank(int(np.searchsorted(np.cumsum(sizes), n)) + 1, seed)
+    who = np.repeat(np.arange(len(people)), sizes[: len(people)])[:n]
+    near = rng.uniform(0.7, 0.9, len(people))[who][:, None]
+    noise = rng.standard_normal((len(who), 128))
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    return np.asarray(near * people[who] + np.sqrt(1 - near**2) * noise)
+
+
+@pytest.mark.parametrize("way", ["compiled", "plain"])
+@pytest.mark.parametrize("n", [2000, 10_000])
+def test_rank_order_clustering(benchmark: BenchmarkFixture, way: str, n: int) -> None:
+    """50 neighbours, their search excluded; compare both ways in one run."""
+    lists = nearest(identities(n), 50)
+    components(lists[:100] % 100, rank_order_distances(lists[:100] % 100), 1.0)
+    if way == "plain":
+        benchmark.pedantic(lambda: reference(lists, 1.0), rounds=1)
+    else:
+        labels = benchmark.pedantic(lambda: components(lists, rank_order_distances(lists), 1.0), rounds=3, warmup_rounds=1)
+        benchmark.extra_info["largest_group"] = int(np.bincount(labels).max())
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_facenet_engines(benchmark: BenchmarkFixture, tmp_path: Path, engine: str) -> None:
+    """The same module with random weights in both engines; compare in one run."""
+    from deidframe.contract import align
+
+    encoder = made("encoder", "facenet", tmp_path, purpose="test", engine=engine)
+    photos = SyntheticPeople(PeopleParams(people=16, pictures=1), Context(seed=1, scratch=tmp_path)).load()
+    faces = FaceSet(photos.ids, np.stack([photos.open(i) for i in photos]), np.repeat(align.template(256)[None], 16, axis=0))
+    benchmark.pedantic(encoder.encode, (faces,), rounds=5, warmup_rounds=1)  # type: ignore[attr-defined]
+    benchmark.extra_info["pictures_a_second"] = round(16 / benchmark.stats.stats.min, 1)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aroc_reference import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,32 +23,6 @@ ALL = [
     Optics(OpticsParams(), CONTEXT),
     Hdbscan(HdbscanParams(), CONTEXT),
 ]
-
-
-def reference(lists: np.ndarray, threshold: float) -> np.ndarray:
-    """Rank-order clustering as the paper writes it, with sets."""
-    n, k = lists.shape
-    near = [[a, *lists[a].tolist()] for a in range(n)]
-    members = [set(row) for row in near]
-    parent = list(range(n))
-
-    def find(x: int) -> int:
-        while parent[x] != x:
-            x = parent[x]
-        return x
-
-    def directed(a: int, b: int) -> tuple[int, int]:
-        order = near[a].index(b) if b in members[a] else k + 1
-        return sum(near[a][i] not in members[b] for i in range(1, min(order, k) + 1)), order
-
-    for a in range(n):
-        for b in lists[a].tolist():
-            (d_ab, o_ab), (d_ba, o_ba) = directed(a, b), directed(b, a)
-            if (d_ab + d_ba) / min(o_ab, o_ba) < threshold:
-                parent[find(a)] = find(b)
-    roots = [find(a) for a in range(n)]
-    names: dict[int, int] = {}
-    return np.array([names.setdefault(r, len(names)) for r in roots])
 
 
 @settings(deadline=None, max_examples=60)
