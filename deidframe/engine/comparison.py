@@ -121,12 +121,16 @@ def _attacked(at: Bench, base: Cell, attack: AttackPlan, released: FaceSet) -> C
     )
 
 
-def method_cells(at: Bench, method: MethodPlan) -> list[Cell]:
-    """Protect, stage, gate, measure, release and attack with one method; whatever happens is a row."""
+def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
+    """Protect, stage, gate, measure, release and attack with one method; whatever happens is a row.
+
+    The method's own row comes before the attacks begin, so that what is released is on record even when they are cut short.
+    """
     at.reporter.say(method.name)
     base = Cell(method.name, method.slug, protects=method.protects, k=method.k, total=at.total, seed=at.plan.parsed.recipe.seed)
     if method.grouping:
-        return [_grouped(at, method, base)]
+        yield _grouped(at, method, base)
+        return
     home = at.folder / "private" / "staged" / method.slug
     try:
         with timed() as seconds:
@@ -155,14 +159,14 @@ def method_cells(at: Bench, method: MethodPlan) -> list[Cell]:
             _publish(at, method, made, staged, certificate)
     except Exception as error:
         shutil.rmtree(home, ignore_errors=True)
-        refused = isinstance(error, ReleaseRefused)
-        reason = str(error) if isinstance(error, DeidframeError) else f"{type(error).__name__}: {error}"
-        at.reporter.say(f"  {'refused' if refused else 'failed'}: {reason}")
-        return [_nothing_released(base, "refused" if refused else "failed", reason)]
-    cells = [base, *(_attacked(at, base, attack, staged.faces) for attack in at.plan.attacks if attack.spec.threat != "clear")]
+        yield _nothing_released(at, base, error)
+        return
+    yield base
+    for attack in at.plan.attacks:
+        if attack.spec.threat != "clear":
+            yield _attacked(at, base, attack, staged.faces)
     if method.protects:
         at.shop.forget(staged.faces)
-    return cells
 
 
 def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
@@ -179,10 +183,7 @@ def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
             at.folder / "private" / "groups" / f"{method.slug}.csv", text.encode("utf-8", "surrogateescape"), private=True
         )
     except Exception as error:
-        refused = isinstance(error, ReleaseRefused)
-        reason = str(error) if isinstance(error, DeidframeError) else f"{type(error).__name__}: {error}"
-        at.reporter.say(f"  {'refused' if refused else 'failed'}: {reason}")
-        return replace(_nothing_released(base, "refused" if refused else "failed", reason), grouping=True)
+        return replace(_nothing_released(at, base, error), grouping=True)
     reasons = dict(Counter(at.withheld.values())) | {GROUPED: len(done.ids)}
     return replace(
         base,
@@ -198,10 +199,21 @@ def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
     )
 
 
-def _nothing_released(base: Cell, status: Status, reason: str) -> Cell:
-    """Return the row of a method that released nothing: every picture counts as failed."""
+def _nothing_released(at: Bench, base: Cell, error: Exception) -> Cell:
+    """Return the row of a method that released nothing, with the reason: every picture counts as failed."""
+    status: Status = "refused" if isinstance(error, ReleaseRefused) else "failed"
+    reason = str(error) if isinstance(error, DeidframeError) else f"{type(error).__name__}: {error}"
+    at.reporter.say(f"  {status}: {reason}")
     return replace(
-        base, status=status, reason=reason, released=0, withheld=0, failed=base.total, reasons={}, metrics={}, certificate=None
+        base,
+        status=status,
+        reason=reason,
+        released=0,
+        withheld=0,
+        failed=base.total,
+        reasons={},
+        metrics={},
+        certificate=None,
     )
 
 

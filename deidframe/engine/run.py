@@ -91,7 +91,8 @@ def run(
             if attack.spec.threat == "clear":
                 cells.append(clear_cell(at_work, attack))
         for method in plan.methods:
-            cells.extend(method_cells(at_work, method))
+            for cell in method_cells(at_work, method):
+                cells.append(cell)  # at once: what follows may be cut short
         status = "finished"
         return Outcome(folder, tuple(cells))
     except Exception as error:

@@ -123,7 +123,7 @@ def certify(
         (
             f"this release is k-anonymous with k = {counted} with respect to this release alone and the people"
             f" {f'found in it by {found_by}' if found_by else 'labelled in it'}",
-            f"whoever matches a released picture, with any recogniser, names the right person in at most 1 of {counted} cases",
+            f"whoever matches released pictures, with any recogniser, names the right person for at most 1 of {counted} people",
         ),
         (
             "membership: that a person is in the database may be seen",

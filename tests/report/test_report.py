@@ -154,3 +154,13 @@ def test_a_folder_that_is_no_run(tmp_path: Path, finished: Path) -> None:
 def test_no_figure_is_ever_not_a_number() -> None:
     with pytest.raises(ValueError, match="not finite"):
         replace(METHOD, metrics={"loss": figure(float("nan"))}).as_dict()
+
+
+def test_the_markdown_says_the_same(finished: Path) -> None:
+    text = (finished / "report.md").read_text("utf-8")
+    for sentence in answer(read_run(finished)):
+        assert sentence.replace("<", "&lt;") in text
+    assert "## Certificate: flat" in text
+    assert "| chance |" in text
+    assert "<img" not in text
+    assert "&lt;img src=x onerror=alert(1)>=cmd\\|" in text
