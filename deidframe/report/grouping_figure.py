@@ -1,11 +1,13 @@
-"""How the loss of a grouping grows with k, one line a clusterer."""
+"""What groupings cost: loss against k, and loss against time, one line or mark a clusterer."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from deidframe.record.schema import Cell
 from deidframe.report.figure import INK, SETTINGS, for_page, plain_axes, style_of
@@ -17,11 +19,7 @@ def loss_against_k(cells: Sequence[Cell], folder: Path | None) -> str:
     Returns:
         "" unless some clusterer was tried with several k.
     """
-    lines: dict[str, list[tuple[int, float]]] = {}
-    for cell in cells:
-        if cell.k and cell.status == "ok" and cell.people:
-            lines.setdefault(re.sub(r" k=\d+", "", cell.method), []).append((cell.k, float(cell.metrics["sse"]) / cell.people))
-    lines = {name: sorted(points) for name, points in lines.items() if len(points) > 1}
+    lines = _families(cells)
     if not lines:
         return ""
     import matplotlib as mpl
@@ -51,11 +49,75 @@ def loss_against_k(cells: Sequence[Cell], folder: Path | None) -> str:
         axes.set_xlabel("k, the least number of people in a group", color=INK)
         axes.set_ylabel("SSE for each person", color=INK)
         plain_axes(axes)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            figure.savefig(folder / "loss-against-k.svg", metadata={"Date": None})
-            figure.savefig(folder / "loss-against-k.pdf", metadata={"CreationDate": None})
-        plt.close(figure)
-    return for_page(buffer.getvalue(), "groupings-title")
+        return _written(plt, figure, folder, "loss-against-k", "groupings-title")
+
+
+def time_against_loss(cells: Sequence[Cell], folder: Path | None) -> str:
+    """Draw, at the largest k that most clusterers were tried with, SSE for each person against seconds, on a log axis.
+
+    Returns:
+        SVG for the page, "" with fewer than three clusterers.
+    """
+    done = [c for c in cells if c.k and c.status == "ok" and c.people and not c.metrics["noise_share"]]
+    if not done:
+        return ""
+    tried = Counter(c.k for c in done)
+    k = max(tried, key=lambda size: (tried[size], size or 0))
+    families = sorted(_families(cells).items(), key=lambda item: -item[1][-1][1])
+    place_of = {name: place for place, (name, _) in enumerate(families)}
+    points = sorted((c for c in done if c.k == k), key=lambda c: float(c.metrics["sse"]))
+    if len(place_of) >= 3:  # those of the other figure, in its colours; a table has the rest
+        points = [c for c in points if _stem(c.method) in place_of]
+    if len(points) < 3:
+        return ""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+        figure, axes = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
+        seconds = [max(sum(c.stages.values()), 1e-3) for c in points]
+        losses = [float(c.metrics["sse"]) / c.people for c in points]
+        step = max(max(losses) - min(losses), 1e-9) / 16
+        at = -float("inf")
+        for cell, x, y in zip(points, seconds, losses, strict=True):
+            name = _stem(cell.method)
+            colour, mark = style_of(place_of.get(name, len(place_of)))
+            axes.plot([x], [y], marker=mark, color=colour, ms=7)
+            at = max(y, at + step)  # names from below, pushed apart
+            axes.annotate(
+                name, (x, y), xytext=(max(seconds) * 1.6, at), color=colour, fontsize=9, va="center", annotation_clip=False
+            )
+        axes.set_xscale("log")
+        axes.set_xlim(min(seconds) / 1.6, max(seconds) * 12)
+        axes.set_xlabel(f"seconds for k = {k} (at least 0.001, log axis)", color=INK)
+        axes.set_ylabel("SSE for each person", color=INK)
+        plain_axes(axes)
+        return _written(plt, figure, folder, "time-against-loss", "times-title")
+
+
+def _stem(method: str) -> str:
+    """Return a swept method's name without its k."""
+    return re.sub(r" k=\d+", "", method)
+
+
+def _families(cells: Sequence[Cell]) -> dict[str, list[tuple[int, float]]]:
+    """Return, for each clusterer that was tried with several k, its (k, SSE for each person), by k."""
+    lines: dict[str, list[tuple[int, float]]] = {}
+    for cell in cells:
+        if cell.k and cell.status == "ok" and cell.people:
+            lines.setdefault(_stem(cell.method), []).append((cell.k, float(cell.metrics["sse"]) / cell.people))
+    return {name: sorted(points) for name, points in lines.items() if len(points) > 1}
+
+
+def _written(plt: Any, figure: Any, folder: Path | None, name: str, title: str) -> str:
+    """Return the figure as SVG for the page, after writing SVG and PDF into the folder."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+    plt.close(figure)
+    return for_page(buffer.getvalue(), title)

@@ -16,7 +16,7 @@ from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes
 from deidframe.report.answer import answer, best
 from deidframe.report.figure import style_of, trade_off
-from deidframe.report.grouping_figure import loss_against_k
+from deidframe.report.grouping_figure import loss_against_k, time_against_loss
 from deidframe.report.markdown import markdown
 from deidframe.report.table import attack_encoder, chance, groupings, rows, shown
 from deidframe.report.tables import attacks_csv, methods_csv, methods_latex
@@ -32,6 +32,7 @@ def write_report(folder: Path) -> Path:
     record = read_run(folder)
     svg = trade_off(rows(record), chance(record), attack_encoder(record), folder / "figures")
     loss_against_k(groupings(record), folder / "figures")
+    time_against_loss(groupings(record), folder / "figures")
     page = folder / "report.html"
     write_bytes(page, render(record, svg, folder / "figures" / "sheet").encode("utf-8", "replace"))
     write_bytes(folder / "report.md", markdown(record).encode("utf-8", "replace"))
@@ -72,6 +73,7 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         groupings=groupings(record),
         grouped=_by_kind(groupings(record)),
         people_svg=Markup(loss_against_k(groupings(record), None)),
+        times_svg=Markup(time_against_loss(groupings(record), None)),
         best=best(all_rows),
         attacks=attacks,
         tried=tried,

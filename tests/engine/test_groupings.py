@@ -124,3 +124,21 @@ def test_a_finder_that_is_not_there(tmp_path: Path) -> None:
         plan(parse(text, "r.toml"), catalogue(), tmp_path)
     assert caught.value.exit_code == 4
     assert 'did you mean "colour"?' in "\n".join(caught.value.complaints)
+
+
+def test_figures_of_a_comparison(tmp_path: Path) -> None:
+    """Three clusterers over two k give both figures; one alone gives none."""
+    text = HEAD
+    for name in ("one", "two", "three"):
+        text += PEOPLE.replace('name = "people"', f'name = "{name}"') + "sweep = { k = [2, 3] }\n"
+    ran(tmp_path, text)
+    page = write_report(tmp_path / "run").read_text("utf-8")
+    for title in ("groupings-title", "times-title"):
+        assert page.count(f'"{title}"') == 2
+    for name in ("loss-against-k", "time-against-loss"):
+        assert (tmp_path / "run" / "figures" / f"{name}.svg").is_file()
+        assert (tmp_path / "run" / "figures" / f"{name}.pdf").is_file()
+    assert "k = 2: one k=2" in page
+    (tmp_path / "single").mkdir()
+    ran(tmp_path / "single", HEAD + PEOPLE)
+    assert "times-title" not in write_report(tmp_path / "single" / "run").read_text("utf-8")
