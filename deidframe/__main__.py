@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from deidframe.cli.main import entry
 
-from deidframe.cli.main import main
-
-sys.exit(main())
+entry()

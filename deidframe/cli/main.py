@@ -46,6 +46,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(error, debug=options.debug)
 
 
+def entry() -> None:
+    """Run `deidframe` as a program of its own.
+
+    After an interrupt everything is closed and cleaned up when `main` returns, and the process ends at once: a thread that was
+    being started at that very moment is one that Python forgets to stop and then waits for without end.
+    """
+    code = main()
+    if code == 130:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def _complain(error: Exception, *, debug: bool) -> int:
     """Print an error as a person should see it and return its exit code."""
     from deidframe.contract.errors import DeidframeError, RecipeError
