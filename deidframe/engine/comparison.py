@@ -16,7 +16,7 @@ import numpy as np
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, NothingToDo, ReleaseRefused
 from deidframe.engine.assault import assault
-from deidframe.engine.grouping import group, groups_csv
+from deidframe.engine.grouping import group, groups_csv, map_data
 from deidframe.engine.intake import Intake
 from deidframe.engine.plan import AttackPlan, MethodPlan, Plan
 from deidframe.engine.progress import Reporter
@@ -182,6 +182,7 @@ def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
         write_bytes(
             at.folder / "private" / "groups" / f"{method.slug}.csv", text.encode("utf-8", "surrogateescape"), private=True
         )
+        write_json(at.folder / "figures" / "groupings" / f"{method.slug}.json", map_data(at.shop, done))
     except Exception as error:
         return replace(_nothing_released(at, base, error), grouping=True)
     reasons = dict(Counter(at.withheld.values())) | {GROUPED: len(done.ids)}

@@ -18,6 +18,7 @@ from deidframe.engine.seam import checked, same_rows
 from deidframe.engine.workshop import Workshop, blame
 from deidframe.guard.groups import check_groups
 from deidframe.measure.grouping import against_labels, as_metrics, summary
+from deidframe.measure.maps import flat_maps, group_distances
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Grouped:
     Args:
         labels: `(N,)` of each picture or encoding, -1 for noise or withheld. ids: of them.
         metrics: every figure. seconds: of the clusterer and the outlier handler. smallest: people in the smallest group.
+        crowd: what was grouped, people or pictures, with `crowd_labels`.
     """
 
     ids: tuple[str, ...]
@@ -34,6 +36,8 @@ class Grouped:
     metrics: dict[str, object]
     seconds: dict[str, float]
     smallest: int
+    crowd: Embeddings
+    crowd_labels: NDArray[np.int64]
 
 
 def group(shop: Workshop, encodings: Embeddings, people: tuple[str, ...], method: MethodPlan, *, labelled: bool) -> Grouped:
@@ -86,7 +90,24 @@ def group(shop: Workshop, encodings: Embeddings, people: tuple[str, ...], method
     if k is None and labelled:
         metrics.update(against_labels(labels, list(people)))
     metrics["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Grouped(encodings.ids, labels, metrics, seconds, min((len(s) for s in counts.values()), default=0))
+    smallest = min((len(s) for s in counts.values()), default=0)
+    return Grouped(encodings.ids, labels, metrics, seconds, smallest, crowd, settled.labels)
+
+
+def map_data(shop: Workshop, done: Grouped) -> dict[str, object]:
+    """Return what the report draws of a grouping: sizes, distances between groups, two maps. No vector, no name."""
+    key = f"maps|{done.crowd.space}|{len(done.crowd)}|{hash(done.crowd.vectors.tobytes())}"
+    if key not in shop.shared:  # groupings of one encoder share their maps
+        shop.shared[key] = flat_maps(done.crowd.vectors) if len(done.crowd) >= 4 else None
+    maps, labels = shop.shared[key], done.crowd_labels
+    sizes = np.bincount(labels[labels >= 0]) if (labels >= 0).any() else np.zeros(0, np.int64)
+    return {
+        "sizes": sorted(sizes[sizes > 0].tolist()),
+        "distances": group_distances(done.crowd.vectors, labels).round(4).tolist(),
+        "labels": labels[maps.rows].tolist() if maps else [],
+        "pca": maps.pca.round(3).tolist() if maps else [],
+        "tsne": maps.tsne.round(3).tolist() if maps else [],
+    }
 
 
 def groups_csv(ids: tuple[str, ...], labels: NDArray[np.int64]) -> str:

@@ -17,7 +17,7 @@ from deidframe.engine.step import Step
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.complain import Complaint, complaints_of, nearest
 from deidframe.recipe.locate import Path
-from deidframe.recipe.model import AttackSpec, FoundSubjects, Part
+from deidframe.recipe.model import AttackSpec, ElbowSpec, FoundSubjects, Part
 from deidframe.recipe.parse import Method, Parsed, slug
 
 ROLE_OF_KEY = {
@@ -64,6 +64,14 @@ class AttackPlan:
 
 
 @dataclass(frozen=True)
+class ElbowPlan:
+    """One elbow and the encoder of its encodings; none where the source gives encodings."""
+
+    spec: ElbowSpec
+    encoder: Step | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run will do.
 
@@ -72,6 +80,7 @@ class Plan:
         people: the person of each photo or encoding. labelled: the source says who they are.
         source, detector: steps; no detector where there are only encodings. encodings: of a source of encodings.
         finder: clusterer and encoder that find the people, where the recipe says so; `people` then holds one for each picture.
+        elbows: curves for the report.
         methods, attacks: in the recipe's order. limit: how many pictures are taken, None for all.
     """
 
@@ -86,6 +95,7 @@ class Plan:
     encodings: Embeddings | None = None
     labelled: bool = True
     finder: tuple[Step, Step] | None = None
+    elbows: tuple[ElbowPlan, ...] = ()
 
     @property
     def person_count(self) -> int:
@@ -104,7 +114,7 @@ class Plan:
             *([self.detector] if self.detector else []),
             *(s for m in self.methods for s in m.steps.values()),
         ]
-        all_steps += list(self.finder or ())
+        all_steps += [*(self.finder or ()), *(e.encoder for e in self.elbows if e.encoder)]
         all_steps += [s for a in self.attacks for s in (a.step, a.encoder)]
         return tuple({step.key: step for step in all_steps}.values())
 
@@ -190,6 +200,17 @@ class _Planner:
         encoder = self.step("encoder", wanted, {}, where)
         return None if encoder is None else AttackPlan(spec, step, encoder)
 
+    def elbow(self, row: int, spec: ElbowSpec) -> ElbowPlan:
+        if spec.encoder is None:
+            return ElbowPlan(spec, None)
+        at: Path = ("elbow", row, "encoder")
+        names = self.catalogue.names("encoder")
+        if spec.encoder in names:
+            return ElbowPlan(spec, self.step("encoder", spec.encoder, {}, at))
+        listed = ", ".join(names) or "none"
+        self.complain("P101", at, f'no encoder is called "{spec.encoder}"; installed: {listed}{nearest(spec.encoder, names)}')
+        return ElbowPlan(spec, None)
+
 
 def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | None = None) -> Plan:
     """Check a recipe against what is installed and against its database.
@@ -211,6 +232,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | Non
     grouping = [m.spec.encoder.use for m in parsed.methods if m.spec.encoder]
     attacks = [planner.attack(row, spec, grouping) for row, spec in enumerate(recipe.attack)]
     finder = _finder(planner, recipe.source.subjects)
+    elbows = tuple(planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow))
     found: Database | None = None
     if source is not None:
         found = list_database(planner.complain, parsed, source, scratch, limit)
@@ -234,6 +256,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | Non
         found.encodings,
         found.labelled,
         finder,
+        elbows,
     )
 
 
@@ -262,6 +285,9 @@ def _fitting(planner: _Planner, found: Database, methods: Sequence[MethodPlan | 
         for method, plan_of in zip(planner.parsed.methods, methods, strict=True):
             if plan_of is not None and plan_of.grouping and "encoder" not in plan_of.steps:
                 planner.complain("R132", (*method.at, "clusterer"), "a grouping of pictures needs an encoder")
+        for row, elbow in enumerate(recipe.elbow):
+            if elbow.encoder is None:
+                planner.complain("R132", ("elbow", row), "an elbow of pictures needs an encoder")
         return
     for method, plan_of in zip(planner.parsed.methods, methods, strict=True):
         if plan_of is not None and (not plan_of.grouping or "encoder" in plan_of.steps):
@@ -272,6 +298,9 @@ def _fitting(planner: _Planner, found: Database, methods: Sequence[MethodPlan | 
         planner.complain(
             "R132", ("source", "subjects"), "the source gives encodings: who is on them is found by a method without k"
         )
+    for row, elbow in enumerate(recipe.elbow):
+        if elbow.encoder is not None:
+            planner.complain("R132", ("elbow", row, "encoder"), "the source gives encodings: leave the encoder out")
     for row, _ in enumerate(recipe.attack):
         planner.complain("R132", ("attack", row), "the source gives encodings and no pictures: there is nothing to attack")
 

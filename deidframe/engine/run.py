@@ -6,15 +6,16 @@ import secrets
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deidframe.contract.errors import NothingToDo, UsageError
+from deidframe.contract.errors import DeidframeError, NothingToDo, UsageError
 from deidframe.engine.comparison import Bench, clear_cell, method_cells, timed
+from deidframe.engine.elbow import inertia, reach
 from deidframe.engine.intake import Intake, take_in
 from deidframe.engine.people import find_people
-from deidframe.engine.plan import Plan
+from deidframe.engine.plan import ElbowPlan, Plan
 from deidframe.engine.progress import Quiet, Reporter
 from deidframe.engine.workshop import Workshop
 from deidframe.models.catalogue import listed_weights
@@ -90,6 +91,8 @@ def run(
         for attack in plan.attacks:
             if attack.spec.threat == "clear":
                 cells.append(clear_cell(at_work, attack))
+        for number, elbow in enumerate(plan.elbows):
+            _draw_elbow(at_work, number, elbow)
         for method in plan.methods:
             for cell in method_cells(at_work, method):
                 cells.append(cell)  # at once: what follows may be cut short
@@ -117,6 +120,23 @@ def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter) -> Intake:
     shop.remember(intake.faces)
     shop.clear = intake.faces
     return intake
+
+
+def _draw_elbow(at: Bench, number: int, wanted: ElbowPlan) -> None:
+    """Write the curve for the report; an elbow that cannot be drawn is said so in its place and costs nothing else."""
+    spec = wanted.spec
+    data: dict[str, Any] = {"use": spec.use, "encoder": spec.encoder or "", "error": ""}
+    try:
+        if wanted.encoder is not None:
+            encodings = at.shop.encode(wanted.encoder, at.faces)
+        else:
+            assert at.plan.encodings is not None, "the planner asks for an encoder where there are pictures"
+            encodings = at.plan.encodings
+        found = inertia(encodings, at.shop.scratch) if spec.use == "k-means" else reach(encodings, spec.neighbour)
+        data |= asdict(found) | {"x": found.x.tolist(), "y": found.y.tolist()}
+    except DeidframeError as error:
+        data["error"] = str(error)
+    write_json(at.folder / "figures" / f"elbow-{number}.json", data)
 
 
 def _not_nested(source: Path | None, folder: Path) -> None:

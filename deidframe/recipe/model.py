@@ -88,6 +88,14 @@ class AttackSpec(Table):
         return self
 
 
+class ElbowSpec(Table):
+    """A curve of the report from which a number of groups, or a radius, can be read."""
+
+    use: Literal["k-means", "dbscan"]
+    encoder: Use | None = None
+    neighbour: Annotated[int, Field(ge=1, le=1000)] = 3
+
+
 class Recipe(Table):
     """Everything a run does."""
 
@@ -98,3 +106,4 @@ class Recipe(Table):
     detector: Part | None = None
     method: Annotated[tuple[MethodSpec, ...], Field(min_length=1, max_length=200, strict=False)]
     attack: Annotated[tuple[AttackSpec, ...], Field(max_length=50, strict=False)] = ()
+    elbow: Annotated[tuple[ElbowSpec, ...], Field(max_length=10, strict=False)] = ()

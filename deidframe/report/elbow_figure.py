@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 
+from deidframe.record.read import Record
+from deidframe.record.write import write_bytes
 from deidframe.report.figure import FAINT, INK, METHOD_COLOURS, SETTINGS, plain_axes
 
 
@@ -44,3 +47,16 @@ def elbow_csv(x: list[float], y: list[float], x_label: str, y_label: str, place:
     lines = [f"{x_label.split(',')[0]},{y_label},knee"]
     lines += [f"{a:.6g},{b:.6g},{int(n == place)}" for n, (a, b) in enumerate(zip(x, y, strict=True))]
     return "\n".join(lines) + "\n"
+
+
+def draw_elbows(record: Record) -> dict[str, str]:
+    """Write a PNG beside each elbow's data and return the tables by file name."""
+    tables = {}
+    for path in sorted((record.folder / "figures").glob("elbow-*.json")):
+        data = json.loads(path.read_text("utf-8"))
+        if data["error"]:
+            continue
+        curve = (data["x"], data["y"], data["x_label"], data["y_label"], data["place"])
+        write_bytes(path.with_suffix(".png"), elbow_png(*curve, data["title"]))
+        tables[f"{path.stem}.csv"] = elbow_csv(*curve)
+    return tables

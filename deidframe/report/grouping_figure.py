@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from deidframe.record.schema import Cell
 from deidframe.report.figure import INK, SETTINGS, for_page, plain_axes, style_of
+from deidframe.report.table import most_tried_k
 
 
 def loss_against_k(cells: Sequence[Cell], folder: Path | None) -> str:
@@ -61,8 +61,7 @@ def time_against_loss(cells: Sequence[Cell], folder: Path | None) -> str:
     done = [c for c in cells if c.k and c.status == "ok" and c.people and not c.metrics["noise_share"]]
     if not done:
         return ""
-    tried = Counter(c.k for c in done)
-    k = max(tried, key=lambda size: (tried[size], size or 0))
+    k = most_tried_k(done)
     families = sorted(_families(cells).items(), key=lambda item: -item[1][-1][1])
     place_of = {name: place for place, (name, _) in enumerate(families)}
     points = sorted((c for c in done if c.k == k), key=lambda c: float(c.metrics["sse"]))

@@ -15,8 +15,10 @@ from deidframe.record.read import Record, read_run
 from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes
 from deidframe.report.answer import answer, best
+from deidframe.report.elbow_figure import draw_elbows
 from deidframe.report.figure import style_of, trade_off
 from deidframe.report.grouping_figure import loss_against_k, time_against_loss
+from deidframe.report.map_figure import HOME, draw_groupings
 from deidframe.report.markdown import markdown
 from deidframe.report.table import attack_encoder, chance, groupings, rows, shown
 from deidframe.report.tables import attacks_csv, methods_csv, methods_latex
@@ -33,10 +35,13 @@ def write_report(folder: Path) -> Path:
     svg = trade_off(rows(record), chance(record), attack_encoder(record), folder / "figures")
     loss_against_k(groupings(record), folder / "figures")
     time_against_loss(groupings(record), folder / "figures")
+    draw_groupings(record)
+    elbows = draw_elbows(record)
     page = folder / "report.html"
     write_bytes(page, render(record, svg, folder / "figures" / "sheet").encode("utf-8", "replace"))
     write_bytes(folder / "report.md", markdown(record).encode("utf-8", "replace"))
     for name, text in (
+        *elbows.items(),
         ("methods.csv", methods_csv(record)),
         ("attacks.csv", attacks_csv(record)),
         ("methods.tex", methods_latex(record)),
@@ -72,6 +77,8 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         rows=list(enumerate(all_rows)),
         groupings=groupings(record),
         grouped=_by_kind(groupings(record)),
+        panels=_panels(record),
+        elbows=_elbows(record),
         people_svg=Markup(loss_against_k(groupings(record), None)),
         times_svg=Markup(time_against_loss(groupings(record), None)),
         best=best(all_rows),
@@ -128,6 +135,24 @@ def _sheets(record: Record, folder: Path) -> list[dict[str, Any]]:
     return out
 
 
+def _panels(record: Record) -> list[tuple[str, str]]:
+    """Return method and picture of the groupings that are drawn."""
+    drawn = [(c.method, record.folder / HOME / f"{c.slug}.png") for c in groupings(record)]
+    return [(name, _uri(path, "png")) for name, path in drawn if path.is_file()]
+
+
+def _elbows(record: Record) -> list[dict[str, str]]:
+    """Return title, picture or error of each elbow."""
+    out = []
+    for path in sorted((record.folder / "figures").glob("elbow-*.json")):
+        data = json.loads(path.read_text("utf-8"))
+        picture = path.with_suffix(".png")
+        uri = _uri(picture, "png") if picture.is_file() else ""
+        title = data.get("title") or data["use"]
+        out.append({"title": title, "encoder": data["encoder"], "error": data["error"], "uri": uri})
+    return out
+
+
 def _by_kind(cells: tuple[Cell, ...]) -> list[tuple[str, list[Cell]]]:
     """Return the groupings of people, which have a k, and those that find people among pictures."""
     kinds = (
@@ -137,8 +162,8 @@ def _by_kind(cells: tuple[Cell, ...]) -> list[tuple[str, list[Cell]]]:
     return [(title, kept) for title, kept in kinds if kept]
 
 
-def _uri(path: Path) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
+def _uri(path: Path, kind: str = "jpeg") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def _command(record: Record) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +72,12 @@ def _broken(cell: Cell, attacks: dict[str, Cell]) -> tuple[str, ...]:
 def groupings(record: Record) -> tuple[Cell, ...]:
     """Return the rows of methods that only group."""
     return tuple(c for c in record.methods if c.grouping)
+
+
+def most_tried_k(cells: Sequence[Cell]) -> int | None:
+    """Return the k that most groupings were tried with, the largest of those; None where no grouping has a k."""
+    tried = Counter(c.k for c in cells if c.k and c.status == "ok")
+    return max(tried, key=lambda size: (tried[size], size)) if tried else None
 
 
 def chance(record: Record) -> float | None:

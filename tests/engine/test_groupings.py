@@ -142,3 +142,35 @@ def test_figures_of_a_comparison(tmp_path: Path) -> None:
     (tmp_path / "single").mkdir()
     ran(tmp_path / "single", HEAD + PEOPLE)
     assert "times-title" not in write_report(tmp_path / "single" / "run").read_text("utf-8")
+
+
+def test_each_grouping_is_drawn(tmp_path: Path) -> None:
+    ran(tmp_path, HEAD + PEOPLE + PICTURES)
+    page = write_report(tmp_path / "run").read_text("utf-8")
+    home = tmp_path / "run" / "figures" / "groupings"
+    assert sorted(p.name for p in home.iterdir()) == ["people.json", "people.png", "pictures.json", "pictures.png"]
+    assert page.count('class="panels"') == 2
+
+
+def test_an_elbow_is_drawn_when_the_recipe_asks(tmp_path: Path) -> None:
+    elbow = '[[elbow]]\nuse = "dbscan"\nencoder = "colour"\nneighbour = 2\n'
+    ran(tmp_path, HEAD + PEOPLE + elbow + elbow.replace("2\n", "400\n"))
+    page = write_report(tmp_path / "run").read_text("utf-8")
+    assert page.count('class="elbow"') == 1
+    assert "neighbour 400 needs more than 400 encodings, got 12" in page
+    lines = (tmp_path / "run" / "tables" / "elbow-0.csv").read_text().splitlines()
+    assert len(lines) == 13
+    assert sum(line.endswith(",1") for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("elbow", "message"),
+    [
+        ('use = "dbscan"\n', "an elbow of pictures needs an encoder"),
+        ('use = "dbscan"\nencoder = "color"\n', 'no encoder is called "color"'),
+        ('use = "ward"\n', "ward"),
+    ],
+)
+def test_an_elbow_that_cannot_be_drawn_is_refused_first(tmp_path: Path, elbow: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        ran(tmp_path, HEAD + PEOPLE + "[[elbow]]\n" + elbow)
