@@ -20,7 +20,7 @@ from deidframe.contract.errors import (
 )
 from deidframe.contract.hookspecs import hookimpl
 from deidframe.contract.photos import Detections, Photos
-from deidframe.contract.roles import Eyes, Knowledge, Look
+from deidframe.contract.roles import Differentiable, Eyes, Knowledge, Look, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack, new_pictures
 from deidframe.contract.version import CONTRACT_VERSION
 
@@ -32,6 +32,7 @@ __all__ = [
     "Context",
     "DeidframeError",
     "Detections",
+    "Differentiable",
     "Embeddings",
     "Eyes",
     "FaceSet",
@@ -50,6 +51,7 @@ __all__ = [
     "StageError",
     "StoreError",
     "Surrogates",
+    "TorchEncoder",
     "UnreadablePhoto",
     "UsageError",
     "WeightsError",

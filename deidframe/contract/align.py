@@ -5,16 +5,25 @@ Source: S. Umeyama, "Least-squares estimation of transformation parameters betwe
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from deidframe.contract.artifacts import FaceSet
 
 TEMPLATE: NDArray[np.float64] = np.array(
     [(0.3769, 0.4687), (0.6229, 0.4691), (0.5012, 0.6133), (0.3931, 0.7254), (0.6115, 0.7249)]
 )
 """Where the five landmarks lie in a face picture of a run, as fractions of its side (the FFHQ crop)."""
 TEMPLATE.flags.writeable = False
+ARCFACE: NDArray[np.float64] = (
+    np.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]) / 112
+)
+"""Where most recognisers want them, as fractions of their input's side (Deng et al., ArcFace, CVPR 2019)."""
+ARCFACE.flags.writeable = False
 
 
 def template(size: int) -> NDArray[np.float32]:
@@ -89,3 +98,33 @@ def warp_all(images: NDArray[np.uint8], landmarks: NDArray[Any], target: NDArray
     for row, (image, marks) in enumerate(zip(images, landmarks, strict=True)):
         out[row] = warp(image, similarity(marks, target), size)
     return out
+
+
+def encode_aligned(
+    faces: FaceSet,
+    target: NDArray[Any],
+    size: int,
+    run: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    dim: int,
+    batch: int = 16,
+) -> NDArray[np.float32]:
+    """Encode faces a batch at a time, each warped so that its landmarks come to lie on `target`.
+
+    Args:
+        faces: with landmarks. target: `(5, 2)` pixels in the network's input. size: side of that input.
+        run: from `(n, size, size, 3)` uint8 RGB to `(n, dim)`. batch: faces at a time.
+
+    Returns:
+        `(N, dim)` float32.
+    """
+    vectors = np.empty((len(faces), dim), np.float32)
+    for start in range(0, len(faces), batch):
+        part = faces.slice(start, min(start + batch, len(faces)))
+        assert part.landmarks is not None, "the core hands encoders faces with landmarks"
+        vectors[start : start + len(part)] = run(warp_all(np.asarray(part.images[:]), part.landmarks, target, size))
+    return vectors
+
+
+def channels_first(chips: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return `(n, H, W, 3)` pictures as the `(n, 3, H, W)` float32 that networks take, values unchanged."""
+    return np.ascontiguousarray(chips.transpose(0, 3, 1, 2), np.float32)

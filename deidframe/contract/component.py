@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,7 +51,8 @@ class Component:
     Args:
         name: what a recipe says after `use =`; lowercase letters, digits and dashes.
         make: `"package.module:Class"`, imported on first use and called as `Class(params, context)`.
-        params: a pydantic model; its fields are the recipe's keys and its ranges their bounds.
+        params: a pydantic model; its fields are the recipe's keys and its ranges their bounds. Where it has an attribute
+            `sees_with`, a tuple of encoder names, the core hands eyes with each of them.
         summary: one sentence for lists.
         example: the recipe lines that use it, valid TOML.
         needs: what is withheld unless named here.
@@ -85,6 +86,10 @@ def _quiet(message: str) -> None:
     """Drop a log message."""
 
 
+def _unrecorded(name: str, data: Mapping[str, Any]) -> None:
+    """Drop a record."""
+
+
 def _plain(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
     """Yield the items without showing anything."""
     return iter(items)
@@ -102,6 +107,8 @@ class Context:
         track: `track(items, total, what)` yields the items and shows progress.
         eyes: detection and encoding in one, for components that need `Need.EYES`; else None.
         offline: nothing may be fetched.
+        others: by the names in the parameters' `sees_with`, eyes with those encoders.
+        record: takes a name and plain data worth keeping with the run; kept under `private`.
     """
 
     seed: int
@@ -111,6 +118,8 @@ class Context:
     track: Callable[[Iterable[Any], int | None, str], Iterator[Any]] = _plain
     eyes: Eyes | None = None
     offline: bool = False
+    others: Mapping[str, Eyes] = field(default_factory=dict)
+    record: Callable[[str, Mapping[str, Any]], None] = _unrecorded
 
     def seed_for(self, item: str) -> int:
         """Return the seed of one item: HMAC-SHA256 of its name under the component's seed, so that order never matters."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +22,38 @@ class Look:
         ids: the N faces that were looked at, in order.
         scores: `(N,)` float32, the detector's best score, 0 where it found nothing.
         embeddings: encodings of the faces that could be encoded, in order; a subset of `ids`.
+        landmarks: `(N, 5, 2)` float32 pixels of the face that was found, zeros where none was.
     """
 
     ids: Ids
     scores: NDArray[np.float32]
     embeddings: Embeddings
+    landmarks: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", checked_ids("look", self.ids))
         object.__setattr__(self, "scores", checked_array("look", "scores", self.scores, (len(self.ids),), np.float32))
+        object.__setattr__(
+            self, "landmarks", checked_array("look", "landmarks", self.landmarks, (len(self.ids), 5, 2), np.float32)
+        )
 
     def unfound(self) -> Ids:
         """Return the ids in which no face was found."""
         return tuple(i for i, score in zip(self.ids, self.scores.tolist(), strict=True) if score <= 0)
+
+
+@dataclass(frozen=True)
+class TorchEncoder:
+    """An encoder through which gradients can be followed.
+
+    Args:
+        run: from a torch tensor `(N, 3, size, size)`, RGB 0 to 255, of aligned faces to `(N, D)` encodings, not normalised.
+        template: `(5, 2)` where the landmarks lie in its input, in pixels. size: of its input in pixels.
+    """
+
+    run: Callable[[Any], Any]
+    template: NDArray[np.float64]
+    size: int
 
 
 class Eyes(Protocol):
@@ -56,6 +75,10 @@ class Eyes(Protocol):
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Encode faces at their own landmarks, unit length, same ids."""
+        ...
+
+    def as_torch(self) -> TorchEncoder | None:
+        """Return the encoder for following gradients, None where it is not `Differentiable`."""
         ...
 
 
@@ -99,6 +122,19 @@ class Fits(Protocol):
 
     def fit(self, faces: FaceSet) -> None:
         """Look at all clear faces of the run, in batches."""
+        ...
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """What an encoder can do besides: be followed backwards, by torch, to the picture that it saw."""
+
+    def as_torch(self) -> TorchEncoder:
+        """Return the same network for torch.
+
+        Raises:
+            PluginError: torch is not installed. WeightsError: the network cannot be followed.
+        """
         ...
 
 

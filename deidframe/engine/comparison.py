@@ -21,6 +21,7 @@ from deidframe.engine.intake import Intake
 from deidframe.engine.plan import AttackPlan, MethodPlan, Plan
 from deidframe.engine.progress import Reporter
 from deidframe.engine.protect import Protected, people_of, protect
+from deidframe.engine.quality import quality
 from deidframe.engine.sheet import write_sheet
 from deidframe.engine.staging import Staged, stage
 from deidframe.engine.workshop import Workshop, blame
@@ -154,6 +155,9 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
             certificate=certificate.as_dict() if certificate else None,
         )
         base = replace(base, metrics=_measures(at, method, made, staged))
+        records = at.shop.take_records()
+        if records:
+            write_json(at.folder / "private" / "records" / f"{method.slug}.json", records, private=True)
         write_sheet(at.folder, at.faces, staged.faces, made.groups, method.slug, at.plan, with_originals=at.with_originals)
         if certificate:  # last, so that a method that fails has released nothing
             _publish(at, method, made, staged, certificate)
@@ -255,6 +259,8 @@ def _measures(at: Bench, method: MethodPlan, made: Protected, staged: Staged) ->
             labels[rows] = [groups[face] for face in kept.ids]
             metrics[f"sse.{step.name}"] = sse(members.vectors, labels)
             _put(metrics, f"loss_ratio.{step.name}", loss_ratio(members.vectors, labels, shown.vectors))
+    if at.plan.quality is not None:
+        metrics |= quality(at.shop, at.plan.quality, kept, released, staged.digests, made.groups)
     return metrics
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import Embeddings, FaceSet
 from deidframe.contract.photos import Detections, Photos
-from deidframe.contract.roles import Look
+from deidframe.contract.roles import Differentiable, Look, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack
 from deidframe.engine.intake import nearest_to_centre, rows_by_photo
 from deidframe.engine.progress import Quiet, Reporter
@@ -31,6 +31,7 @@ class _Memo:
         self.encoded: NDArray[np.float32] | None = None
         self.has_encoded = np.zeros(count, bool)
         self.landmarks = np.full((count, 5, 2), np.nan, np.float32)
+        self.found = np.zeros((count, 5, 2), np.float32)
 
 
 class CoreEyes:
@@ -116,7 +117,18 @@ class CoreEyes:
             vectors[missed] = guessed
             kept[:] = True
         ids = tuple(i for i, keep in zip(faces.ids, kept.tolist(), strict=True) if keep)
-        return Look(faces.ids, np.where(found, scores, 0).astype(np.float32), Embeddings(ids, vectors[kept], self._space))
+        return Look(
+            faces.ids,
+            np.where(found, scores, 0).astype(np.float32),
+            Embeddings(ids, vectors[kept], self._space),
+            memo.found[rows],
+        )
+
+    def as_torch(self) -> TorchEncoder | None:
+        """Return the encoder for following gradients, None where it is not differentiable."""
+        if not isinstance(self._encoder, Differentiable):
+            return None
+        return checked(self._encoder.as_torch(), TorchEncoder, f"encoder {self._who}")
 
     def _task(self, what: str, count: int) -> AbstractContextManager[Callable[[int], None]]:
         """Show what takes more than a moment; the single candidates of a synthesizer do not."""
@@ -146,6 +158,7 @@ class CoreEyes:
             memo.seen = np.zeros((len(base), vectors.shape[1]), np.float32)
         memo.seen[rows[places]] = vectors
         memo.scores[rows[places]] = seen.scores[chosen]
+        memo.found[rows[places]] = seen.landmarks[chosen]
 
     def _vectors(self, faces: FaceSet) -> NDArray[np.float32]:
         out = checked(self._encoder.encode(faces), Embeddings, f"encoder {self._who}")

@@ -17,7 +17,7 @@ from deidframe.engine.step import Step
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.complain import Complaint, complaints_of, nearest
 from deidframe.recipe.locate import Path
-from deidframe.recipe.model import AttackSpec, ElbowSpec, FoundSubjects, Part
+from deidframe.recipe.model import AttackSpec, ElbowSpec, FoundSubjects, Part, QualitySpec
 from deidframe.recipe.parse import Method, Parsed, slug
 
 ROLE_OF_KEY = {
@@ -72,6 +72,15 @@ class ElbowPlan:
 
 
 @dataclass(frozen=True)
+class QualityPlan:
+    """What released pictures are looked at with; at least one encoder."""
+
+    encoders: tuple[Step, ...]
+    detectors: tuple[Step, ...]
+    attributes: Step | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run will do.
 
@@ -80,7 +89,7 @@ class Plan:
         people: the person of each photo or encoding. labelled: the source says who they are.
         source, detector: steps; no detector where there are only encodings. encodings: of a source of encodings.
         finder: clusterer and encoder that find the people, where the recipe says so; `people` then holds one for each picture.
-        elbows: curves for the report.
+        elbows: curves for the report. quality: how released pictures are judged besides.
         methods, attacks: in the recipe's order. limit: how many pictures are taken, None for all.
     """
 
@@ -96,6 +105,7 @@ class Plan:
     labelled: bool = True
     finder: tuple[Step, Step] | None = None
     elbows: tuple[ElbowPlan, ...] = ()
+    quality: QualityPlan | None = None
 
     @property
     def person_count(self) -> int:
@@ -105,7 +115,8 @@ class Plan:
     def encoders(self, method: MethodPlan) -> dict[str, Step]:
         """Return the encoders in which a method is measured, by key: its own and every attack's."""
         steps = [method.steps["encoder"]] if "encoder" in method.steps else []
-        return {step.key: step for step in (*steps, *(attack.encoder for attack in self.attacks))}
+        judges = self.quality.encoders if self.quality else ()
+        return {step.key: step for step in (*steps, *(attack.encoder for attack in self.attacks), *judges)}
 
     def steps(self) -> tuple[Step, ...]:
         """Return every step once."""
@@ -116,6 +127,10 @@ class Plan:
         ]
         all_steps += [*(self.finder or ()), *(e.encoder for e in self.elbows if e.encoder)]
         all_steps += [s for a in self.attacks for s in (a.step, a.encoder)]
+        if self.quality:
+            judges = self.quality.attributes
+            all_steps += [*self.quality.encoders, *self.quality.detectors, *([judges] if judges else [])]
+        all_steps += [other for step in all_steps for other in step.others.values()]
         return tuple({step.key: step for step in all_steps}.values())
 
 
@@ -142,11 +157,27 @@ class _Planner:
             self.complain("P102", (*at, "use"), str(error))
             return None
         try:
-            return Step(role, loaded, loaded.component.params.model_validate(params))
+            checked = loaded.component.params.model_validate(params)
         except ValidationError as error:
             for one in complaints_of(error, loaded.component.params, (*at, "params")):
                 self.complain(one.code, one.path, one.message)
             return None
+        others: dict[str, Step] = {}
+        for name in getattr(checked, "sees_with", ()):
+            found = self.encoder(name, (*at, "params"))
+            if found is None:
+                return None
+            others[name] = found
+        return Step(role, loaded, checked, others)
+
+    def encoder(self, name: str, at: Path) -> Step | None:
+        """Resolve an encoder that is named besides the recipe's tables, or complain and return None."""
+        names = self.catalogue.names("encoder")
+        if name in names:
+            return self.step("encoder", name, {}, at)
+        listed = ", ".join(names) or "none"
+        self.complain("P101", at, f'no encoder is called "{name}"; installed: {listed}{nearest(name, names)}')
+        return None
 
     def method(self, method: Method) -> MethodPlan | None:
         steps: dict[str, Step] = {}
@@ -189,27 +220,29 @@ class _Planner:
             wanted = (others or names)[0]
         where: Path = (*at, "params", "encoder")
         try:
-            if self.catalogue.find("encoder", wanted) is None:
-                names = self.catalogue.names("encoder")
-                listed = ", ".join(names) or "none"
-                self.complain("P101", where, f'no encoder is called "{wanted}"; installed: {listed}{nearest(wanted, names)}')
-                return None
+            known = self.catalogue.find("encoder", wanted) is not None
         except PluginError as error:
             self.complain("P102", where, str(error))
             return None
-        encoder = self.step("encoder", wanted, {}, where)
+        encoder = self.step("encoder", wanted, {}, where) if known else self.encoder(wanted, where)
         return None if encoder is None else AttackPlan(spec, step, encoder)
+
+    def quality(self, spec: QualitySpec | None, attackers: Sequence[Step]) -> QualityPlan | None:
+        if spec is None:
+            return None
+        at: Path = ("quality",)
+        encoders = [self.encoder(name, (*at, "encoders", row)) for row, name in enumerate(spec.encoders)]
+        detectors = [self.step("detector", name, {}, (*at, "detectors", row)) for row, name in enumerate(spec.detectors)]
+        attributes = self.encoder(spec.attributes, (*at, "attributes")) if spec.attributes else None
+        judges = {step.key: step for step in (*encoders, *attackers) if step}
+        if not judges and not self.complaints:
+            self.complain("R105", (*at, "encoders"), "is missing; without an attack nothing else says which encoder judges")
+        return QualityPlan(tuple(judges.values()), tuple(step for step in detectors if step), attributes)
 
     def elbow(self, row: int, spec: ElbowSpec) -> ElbowPlan:
         if spec.encoder is None:
             return ElbowPlan(spec, None)
-        at: Path = ("elbow", row, "encoder")
-        names = self.catalogue.names("encoder")
-        if spec.encoder in names:
-            return ElbowPlan(spec, self.step("encoder", spec.encoder, {}, at))
-        listed = ", ".join(names) or "none"
-        self.complain("P101", at, f'no encoder is called "{spec.encoder}"; installed: {listed}{nearest(spec.encoder, names)}')
-        return ElbowPlan(spec, None)
+        return ElbowPlan(spec, self.encoder(spec.encoder, ("elbow", row, "encoder")))
 
 
 def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | None = None) -> Plan:
@@ -233,6 +266,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | Non
     attacks = [planner.attack(row, spec, grouping) for row, spec in enumerate(recipe.attack)]
     finder = _finder(planner, recipe.source.subjects)
     elbows = tuple(planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow))
+    quality = planner.quality(recipe.quality, [a.encoder for a in attacks if a])
     found: Database | None = None
     if source is not None:
         found = list_database(planner.complain, parsed, source, scratch, limit)
@@ -257,6 +291,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | Non
         found.labelled,
         finder,
         elbows,
+        quality,
     )
 
 
@@ -266,13 +301,7 @@ def _finder(planner: _Planner, subjects: str | FoundSubjects) -> tuple[Step, Ste
         return None
     at: Path = ("source", "subjects")
     clusterer = planner.step("clusterer", subjects.use, subjects.params, at)
-    names = planner.catalogue.names("encoder")
-    if subjects.encoder not in names:
-        listed = ", ".join(names) or "none"
-        message = f'no encoder is called "{subjects.encoder}"; installed: {listed}{nearest(subjects.encoder, names)}'
-        planner.complain("P101", (*at, "encoder"), message)
-        return None
-    encoder = planner.step("encoder", subjects.encoder, {}, (*at, "encoder"))
+    encoder = planner.encoder(subjects.encoder, (*at, "encoder"))
     return (clusterer, encoder) if clusterer and encoder else None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
@@ -13,11 +14,12 @@ from deidframe.host.catalogue import Loaded
 
 @dataclass(frozen=True)
 class Step:
-    """A component with its validated parameters."""
+    """A component with its validated parameters, and the encoders that those name besides."""
 
     role: str
     loaded: Loaded
     params: BaseModel
+    others: Mapping[str, Step] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

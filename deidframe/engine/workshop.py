@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Workshop:
         self.shared: dict[str, Any] = {}
         self._lasting: dict[int, Stack] = {}
         self.clear: FaceSet | None = None
+        self.records: list[dict[str, Any]] = []
 
     def make(self, step: Step, eyes_with: Step | None = None) -> Any:
         """Return the step's component, made on first use; `eyes_with` names the encoder it sees with if it asks for eyes."""
@@ -50,6 +52,8 @@ class Workshop:
                 track=tracker(self.reporter),
                 eyes=eyes,
                 offline=self.offline,
+                others={name: self.eyes(other) for name, other in step.others.items()},
+                record=self._record,
             )
             self._made[key] = step.loaded.make(step.params, context)
         return self._made[key]
@@ -70,6 +74,14 @@ class Workshop:
     def encode(self, encoder: Step, faces: FaceSet) -> Embeddings:
         """Return unit encodings of aligned faces, from memory where they are known."""
         return self.eyes(encoder).encode(faces)
+
+    def _record(self, name: str, data: Mapping[str, Any]) -> None:
+        self.records.append({"name": name, **data})
+
+    def take_records(self) -> list[dict[str, Any]]:
+        """Return what components recorded since the last call."""
+        taken, self.records = self.records, []
+        return taken
 
     def remember(self, faces: FaceSet) -> None:
         """Let every eye keep what it sees of these faces until `forget`."""

@@ -96,6 +96,14 @@ class ElbowSpec(Table):
     neighbour: Annotated[int, Field(ge=1, le=1000)] = 3
 
 
+class QualitySpec(Table):
+    """What released pictures are looked at with besides: encoders that nobody aimed at, other detectors, attributes."""
+
+    encoders: Annotated[tuple[Use, ...], Field(max_length=10, strict=False)] = ()
+    detectors: Annotated[tuple[Use, ...], Field(max_length=10, strict=False)] = ()
+    attributes: Use | None = None
+
+
 class Recipe(Table):
     """Everything a run does."""
 
@@ -106,4 +114,5 @@ class Recipe(Table):
     detector: Part | None = None
     method: Annotated[tuple[MethodSpec, ...], Field(min_length=1, max_length=200, strict=False)]
     attack: Annotated[tuple[AttackSpec, ...], Field(max_length=50, strict=False)] = ()
+    quality: QualitySpec | None = None
     elbow: Annotated[tuple[ElbowSpec, ...], Field(max_length=10, strict=False)] = ()

@@ -68,6 +68,7 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = _figure
+    environment.filters["number"] = _number
     all_rows = rows(record)
     attacks = list(dict.fromkeys(c.attack for c in record.cells if c.attack and c.threat != "clear"))
     tried = [(name, next(c for c in record.cells if c.attack == name)) for name in attacks]
@@ -78,6 +79,8 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         groupings=groupings(record),
         grouped=_by_kind(groupings(record)),
         panels=_panels(record),
+        judged=[c for c in record.methods if "distinct" in c.metrics],
+        judges=_judges(record),
         elbows=_elbows(record),
         people_svg=Markup(loss_against_k(groupings(record), None)),
         times_svg=Markup(time_against_loss(groupings(record), None)),
@@ -106,6 +109,21 @@ def _figure(figure: dict[str, Any] | None, decimals: int = 2) -> Any:
     d = decimals
     interval = f"[{figure['low']:.{d}f}, {figure['high']:.{d}f}]"
     return Markup('{} <span class="ci">{}</span>').format(f"{figure['value']:.{d}f}", interval)
+
+
+def _number(value: float | None, decimals: int = 2) -> str:
+    """Return a plain number, or a dash."""
+    return "–" if value is None else f"{value:.{decimals}f}"
+
+
+def _judges(record: Record) -> dict[str, Any]:
+    """Return the detectors and encoders by which pictures were judged."""
+    names = {name for c in record.methods for name in c.metrics}
+
+    def of(kind: str) -> list[str]:
+        return sorted(name.partition(".")[2] for name in names if name.startswith(f"{kind}."))
+
+    return {"detectors": of("least_score"), "encoders": of("kernel"), "attributes": "age_off" in names}
 
 
 def _style() -> Any:

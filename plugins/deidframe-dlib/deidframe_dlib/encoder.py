@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from deidframe.contract import Context, Embeddings, FaceSet, align
+from deidframe.contract import Context, Embeddings, FaceSet, TorchEncoder, align
 from deidframe.models import Network, read_graph, weights_path
+from deidframe.models.differentiable import torch_module
 from deidframe_dlib.graph import SIZE, build
 from deidframe_dlib.plugin import DlibParams
 from deidframe_dlib.serial import read_resnet
 
 TEMPLATE = np.array([(46.76, 48.71), (106.78, 48.74), (77.19, 80.41), (50.60, 106.13), (101.96, 106.48)])
 """Where a detector's five landmarks lie on dlib's own 150x150 chips, in pixels; measured on real faces."""
-BATCH = 16
+DIM = 128
 
 
 class DlibResNet:
@@ -24,16 +25,14 @@ class DlibResNet:
     """
 
     def __init__(self, params: DlibParams, context: Context) -> None:
-        data = weights_path("deidframe_dlib", "dlib-resnet", context).read_bytes()
-        self._network = Network(read_graph(build(read_resnet(data))), [(-1, 3, SIZE, SIZE)], params.precision)
+        self._model = build(read_resnet(weights_path("deidframe_dlib", "dlib-resnet", context).read_bytes()))
+        self._network = Network(read_graph(self._model), [(-1, 3, SIZE, SIZE)], params.precision)
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Return `(N, 128)` float32 encodings as dlib's `compute_face_descriptor`; same people are within about 0.6."""
-        vectors = np.empty((len(faces), 128), np.float32)
-        for start in range(0, len(faces), BATCH):
-            part = faces.slice(start, min(start + BATCH, len(faces)))
-            assert part.landmarks is not None, "the core hands encoders faces with landmarks"
-            chips = align.warp_all(np.asarray(part.images[:]), part.landmarks, TEMPLATE, SIZE)
-            batch = np.ascontiguousarray(chips.transpose(0, 3, 1, 2), np.float32)
-            vectors[start : start + len(part)] = self._network(batch)[0]
+        vectors = align.encode_aligned(faces, TEMPLATE, SIZE, lambda chips: self._network(align.channels_first(chips))[0], DIM)
         return Embeddings(faces.ids, vectors, "dlib-resnet")
+
+    def as_torch(self) -> TorchEncoder:
+        """Return the network for following gradients; needs torch."""
+        return TorchEncoder(torch_module(self._model), TEMPLATE, SIZE)

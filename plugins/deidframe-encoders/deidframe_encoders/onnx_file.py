@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from deidframe.contract import Context, Embeddings, FaceSet, WeightsError, align
+from deidframe.contract import Context, Embeddings, FaceSet, TorchEncoder, WeightsError, align
 from deidframe.models import Network, read_graph
+from deidframe.models.differentiable import torch_module
 from deidframe.models.fold import fold
 from deidframe_encoders.plugin import OnnxParams
-
-ARCFACE = np.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]) / 112
-"""The usual template of five landmarks, as fractions of the side."""
-BATCH = 16
 
 
 class OnnxFile:
@@ -37,7 +36,8 @@ class OnnxFile:
         side = params.size
         shape = [-1, 3, side, side] if params.layout == "nchw" else [-1, side, side, 3]
         try:
-            graph = read_graph(fold(data))
+            self._model = fold(data)
+            graph = read_graph(self._model)
         except WeightsError:
             raise
         except Exception as error:  # onnx's parser has no error class of its own
@@ -58,7 +58,7 @@ class OnnxFile:
             )
         self._dim = one.shape[1]
         if params.template == "arcface":
-            self._target = ARCFACE * side
+            self._target = align.ARCFACE * side
         elif params.template == "ffhq":
             self._target = align.TEMPLATE * side
         else:
@@ -66,16 +66,23 @@ class OnnxFile:
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Return `(N, D)` float32 as the network gives them."""
-        p = self._params
-        vectors = np.empty((len(faces), self._dim), np.float32)
-        for start in range(0, len(faces), BATCH):
-            part = faces.slice(start, min(start + BATCH, len(faces)))
-            assert part.landmarks is not None, "the core hands encoders faces with landmarks"
-            chips = align.warp_all(np.asarray(part.images[:]), part.landmarks, self._target, p.size).astype(np.float32)
-            if p.colour == "bgr":
-                chips = chips[..., ::-1]
-            batch = (chips - p.mean) / p.scale
-            if p.layout == "nchw":
-                batch = batch.transpose(0, 3, 1, 2)
-            vectors[start : start + len(part)] = self._network(np.ascontiguousarray(batch, np.float32))[0]
+        vectors = align.encode_aligned(faces, self._target, self._params.size, self._run, self._dim)
         return Embeddings(faces.ids, vectors, "onnx")
+
+    def as_torch(self) -> TorchEncoder:
+        """Return the network for following gradients; needs torch."""
+        p, run = self._params, torch_module(self._model)
+
+        def prepared(chips: Any) -> Any:
+            x = chips.flip(1) if p.colour == "bgr" else chips
+            x = (x - p.mean) / p.scale
+            return run(x if p.layout == "nchw" else x.permute(0, 2, 3, 1))
+
+        return TorchEncoder(prepared, self._target, p.size)
+
+    def _run(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
+        p = self._params
+        batch = ((chips[..., ::-1] if p.colour == "bgr" else chips).astype(np.float32) - p.mean) / p.scale
+        if p.layout == "nchw":
+            batch = batch.transpose(0, 3, 1, 2)
+        return self._network(np.ascontiguousarray(batch, np.float32))[0]

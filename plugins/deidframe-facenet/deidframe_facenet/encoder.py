@@ -20,7 +20,6 @@ SIZE = 160
 """Side of its input in pixels."""
 TEMPLATE = ((align.TEMPLATE - align.TEMPLATE.mean(axis=0)) * 1.45 + np.array([0.5, 0.52])) * SIZE
 """Five landmarks in a crop as MTCNN with its usual margin makes them: brow to chin, a little cheek."""
-BATCH = 16
 DIM = 512
 
 
@@ -42,13 +41,9 @@ class FaceNet:
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Return `(N, 512)` float32 encodings of length 1."""
-        vectors = np.empty((len(faces), DIM), np.float32)
-        for start in range(0, len(faces), BATCH):
-            part = faces.slice(start, min(start + BATCH, len(faces)))
-            assert part.landmarks is not None, "the core hands encoders faces with landmarks"
-            chips = align.warp_all(np.asarray(part.images[:]), part.landmarks, TEMPLATE, SIZE)
-            batch = (chips.transpose(0, 3, 1, 2).astype(np.float32) - 127.5) / 128.0
-            vectors[start : start + len(part)] = self._run(np.ascontiguousarray(batch))
+        vectors = align.encode_aligned(
+            faces, TEMPLATE, SIZE, lambda chips: self._run((align.channels_first(chips) - 127.5) / 128.0), DIM
+        )
         return Embeddings(faces.ids, vectors, "facenet")
 
 

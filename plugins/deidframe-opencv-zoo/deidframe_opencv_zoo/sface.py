@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from deidframe.contract import Context, Embeddings, FaceSet, align
+from deidframe.contract import Context, Embeddings, FaceSet, TorchEncoder, align
 from deidframe.models import Network, read_graph, weights_path
+from deidframe.models.differentiable import torch_module
 from deidframe.models.fold import fold
 from deidframe_opencv_zoo.plugin import SFaceParams
 
-TEMPLATE = np.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)])
-"""Where SFace wants the five landmarks, in pixels of its 112x112 input (the ArcFace template)."""
 SIZE = 112
-BATCH = 16
+TEMPLATE = align.ARCFACE * SIZE
+DIM = 128
 
 
 class SFace:
@@ -24,16 +22,14 @@ class SFace:
     """
 
     def __init__(self, params: SFaceParams, context: Context) -> None:
-        model = weights_path("deidframe_opencv_zoo", "sface", context).read_bytes()
-        self._network = Network(read_graph(fold(model)), [(-1, 3, SIZE, SIZE)], params.precision)
+        self._model = fold(weights_path("deidframe_opencv_zoo", "sface", context).read_bytes())
+        self._network = Network(read_graph(self._model), [(-1, 3, SIZE, SIZE)], params.precision)
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Return `(N, 128)` float32 encodings, not normalised; compare them by cosine."""
-        vectors = np.empty((len(faces), 128), np.float32)
-        for start in range(0, len(faces), BATCH):
-            part = faces.slice(start, min(start + BATCH, len(faces)))
-            assert part.landmarks is not None, "the core hands encoders faces with landmarks"
-            chips = align.warp_all(np.asarray(part.images[:]), part.landmarks, TEMPLATE, SIZE)
-            batch = np.ascontiguousarray(chips.transpose(0, 3, 1, 2), np.float32)
-            vectors[start : start + len(part)] = self._network(batch)[0]
+        vectors = align.encode_aligned(faces, TEMPLATE, SIZE, lambda chips: self._network(align.channels_first(chips))[0], DIM)
         return Embeddings(faces.ids, vectors, "sface")
+
+    def as_torch(self) -> TorchEncoder:
+        """Return the network for following gradients; needs torch."""
+        return TorchEncoder(torch_module(self._model), TEMPLATE, SIZE)

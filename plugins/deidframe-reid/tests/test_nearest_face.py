@@ -24,7 +24,11 @@ class ColourEyes:
     def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
         bright = np.asarray(faces.images[:]).max(axis=(1, 2, 3)) > 0
         kept = np.arange(len(faces)) if known_landmarks else np.flatnonzero(bright)
-        return Look(faces.ids, bright.astype(np.float32), self.encode(faces).take(kept))
+        marks = np.zeros((len(faces), 5, 2), np.float32)
+        return Look(faces.ids, bright.astype(np.float32), self.encode(faces).take(kept), marks)
+
+    def as_torch(self) -> None:
+        return None
 
 
 def faces(*colours: tuple[int, int, int], name: str) -> FaceSet:

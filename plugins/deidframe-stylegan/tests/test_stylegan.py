@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deidframe.contract import Context, Embeddings, FaceSet, Look, Photos, PluginError, Surrogates
+from deidframe.contract import Context, Embeddings, FaceSet, Look, Photos, PluginError, Surrogates, TorchEncoder
 from deidframe.host.catalogue import Catalogue
 from deidframe_stylegan.bank import SPACES, load_bank
 from deidframe_stylegan.generator import Generator
@@ -32,7 +32,12 @@ class RealEyes:
         scores = np.zeros(len(faces), np.float32)
         scores[kept] = found.scores[rows]
         part = FaceSet(tuple(faces.ids[n] for n in kept), faces.images[kept], found.landmarks[rows])
-        return Look(faces.ids, scores, self.encode(part))
+        marks = np.zeros((len(faces), 5, 2), np.float32)
+        marks[kept] = found.landmarks[rows]
+        return Look(faces.ids, scores, self.encode(part), marks)
+
+    def as_torch(self) -> TorchEncoder | None:
+        return self._encoder.as_torch()
 
 
 @pytest.fixture(scope="module")

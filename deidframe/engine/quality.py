@@ -1,0 +1,117 @@
+"""Measure what a method released as pictures: one look at each different picture, by every detector that the recipe names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.artifacts import FaceSet
+from deidframe.contract.photos import Detections, Photos
+from deidframe.engine.plan import QualityPlan
+from deidframe.engine.seam import checked, same_rows
+from deidframe.engine.workshop import Workshop
+from deidframe.measure.interval import mean_by_person
+from deidframe.measure.quality import (
+    attribute_fit,
+    frechet_distance,
+    kernel_distance,
+    least_distance,
+    sharpness,
+    threshold,
+)
+from deidframe.measure.rank import by_person
+
+BATCH = 32
+SHARP = 500
+"""Pictures whose sharpness is measured, at most; evenly taken."""
+
+
+def quality(
+    shop: Workshop, plan: QualityPlan, clear: FaceSet, released: FaceSet, digests: Mapping[str, str], groups: dict[str, int] | None
+) -> dict[str, Any]:
+    """Return the quality figures of one method.
+
+    Args:
+        clear, released: the same faces in one order. digests: face id -> sha256 of its file; equal files are one picture.
+        groups: face id -> group where every group shares one picture.
+    """
+    people = list(clear.subjects or ())
+    first: dict[str, int] = {}
+    for row, face in enumerate(released.ids):
+        first.setdefault(digests.get(face, face), row)
+    rows = np.fromiter(first.values(), np.int64, len(first))
+    distinct = released.take(rows)
+    metrics: dict[str, Any] = {"distinct": len(rows)}
+    for step in plan.detectors:
+        scores = _best_scores(shop.make(step), distinct, step.name)
+        of_file = dict(zip(first, scores.tolist(), strict=True))
+        found = np.array([of_file[digests.get(face, face)] > 0 for face in released.ids], np.float64)
+        figure = mean_by_person(by_person(people, found), proportion=True)
+        if figure:
+            metrics[f"found.{step.name}"] = figure.as_dict()
+        metrics[f"least_score.{step.name}"] = float(scores.min(initial=1.0))
+    evenly = np.unique(np.linspace(0, len(rows) - 1, min(SHARP, len(rows))).astype(np.int64))
+    metrics["sharpness"] = float(np.mean([sharpness(np.asarray(distinct.images[r : r + 1])[0]) for r in evenly.tolist()]))
+    metrics["sharpness_before"] = float(np.mean([sharpness(np.asarray(clear.images[r : r + 1])[0]) for r in rows[evenly].tolist()]))
+    for step in plan.encoders:
+        eyes = shop.eyes(step)
+        before = eyes.encode(clear).vectors
+        after = eyes.look(released, known_landmarks=True).embeddings.vectors
+        limit = threshold(before, people)
+        if limit is not None:
+            same = (np.linalg.norm(before.astype(np.float64) - after, axis=1) <= limit).astype(np.float64)
+            figure = mean_by_person(by_person(people, same), proportion=True)
+            if figure:
+                metrics[f"verified.{step.name}"] = figure.as_dict()
+            metrics[f"threshold.{step.name}"] = limit
+        for name, value in (
+            ("least_distance", least_distance(after[rows])),
+            ("frechet", frechet_distance(before, after[rows])),
+            ("kernel", kernel_distance(before, after[rows])),
+        ):
+            if value is not None:
+                metrics[f"{name}.{step.name}"] = value
+    if plan.attributes is not None and groups is not None:
+        metrics |= _attributes(shop, plan, clear, released, groups)
+    return metrics
+
+
+def _attributes(
+    shop: Workshop, plan: QualityPlan, clear: FaceSet, released: FaceSet, groups: dict[str, int]
+) -> dict[str, float | int]:
+    assert plan.attributes is not None
+    encoder = shop.make(plan.attributes)
+    seen: dict[str, NDArray[np.float32]] = shop.shared.setdefault(f"attributes|{plan.attributes.key}", {})
+    todo = [row for row, face in enumerate(clear.ids) if face not in seen]
+    if todo:  # the clear faces are the same for every method
+        said = encoder.encode(clear.take(todo).without_subjects()).vectors
+        seen.update(zip([clear.ids[row] for row in todo], said, strict=True))
+    _, rows = np.unique(np.array(clear.subjects), return_inverse=True)
+    male, years = (
+        np.bincount(rows, [seen[face][column] for face in clear.ids]) / np.bincount(rows) for column in (0, 1)
+    )
+    _, first, numbers = np.unique([groups[face] for face in released.ids], return_index=True, return_inverse=True)
+    label = np.zeros(len(male), np.int64)
+    label[rows] = numbers
+    shown = released.take(first).without_subjects()
+    look = shop.eyes(plan.encoders[0]).look(shown)
+    marks = np.where((look.scores > 0)[:, None, None], look.landmarks, shown.landmarks)
+    said = encoder.encode(FaceSet(shown.ids, shown.images, marks.astype(np.float32))).vectors
+    return attribute_fit(male, 100 * years, label, said[:, 0], 100 * said[:, 1])
+
+
+def _best_scores(detector: Any, faces: FaceSet, name: str) -> NDArray[np.float64]:
+    """Return the best score in each picture, 0 where nothing was found."""
+    out = np.zeros(len(faces))
+    for start in range(0, len(faces), BATCH):
+        part = faces.slice(start, min(start + BATCH, len(faces)))
+        ids = tuple(f"row-{row}" for row in range(start, start + len(part)))
+        seen = checked(detector.detect(Photos.from_arrays(ids, list(np.asarray(part.images[:])))), Detections, f"detector {name}")
+        same_rows(seen.looked_at, ids, f"detector {name}")
+        for photo, score in zip(seen.photo_ids, seen.scores.tolist(), strict=True):
+            row = int(photo[4:])
+            out[row] = max(out[row], score)
+    return out

@@ -1,0 +1,1 @@
+"""Encoder `age-sex`: apparent age and sex of faces."""

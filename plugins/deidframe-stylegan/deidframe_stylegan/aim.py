@@ -1,0 +1,142 @@
+"""Move a start towards its group: Adam on W+ through the proxy, first at 128 pixels, then at 256."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deidframe_stylegan.differentiable import TorchGenerator
+from deidframe_stylegan.generator import STYLES
+from deidframe_stylegan.objective import Objective, jittered, plain
+
+Array = NDArray[np.float32]
+Finder = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""From `(G, S, S, 3)` pictures to `(G, 5, 2)` landmarks, NaN where no face is found."""
+LOOK_AGAIN = 10
+"""Steps after which landmarks are found afresh."""
+PATIENCE = 12
+"""Steps without a gain of `PAYS` after which a stage ends."""
+PAYS = 0.005
+"""Share of the loss that is worth going on for."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Steps at one resolution.
+
+    Args:
+        side: pixels of the proxy. steps: at most. rate, last_rate: of Adam on the common point, first and last; half for the
+            layers' own. rates fall by a cosine.
+    """
+
+    side: int
+    steps: int
+    rate: float
+    last_rate: float
+
+
+STAGES = (Stage(128, 45, 0.12, 0.02), Stage(256, 15, 0.03, 0.01))
+
+
+@dataclass
+class Aimed:
+    """Where G starts ended.
+
+    Args:
+        points: `(G, 23, A)` coordinates on W's axes, of the best step. curve: mean total loss of each step. ratio: `(G,)` the
+            weighted loss in units of the group's spread, as the proxy sees it, of the best step. seconds: taken.
+    """
+
+    points: Array
+    curve: list[float] = field(default_factory=list)
+    ratio: Array = field(default_factory=lambda: np.zeros(0, np.float32))
+    seconds: float = 0.0
+
+
+def aim(
+    generator: TorchGenerator,
+    objective: Objective,
+    basis: Array,
+    w_mean: Array,
+    start: Array,
+    find: Finder,
+    rng: np.random.Generator,
+    stages: Sequence[Stage] = STAGES,
+) -> Aimed:
+    """Return the best points met on the way from the start.
+
+    Args:
+        generator, objective: on one device. basis: `(A, 512)` axes of W, scaled. w_mean: `(512,)`. start: `(G, A)`.
+        find: landmarks. rng: of the jitter. stages: one after another.
+    """
+    began = time.perf_counter()
+    device = objective.goals[0].mean.device
+    axes, middle = torch.from_numpy(basis).to(device), torch.from_numpy(w_mean).to(device)
+    common = torch.from_numpy(np.array(start, np.float32)).to(device).requires_grad_()
+    own = torch.zeros(len(start), STYLES, start.shape[1], device=device, requires_grad=True)
+    best = Aimed(np.repeat(np.asarray(start, np.float32)[:, None], STYLES, axis=1), ratio=np.full(len(start), np.inf, np.float32))
+    for stage in stages:
+        _run_stage(generator, objective, axes, middle, common, own, find, rng, stage, best)
+    best.seconds = time.perf_counter() - began
+    return best
+
+
+def _run_stage(
+    generator: TorchGenerator,
+    objective: Objective,
+    axes: torch.Tensor,
+    middle: torch.Tensor,
+    common: torch.Tensor,
+    own: torch.Tensor,
+    find: Finder,
+    rng: np.random.Generator,
+    stage: Stage,
+    best: Aimed,
+) -> None:
+    adam = torch.optim.Adam([{"params": [common]}, {"params": [own]}])
+    marks: NDArray[np.float32] | None = None
+    lowest = np.full(len(common), np.inf, np.float32)  # another resolution has another scale: the best is sought anew
+    paid, reached = 0, float("inf")
+    for step in range(stage.steps):
+        share = (1 + np.cos(np.pi * step / max(stage.steps - 1, 1))) / 2
+        rate = stage.last_rate + (stage.rate - stage.last_rate) * share
+        adam.param_groups[0]["lr"], adam.param_groups[1]["lr"] = rate, rate / 2
+        adam.zero_grad(set_to_none=True)
+        points = common[:, None] + own
+        pictures = generator(middle + points @ axes, stage.side)
+        if step % LOOK_AGAIN == 0:
+            marks = _marks(find, pictures, marks)
+        assert marks is not None
+        # plain and jittered cuts take turns: as good as both in every step, at half the price
+        cuts = [[plain(one) if step % 2 else jittered(one, stage.side / 128, rng) for one in marks]]
+        score = objective(pictures, cuts, points, own)
+        score.total.sum().backward()  # type: ignore[no-untyped-call]
+        total = score.total.detach().cpu().numpy()
+        better = total < lowest
+        lowest = np.where(better, total, lowest)
+        best.points[better] = points.detach().cpu().numpy()[better]
+        best.ratio = np.where(better, score.ratio.detach().cpu().numpy(), best.ratio).astype(np.float32)
+        best.curve.append(float(total.mean()))
+        adam.step()
+        if lowest.mean() < reached * (1 - PAYS):
+            paid, reached = step, float(lowest.mean())
+        elif step - paid >= PATIENCE:
+            break
+
+
+def _marks(find: Finder, pictures: torch.Tensor, before: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return landmarks in the pictures' pixels; where no face is found those before, at first the usual ones."""
+    pixels = ((pictures.detach().permute(0, 2, 3, 1).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
+    found = find(pixels)
+    missed = np.isnan(found).any(axis=(1, 2))
+    if missed.any():
+        from deidframe.contract import align
+
+        usual = np.repeat(align.template(pictures.shape[-1])[None], len(found), axis=0) if before is None else before
+        found = np.where(missed[:, None, None], usual, found)
+    return found.astype(np.float32)

@@ -1,0 +1,154 @@
+"""What aiming minimises, in torch: distance to the group in every encoder, and how far the face leaves what portraits are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from deidframe.contract import TorchEncoder, align
+from deidframe_stylegan.portrait import GRID, REGION, Portrait
+
+NEARNESS = 5.0
+"""Weight of the squared distance to the group's mean, in the first encoder."""
+WIDE, WIDE_FROM = 12.0, 0.55
+"""Weight and beginning of the bound on the root mean square of each layer's point in whitened W."""
+APART = 10.0
+"""Weight of how far the layers' points lie from their common one."""
+COLOUR, COLOUR_FROM = 2.0, 0.9
+"""Weight and beginning of the bound on colours; of faces of the bank half are below 0.42 and one in ten above 0.93."""
+POSE, POSE_FROM = 0.1, 0.7
+"""Weight and beginning, in standard deviations, of the bound on pose and expression."""
+CLAMP = 1.1
+COARSE = 9
+"""Affine maps whose points decide on pose: those up to 32 pixels."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What one encoder should see, for G groups.
+
+    Args:
+        encoder: for torch. mean: `(G, D)` of the members' unit encodings. spread: `(G,)` their mean squared distance to it.
+        weight: of this encoder; the first has 1.
+    """
+
+    encoder: TorchEncoder
+    mean: torch.Tensor
+    spread: torch.Tensor
+    weight: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of G faces: `total` to minimise, and `ratio`, the weighted loss in units of the groups' own spread; both `(G,)`."""
+
+    total: torch.Tensor
+    ratio: torch.Tensor
+
+
+class Objective:
+    """Rates faces against their groups.
+
+    Args:
+        goals: one for each encoder. portrait: bounds on colour and pose. frontal: hold the yaw near zero.
+    """
+
+    def __init__(self, goals: Sequence[Goal], portrait: Portrait, *, frontal: bool = False) -> None:
+        device = goals[0].mean.device
+        self.goals = tuple(goals)
+        self._mean, self._whiten, self._pose = (
+            torch.from_numpy(value).to(device) for value in (portrait.colour_mean, portrait.colour_whiten, portrait.pose_map)
+        )
+        self._frontal = frontal
+
+    def nearness(self, pictures: torch.Tensor, cuts: Sequence[Sequence[NDArray[Any]]]) -> torch.Tensor:
+        """Return `(len(goals), G)`: the mean over cuts of the squared distance of the unit encoding to the group's mean.
+
+        Args:
+            pictures: `(G, 3, S, S)` in about -1 to 1. cuts: one or several for each face, as `plain` and `jittered` give them.
+        """
+        rows = []
+        for goal in self.goals:
+            far = [
+                (functional.normalize(goal.encoder.run(cut_out(pictures, cut, goal.encoder)), dim=1) - goal.mean).square().sum(1)
+                for cut in cuts
+            ]
+            rows.append(torch.stack(far).mean(0))
+        return torch.stack(rows)
+
+    def __call__(
+        self, pictures: torch.Tensor, cuts: Sequence[Sequence[NDArray[Any]]], points: torch.Tensor, apart: torch.Tensor
+    ) -> Score:
+        """Rate G pictures; `points` `(G, 23, A)` are coordinates on W's axes, `apart` their distance from their mean."""
+        near = self.nearness(pictures, cuts)
+        first = self.goals[0].spread
+        total = torch.zeros_like(near[0])
+        ratio = torch.zeros_like(near[0])
+        weights = sum(goal.weight for goal in self.goals)
+        for goal, row in zip(self.goals, near, strict=True):
+            # in units of its own spread each encoder says the same with one number
+            total = total + NEARNESS * goal.weight * row * first / goal.spread
+            ratio = ratio + goal.weight / weights * (1 + row / goal.spread)
+        wide = functional.relu(points.square().mean(2).sqrt() - WIDE_FROM).square().mean(1)
+        total = total + WIDE * wide + APART * apart.square().mean((1, 2))
+        strange = ((colours(pictures) - self._mean) @ self._whiten).square().mean(1)
+        total = total + COLOUR * functional.relu(strange - COLOUR_FROM)
+        posed = points[:, :COARSE].mean(1) @ self._pose
+        total = total + POSE * functional.relu(posed.abs() - POSE_FROM).square().sum(1)
+        if self._frontal:
+            total = total + POSE * posed[:, 0].square()
+        return Score(total, ratio)
+
+
+def colours(pictures: torch.Tensor) -> torch.Tensor:
+    """Return the mean colours of a grid over the face region, `(G, 3 * 36)`, of `(G, 3, S, S)` pictures."""
+    side = pictures.shape[-1]
+    left, right, top, bottom = (round(edge * side) for edge in REGION)
+    cells = functional.adaptive_avg_pool2d(pictures[:, :, top:bottom, left:right].clamp(-CLAMP, CLAMP), GRID)
+    return cells.flatten(1)
+
+
+def cut_out(pictures: torch.Tensor, cut: Sequence[NDArray[Any]], encoder: TorchEncoder) -> torch.Tensor:
+    """Return the faces as the encoder wants them, `(G, 3, size, size)`, 0 to 255.
+
+    Args:
+        pictures: `(G, 3, S, S)`. cut: for each, `(6, 2)`: five landmarks in its pixels, then 1 to mirror it, and 0.
+    """
+    side, size = pictures.shape[-1], encoder.size
+    grids = []
+    for one in cut:
+        marks, mirrored = one[:5], bool(one[5, 0])
+        inverse = align.similarity(encoder.template, marks)  # from chip pixels to picture pixels
+        if mirrored:
+            inverse = inverse @ np.array([[-1.0, 0, size - 1.0], [0, 1, 0], [0, 0, 1]])
+        # grid_sample wants normalised coordinates with pixel centres at (2 i + 1) / S - 1
+        chip = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])
+        to_unit = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])
+        full = np.vstack([inverse, [0, 0, 1]])
+        grids.append((to_unit @ full @ chip).astype(np.float32))
+    theta = torch.from_numpy(np.stack(grids)).to(pictures.device)
+    grid = functional.affine_grid(theta, [len(cut), 3, size, size], align_corners=False)
+    chips = functional.grid_sample(
+        pictures.clamp(-CLAMP, CLAMP), grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return (chips + 1) * 127.5
+
+
+def jittered(marks: NDArray[Any], shift: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return landmarks as another detector might give them: turned (sd 0.03 rad), scaled (2 %), shifted; mirrored half the time."""
+    centre = marks.mean(axis=0)
+    angle, scale = rng.normal(0, 0.03), 1 + rng.normal(0, 0.02)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    moved = (marks - centre) @ turn.T + centre + rng.normal(0, shift, 2)
+    return np.vstack([moved, [float(rng.random() < 0.5), 0.0]])
+
+
+def plain(marks: NDArray[Any]) -> NDArray[np.float64]:
+    """Return landmarks as they are, not mirrored."""
+    return np.vstack([np.asarray(marks, np.float64), [0.0, 0.0]])
