@@ -16,6 +16,7 @@ import numpy as np
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, NothingToDo, ReleaseRefused
 from deidframe.engine.assault import assault
+from deidframe.engine.attributes import classes, people_attributes
 from deidframe.engine.grouping import group, groups_csv, map_data
 from deidframe.engine.intake import Intake
 from deidframe.engine.plan import AttackPlan, MethodPlan, Plan
@@ -128,7 +129,9 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
     The method's own row comes before the attacks begin, so that what is released is on record even when they are cut short.
     """
     at.reporter.say(method.name)
-    base = Cell(method.name, method.slug, protects=method.protects, k=method.k, total=at.total, seed=at.plan.parsed.recipe.seed)
+    base = Cell(
+        method.name, method.slug, protects=method.protects, k=method.promised_k, total=at.total, seed=at.plan.parsed.recipe.seed
+    )
     if method.grouping:
         yield _grouped(at, method, base)
         return
@@ -136,7 +139,7 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
     try:
         with timed() as seconds:
             made = protect(at.shop, at.faces, method)
-            if method.protects:
+            if method.protects or "synthesizer" in method.steps:
                 staged = stage(made.faces, home, at.names_key, method.slug, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
                 staged = Staged(at.faces, {}, {}, home)
@@ -169,8 +172,9 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
             yield _attacked(at, base, attack, staged.faces)
-    if method.protects:
+    if staged.names:  # what was written is not looked at again
         at.shop.forget(staged.faces)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
@@ -181,7 +185,11 @@ def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
         else:
             step = method.steps["encoder"]
             encodings, people, space = at.shop.encode(step, at.faces), at.faces.subjects or (), step.name
-        done = group(at.shop, encodings, people, method, labelled=at.plan.labelled)
+        apart = None
+        if method.within is not None:
+            _, male, years, _ = people_attributes(at.shop, method.within[0], at.faces)
+            apart = classes(male, years, method.within[1])
+        done = group(at.shop, encodings, people, method, labelled=at.plan.labelled, apart=apart)
         text = groups_csv(done.ids, done.labels)
         write_bytes(
             at.folder / "private" / "groups" / f"{method.slug}.csv", text.encode("utf-8", "surrogateescape"), private=True
@@ -234,7 +242,9 @@ def _gated(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> tu
     check_residual(faces.take([row[face] for face in staged.faces.ids]), staged.faces, method.name)
     person_of = dict(zip(faces.ids, faces.subjects or (), strict=True))
     found_by = f"{at.plan.finder[0].name} with {at.plan.finder[1].name}" if at.plan.finder else ""
-    return closed, certify(method.name, method.k, made.groups, person_of, staged.digests, closed, found_by)
+    return closed, certify(
+        method.name, method.promised_k, made.groups, person_of, staged.digests, closed, found_by, method.promise
+    )
 
 
 def _measures(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> dict[str, Any]:
@@ -252,11 +262,10 @@ def _measures(at: Bench, method: MethodPlan, made: Protected, staged: Staged) ->
         before = eyes.encode(kept)
         _put(metrics, f"loss.{step.name}", surrogate_loss(before.vectors, look.embeddings.vectors, people))
         if made.people is not None and made.partition is not None:
-            members, _, rows = people_of(before, kept.subjects or ())
+            members, names, _ = people_of(before, kept.subjects or ())
             shown, _, _ = people_of(look.embeddings, kept.subjects or ())
-            groups = made.groups or {}
-            labels = np.zeros(len(members), np.int64)
-            labels[rows] = [groups[face] for face in kept.ids]
+            group_of = dict(zip(made.person_names, made.partition.labels.tolist(), strict=True))
+            labels = np.array([group_of[name] for name in names], np.int64)
             metrics[f"sse.{step.name}"] = sse(members.vectors, labels)
             _put(metrics, f"loss_ratio.{step.name}", loss_ratio(members.vectors, labels, shown.vectors))
     if at.plan.quality is not None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import Embeddings, Partition
 from deidframe.engine.plan import MethodPlan
-from deidframe.engine.protect import people_of
+from deidframe.engine.protect import clustered, people_of
 from deidframe.engine.seam import checked, same_rows
 from deidframe.engine.workshop import Workshop, blame
 from deidframe.guard.groups import check_groups
@@ -40,7 +40,15 @@ class Grouped:
     crowd_labels: NDArray[np.int64]
 
 
-def group(shop: Workshop, encodings: Embeddings, people: tuple[str, ...], method: MethodPlan, *, labelled: bool) -> Grouped:
+def group(
+    shop: Workshop,
+    encodings: Embeddings,
+    people: tuple[str, ...],
+    method: MethodPlan,
+    *,
+    labelled: bool,
+    apart: NDArray[np.int64] | None = None,
+) -> Grouped:
     """Group and measure.
 
     With k, people are grouped (one row for each: the mean of the person's encodings), settled where the method says so, and
@@ -48,6 +56,7 @@ def group(shop: Workshop, encodings: Embeddings, people: tuple[str, ...], method
 
     Args:
         encodings: of the pictures. people: the person of each. labelled: those are known, not assumed.
+        apart: class of each person, within which groups are made.
 
     Raises:
         ReleaseRefused: a settled group has fewer than k people.
@@ -61,11 +70,10 @@ def group(shop: Workshop, encodings: Embeddings, people: tuple[str, ...], method
     step = steps["clusterer"]
     start = time.perf_counter()
     try:
-        made = checked(shop.make(step).cluster(crowd, k or 1), Partition, f"clusterer {step.name}")
+        made = clustered(shop, step, crowd, k or 1, apart)
     except Exception as error:
         raise blame(method.name, step, error) from error
     seconds["clusterer"] = time.perf_counter() - start
-    same_rows(made.ids, crowd.ids, f"clusterer {step.name}")
     settled = made
     if "outliers" in steps and k is not None:
         handler = steps["outliers"]

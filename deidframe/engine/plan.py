@@ -37,11 +37,27 @@ class MethodPlan:
     name: str
     k: int | None
     steps: dict[str, Step]
+    within: tuple[Step, str] | None = None
 
     @property
     def slug(self) -> str:
         """Folder name."""
         return slug(self.name)
+
+    @property
+    def per_person(self) -> bool:
+        """Whether the anonymizer gives each person a target of its own, which breaks the promise of k."""
+        return "anonymizer" in self.steps and bool(getattr(self.steps["anonymizer"].params, "per_person", False))
+
+    @property
+    def promised_k(self) -> int | None:
+        """The k that the certificate has to hold."""
+        return None if self.per_person else self.k
+
+    @property
+    def promise(self) -> str:
+        """What the anonymizer promises besides k, in words for the certificate; "" for nothing."""
+        return str(getattr(self.steps["anonymizer"].params, "promise", "")) if self.per_person else ""
 
     @property
     def grouping(self) -> bool:
@@ -124,6 +140,7 @@ class Plan:
             self.source,
             *([self.detector] if self.detector else []),
             *(s for m in self.methods for s in m.steps.values()),
+            *(m.within[0] for m in self.methods if m.within),
         ]
         all_steps += [*(self.finder or ()), *(e.encoder for e in self.elbows if e.encoder)]
         all_steps += [s for a in self.attacks for s in (a.step, a.encoder)]
@@ -195,14 +212,20 @@ class _Planner:
         if "encoder" in steps:
             spaces = steps["encoder"].loaded.component.spaces
             for key in ("clusterer", "outliers", "anonymizer", "synthesizer"):
-                accepted = steps[key].loaded.component.spaces if key in steps else ()
+                accepted = getattr(steps[key].params, "spaces", steps[key].loaded.component.spaces) if key in steps else ()
                 if accepted and spaces and not set(accepted) & set(spaces):
                     self.complain(
                         "R120",
                         (*method.at, key),
                         f'"{steps[key].name}" works on encodings of {", ".join(accepted)}, not of {", ".join(spaces)}',
                     )
-        return MethodPlan(method.name, method.spec.k, steps)
+        within: tuple[Step, str] | None = None
+        if method.spec.within is not None:
+            judge = self.encoder(method.spec.within.use, (*method.at, "within", "use"))
+            if judge is None:
+                return None
+            within = (judge, method.spec.within.by)
+        return MethodPlan(method.name, method.spec.k, steps, within)
 
     def attack(self, row: int, spec: AttackSpec, grouping: Sequence[str]) -> AttackPlan | None:
         at: Path = ("attack", row)
@@ -319,7 +342,7 @@ def _fitting(planner: _Planner, found: Database, methods: Sequence[MethodPlan | 
                 planner.complain("R132", ("elbow", row), "an elbow of pictures needs an encoder")
         return
     for method, plan_of in zip(planner.parsed.methods, methods, strict=True):
-        if plan_of is not None and (not plan_of.grouping or "encoder" in plan_of.steps):
+        if plan_of is not None and (not plan_of.grouping or "encoder" in plan_of.steps or plan_of.within):
             planner.complain(
                 "R132", method.at, "the source gives encodings and no pictures: only a clusterer and outliers can work on them"
             )

@@ -14,6 +14,7 @@ from deidframe.contract.artifacts import Embeddings, FaceSet, Partition, Surroga
 from deidframe.contract.component import Need
 from deidframe.contract.errors import ArtifactError, ReleaseRefused
 from deidframe.contract.stacks import Stack
+from deidframe.engine.attributes import classes, people_attributes
 from deidframe.engine.cut import SIZE
 from deidframe.engine.plan import MethodPlan
 from deidframe.engine.seam import checked, same_rows, same_space
@@ -119,13 +120,15 @@ def _k_same(shop: Workshop, faces: FaceSet, method: MethodPlan) -> Protected:
     encodings = stage("encoder", lambda: shop.encode(steps["encoder"], faces))
     people, names, rows = people_of(encodings, faces.subjects)
 
-    shared = f"groups|{steps['encoder'].key}|{steps['clusterer'].key}|{steps['outliers'].key}|{k}"
+    where = f"{method.within[0].key}|{method.within[1]}" if method.within else ""
+    shared = f"groups|{steps['encoder'].key}|{steps['clusterer'].key}|{steps['outliers'].key}|{k}|{where}"
     if shared not in shop.shared:
 
         def group() -> Partition:
-            made = checked(shop.make(steps["clusterer"]).cluster(people, k), Partition, f"clusterer {steps['clusterer'].name}")
-            same_rows(made.ids, people.ids, f"clusterer {steps['clusterer'].name}")
-            return made
+            if method.within is None:
+                return clustered(shop, steps["clusterer"], people, k)
+            _, male, years, _ = people_attributes(shop, method.within[0], faces)
+            return clustered(shop, steps["clusterer"], people, k, classes(male, years, method.within[1]))
 
         partition = stage("clusterer", group)
 
@@ -152,8 +155,10 @@ def _k_same(shop: Workshop, faces: FaceSet, method: MethodPlan) -> Protected:
         grouped = np.flatnonzero(settled.labels >= 0)
         same_rows(aimed.ids, [people.ids[r] for r in grouped.tolist()], who)
         same_space(aimed.space, people.space, who)
-        if not np.array_equal(aimed.groups, settled.labels[grouped]):
-            raise ArtifactError(who, "groups", "the groups of the partition", "others")
+        wanted = np.arange(len(grouped)) if method.per_person else settled.labels[grouped]
+        if not np.array_equal(aimed.groups, wanted):
+            kind = "one for each person" if method.per_person else "the groups of the partition"
+            raise ArtifactError(who, "groups", kind, "others")
         return _by_face(aimed, people.ids, rows, kept, faces.ids)
 
     surrogates = stage("anonymizer", aim)
@@ -170,7 +175,27 @@ def _k_same(shop: Workshop, faces: FaceSet, method: MethodPlan) -> Protected:
         return FaceSet(chosen.ids, made.images, chosen.landmarks, chosen.subjects)
 
     made = stage("synthesizer", make_faces)
-    return Protected(made, groups, withheld, people, settled, names, seconds)
+    return Protected(made, None if method.per_person else groups, withheld, people, settled, names, seconds)
+
+
+def clustered(shop: Workshop, step: Step, people: Embeddings, k: int, classes: NDArray[np.int64] | None = None) -> Partition:
+    """Return the clusterer's groups; with `classes`, groups within each class, and people of a class smaller than k in none."""
+    who = f"clusterer {step.name}"
+    clusterer = shop.make(step)
+    if classes is None:
+        made = checked(clusterer.cluster(people, k), Partition, who)
+        same_rows(made.ids, people.ids, who)
+        return made
+    labels = np.full(len(people), -1, np.int64)
+    for name in np.unique(classes).tolist():
+        rows = np.flatnonzero(classes == name)
+        if len(rows) < k:
+            continue
+        part = people.take(rows)
+        made = checked(clusterer.cluster(part, k), Partition, who)
+        same_rows(made.ids, part.ids, who)
+        labels[rows] = np.where(made.labels >= 0, made.labels + labels.max() + 1, -1)
+    return Partition(people.ids, labels)
 
 
 def _by_face(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.photos import Detections, Photos
+from deidframe.engine.attributes import male_and_years, people_attributes
 from deidframe.engine.plan import QualityPlan
 from deidframe.engine.seam import checked, same_rows
 from deidframe.engine.workshop import Workshop
@@ -30,7 +31,12 @@ SHARP = 500
 
 
 def quality(
-    shop: Workshop, plan: QualityPlan, clear: FaceSet, released: FaceSet, digests: Mapping[str, str], groups: dict[str, int] | None
+    shop: Workshop,
+    plan: QualityPlan,
+    clear: FaceSet,
+    released: FaceSet,
+    digests: Mapping[str, str],
+    groups: dict[str, int] | None,
 ) -> dict[str, Any]:
     """Return the quality figures of one method.
 
@@ -55,7 +61,9 @@ def quality(
         metrics[f"least_score.{step.name}"] = float(scores.min(initial=1.0))
     evenly = np.unique(np.linspace(0, len(rows) - 1, min(SHARP, len(rows))).astype(np.int64))
     metrics["sharpness"] = float(np.mean([sharpness(np.asarray(distinct.images[r : r + 1])[0]) for r in evenly.tolist()]))
-    metrics["sharpness_before"] = float(np.mean([sharpness(np.asarray(clear.images[r : r + 1])[0]) for r in rows[evenly].tolist()]))
+    metrics["sharpness_before"] = float(
+        np.mean([sharpness(np.asarray(clear.images[r : r + 1])[0]) for r in rows[evenly].tolist()])
+    )
     for step in plan.encoders:
         eyes = shop.eyes(step)
         before = eyes.encode(clear).vectors
@@ -84,23 +92,17 @@ def _attributes(
 ) -> dict[str, float | int]:
     assert plan.attributes is not None
     encoder = shop.make(plan.attributes)
-    seen: dict[str, NDArray[np.float32]] = shop.shared.setdefault(f"attributes|{plan.attributes.key}", {})
-    todo = [row for row, face in enumerate(clear.ids) if face not in seen]
-    if todo:  # the clear faces are the same for every method
-        said = encoder.encode(clear.take(todo).without_subjects()).vectors
-        seen.update(zip([clear.ids[row] for row in todo], said, strict=True))
-    _, rows = np.unique(np.array(clear.subjects), return_inverse=True)
-    male, years = (
-        np.bincount(rows, [seen[face][column] for face in clear.ids]) / np.bincount(rows) for column in (0, 1)
-    )
+    _, male, years, rows = people_attributes(shop, plan.attributes, clear)
     _, first, numbers = np.unique([groups[face] for face in released.ids], return_index=True, return_inverse=True)
     label = np.zeros(len(male), np.int64)
     label[rows] = numbers
     shown = released.take(first).without_subjects()
     look = shop.eyes(plan.encoders[0]).look(shown)
+    assert shown.landmarks is not None, "faces of a run carry landmarks"
     marks = np.where((look.scores > 0)[:, None, None], look.landmarks, shown.landmarks)
     said = encoder.encode(FaceSet(shown.ids, shown.images, marks.astype(np.float32))).vectors
-    return attribute_fit(male, 100 * years, label, said[:, 0], 100 * said[:, 1])
+    shown_male, shown_years = np.stack([male_and_years(one) for one in said]).T
+    return attribute_fit(male, years, label, shown_male, shown_years)
 
 
 def _best_scores(detector: Any, faces: FaceSet, name: str) -> NDArray[np.float64]:

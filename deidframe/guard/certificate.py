@@ -53,13 +53,14 @@ def certify(
     digest_of: Mapping[str, str],
     accounted: Account,
     found_by: str = "",
+    promise: str = "",
 ) -> Certificate:
     """Count on the written files what the release promises.
 
     Args:
         method: its name. k: asked, None for a method without the promise. groups: face id -> group, None without.
         person_of: face id -> person. digest_of: face id -> sha256 of its released file. accounted: the closed account.
-        found_by: who found the people, where nobody labelled them.
+        found_by: who found the people, where nobody labelled them. promise: what a method without k promises instead.
 
     Raises:
         ReleaseRefused: k was promised, and one picture is shared by fewer than k people, or a group shows several pictures.
@@ -86,7 +87,7 @@ def certify(
             len(digest_of),
             len(people_of_picture),
             tuple(checks),
-            ("each released picture differs from its original",),
+            ("each released picture differs from its original", *([promise] if promise else [])),
             ("k-anonymity: each face keeps something of its own person, and only the attacks below say how much",),
         )
     pictures_of_group: dict[int, set[str]] = {}

@@ -1,4 +1,4 @@
-"""How good surrogates are as pictures and as stand-ins: matched share, spread of features, sharpness, distinctness, attributes."""
+"""How good surrogates are as pictures and as stand-ins: matched share, features, sharpness, distinctness, attributes."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def threshold(vectors: NDArray[Any], people: list[str], far: float = FAR) -> flo
 def frechet_distance(a: NDArray[Any], b: NDArray[Any]) -> float | None:
     """Return the Frechet distance of two sets of features, each taken for a Gaussian.
 
-    Source: Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017, eq. 6. It grows as sets get smaller: compare
-    only sets of one size.
+    Source: Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017, eq. 6. It grows as sets get smaller:
+    compare only sets of one size.
 
     Args:
         a, b: `(N, D)` and `(M, D)`, at least two rows each; else None.

@@ -43,7 +43,9 @@ def torch_module(model: bytes) -> Callable[[Any], Any]:
         if node.op_type == "Constant":
             held[node.output[0]] = torch.from_numpy(np.array(numpy_helper.to_array(attributes["value"])))
         elif node.op_type not in OPERATIONS:
-            raise WeightsError(f"the network's operation {node.op_type} cannot be followed backwards; known: {', '.join(OPERATIONS)}")
+            raise WeightsError(
+                f"the network's operation {node.op_type} cannot be followed backwards; known: {', '.join(OPERATIONS)}"
+            )
         else:
             nodes.append((node.op_type, tuple(node.input), node.output[0], attributes))
     used = {name for node in nodes for name in node[1]}  # some exporters list weights as inputs, too
@@ -167,6 +169,7 @@ OPERATIONS: dict[str, Callable[[list[Any], dict[str, Any]], Any]] = {
     "Relu": lambda a, _: a[0].relu(),
     "Reshape": lambda a, _: a[0].reshape([a[0].shape[n] if d == 0 else d for n, d in enumerate(a[1].tolist())]),
     "Sigmoid": lambda a, _: a[0].sigmoid(),
+    "Softmax": lambda a, k: a[0].softmax(int(k.get("axis", -1))),
     "Sub": lambda a, _: a[0] - a[1],
     "Transpose": lambda a, k: a[0].permute(list(k["perm"])),
 }

@@ -32,6 +32,13 @@ class FoundSubjects(Part):
     encoder: Use
 
 
+class WithinSpec(Table):
+    """Groups are made within an apparent attribute (k-Same-Select), as the encoder `use` sees it: sex, or bands of 20 years."""
+
+    use: Use
+    by: Literal["sex", "age"] = "sex"
+
+
 class SourceSpec(Part):
     """Where the pictures come from and who is on them; there is no default that guesses who is who."""
 
@@ -48,6 +55,7 @@ class MethodSpec(Table):
     k: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
     encoder: Part | None = None
     clusterer: Part | None = None
+    within: WithinSpec | None = None
     outliers: Part | None = None
     anonymizer: Part | None = None
     synthesizer: Part | None = None
@@ -57,6 +65,8 @@ class MethodSpec(Table):
     @model_validator(mode="after")
     def _whole(self) -> MethodSpec:
         chain = [key for key in CHAIN if getattr(self, key) is not None]
+        if self.within is not None and (self.clusterer is None or self.k is None):
+            raise ValueError("within says how a clusterer groups people; give clusterer and k with it")
         if self.redactor is not None:
             extra = [*chain, *(["k"] if self.k is not None else [])]
             if extra:

@@ -18,6 +18,54 @@ class FixedSizeParams(BaseModel, extra="forbid", strict=True):
     """Passes over all people in which a step that raises the SSE may be taken; when not given, by the number of people."""
 
 
+class RandomWeightParams(BaseModel, extra="forbid", strict=True):
+    """How uneven the weights are."""
+
+    concentration: float = Field(default=1.0, gt=0, le=1000, strict=False)
+    """Of the Dirichlet distribution: 1 takes all weightings as likely, more is more even."""
+
+
+class InterpolateParams(BaseModel, extra="forbid", strict=True):
+    """How far each person moves."""
+
+    alpha: float = Field(ge=0, le=1, strict=False)
+    """Share of the way from the person to the group's mean; only 1 keeps the promise of k."""
+
+    @property
+    def per_person(self) -> bool:
+        """Each person gets a target of its own, so there is no promise of k."""
+        return self.alpha < 1
+
+    @property
+    def promise(self) -> str:
+        """What the certificate says of it."""
+        return (
+            f"each surrogate was aimed {self.alpha:g} of the way from its person to the group's mean: it keeps part of the person"
+        )
+
+
+class DpLaplaceParams(BaseModel, extra="forbid", strict=True):
+    """How much noise."""
+
+    epsilon: float = Field(gt=0, le=1e6, strict=False)
+    """Privacy loss for one person's encoding; smaller is more private."""
+    clip: float = Field(default=10.0, gt=0, le=1000, strict=False)
+    """Sum of absolute values to which an encoding is scaled down; unit encodings of 128 numbers have some 9."""
+
+    @property
+    def per_person(self) -> bool:
+        """Each person gets a target of its own, so there is no promise of k."""
+        return True
+
+    @property
+    def promise(self) -> str:
+        """What the certificate says of it."""
+        return (
+            f"the target of each person's surrogate is differentially private with epsilon = {self.epsilon:g} for that person's"
+            f" encoding (Laplace noise, L1 sensitivity {2 * self.clip:g}); a picture made from the target alone inherits it"
+        )
+
+
 @hookimpl
 def deidframe_clusterers() -> list[Component]:
     """Bring `fixed-size`."""
@@ -79,7 +127,37 @@ def deidframe_anonymizers() -> list[Component]:
             summary="the surrogate of a group aims at the mean of its people",
             example='anonymizer = { use = "centroid" }\n',
             reference="Newton, Sweeney, Malin, Preserving privacy by de-identifying face images, IEEE TKDE 17(2), 2005",
-        )
+        ),
+        Component(
+            name="medoid",
+            make="deidframe_ksame.members:Medoid",
+            params=NoParams,
+            summary="the surrogate of a group aims at its most central member",
+            example='anonymizer = { use = "medoid" }\n',
+        ),
+        Component(
+            name="random-weight",
+            make="deidframe_ksame.members:RandomWeight",
+            params=RandomWeightParams,
+            summary="the surrogate of a group aims at a mean of its people with random weights",
+            example='anonymizer = { use = "random-weight" }\n',
+        ),
+        Component(
+            name="interpolate",
+            make="deidframe_ksame.alone:Interpolate",
+            params=InterpolateParams,
+            summary="each person moves part of the way to the group's mean; below the whole way there is no promise of k",
+            example='anonymizer = { use = "interpolate", params = { alpha = 0.5 } }\n',
+        ),
+        Component(
+            name="dp-laplace",
+            make="deidframe_ksame.alone:DpLaplace",
+            params=DpLaplaceParams,
+            summary="Laplace noise on each person's clipped encoding: differential privacy for an encoding, no promise of k",
+            example='anonymizer = { use = "dp-laplace", params = { epsilon = 20.0 } }\n',
+            deterministic=False,
+            reference="Dwork, McSherry, Nissim, Smith, Calibrating noise to sensitivity in private data analysis, TCC 2006",
+        ),
     ]
 
 

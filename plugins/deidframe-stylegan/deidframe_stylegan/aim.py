@@ -113,17 +113,18 @@ def _run_stage(
             marks = _marks(find, pictures, marks)
         assert marks is not None
         # plain and jittered cuts take turns: as good as both in every step, at half the price
-        cuts = [[plain(one) if step % 2 else jittered(one, stage.side / 128, rng) for one in marks]]
+        cuts = [plain(one) if step % 2 else jittered(one, stage.side / 128, rng) for one in marks]
         score = objective(pictures, cuts, points, own)
         score.total.sum().backward()  # type: ignore[no-untyped-call]
         total = score.total.detach().cpu().numpy()
-        better = total < lowest
+        # plain steps only are compared with each other: a jittered cut is another measure
+        better = (total < lowest) & (step % 2 == 1 or stage.steps == 1)
         lowest = np.where(better, total, lowest)
         best.points[better] = points.detach().cpu().numpy()[better]
         best.ratio = np.where(better, score.ratio.detach().cpu().numpy(), best.ratio).astype(np.float32)
         best.curve.append(float(total.mean()))
         adam.step()
-        if lowest.mean() < reached * (1 - PAYS):
+        if step % 2 and lowest.mean() < reached * (1 - PAYS):
             paid, reached = step, float(lowest.mean())
         elif step - paid >= PATIENCE:
             break
@@ -133,10 +134,11 @@ def _marks(find: Finder, pictures: torch.Tensor, before: NDArray[np.float32] | N
     """Return landmarks in the pictures' pixels; where no face is found those before, at first the usual ones."""
     pixels = ((pictures.detach().permute(0, 2, 3, 1).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
     found = find(pixels)
-    missed = np.isnan(found).any(axis=(1, 2))
-    if missed.any():
+    missed = np.flatnonzero(np.isnan(found.reshape(len(found), -1)).any(axis=1))
+    if len(missed):
         from deidframe.contract import align
 
         usual = np.repeat(align.template(pictures.shape[-1])[None], len(found), axis=0) if before is None else before
-        found = np.where(missed[:, None, None], usual, found)
+        found = found.copy()
+        found[missed] = usual[missed]
     return found.astype(np.float32)

@@ -53,7 +53,9 @@ class TorchGenerator(torch.nn.Module):
         if w.ndim == 2:
             w = w[:, None].expand(-1, STYLES, -1)
         s = [self._style(w, n) for n in range(STYLES)]
-        x = functional.conv2d(s[0][:, :, None, None] * self._get("constant"), self._get("first"), self._get("first_bias"), padding=1)
+        x = functional.conv2d(
+            s[0][:, :, None, None] * self._get("constant"), self._get("first"), self._get("first_bias"), padding=1
+        )
         x = self._bent(x, "first", exact=True)
         for layer in range(LAYERS):
             exact = side >= SIDES[layer]

@@ -63,8 +63,10 @@ def with_layers(graph: Any) -> Any:
     import openvino
     from openvino import opset8
 
-    gemms = {int(op.get_friendly_name()[5:-14]): op for op in graph.get_ops() if op.get_friendly_name().endswith("/WithoutBiases")}
-    layers = []
+    gemms = {
+        int(op.get_friendly_name()[5:-14]): op for op in graph.get_ops() if op.get_friendly_name().endswith("/WithoutBiases")
+    }
+    layers: list[Any] = []
     for number in sorted(gemms):
         layer = opset8.parameter([1, LATENT], np.float32, name=f"w{len(layers)}")
         gemms[number].input(0).replace_source_output(layer.output(0))

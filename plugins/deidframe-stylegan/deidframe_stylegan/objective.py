@@ -20,10 +20,14 @@ WIDE, WIDE_FROM = 12.0, 0.55
 """Weight and beginning of the bound on the root mean square of each layer's point in whitened W."""
 APART = 10.0
 """Weight of how far the layers' points lie from their common one."""
-COLOUR, COLOUR_FROM = 2.0, 0.9
+COLOUR, COLOUR_FROM = 3.0, 0.75
 """Weight and beginning of the bound on colours; of faces of the bank half are below 0.42 and one in ten above 0.93."""
 POSE, POSE_FROM = 0.1, 0.7
 """Weight and beginning, in standard deviations, of the bound on pose and expression."""
+WISHED = 1.0
+"""Weight of the squared distance to the wished age (over 100) and sex (as a probability)."""
+ALIKE, ASUNDER = 0.5, 10.0
+"""Cosine above which two surrogates look alike to the first encoder, and the weight of being so."""
 CLAMP = 1.1
 COARSE = 9
 """Affine maps whose points decide on pose: those up to 32 pixels."""
@@ -45,6 +49,14 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What an encoder of apparent age and sex should say of G faces: `wanted` `(G, 4)`, as it gives them."""
+
+    encoder: TorchEncoder
+    wanted: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Score:
     """Of G faces: `total` to minimise, and `ratio`, the weighted loss in units of the groups' own spread; both `(G,)`."""
 
@@ -56,42 +68,38 @@ class Objective:
     """Rates faces against their groups.
 
     Args:
-        goals: one for each encoder. portrait: bounds on colour and pose. frontal: hold the yaw near zero.
+        goals: one for each encoder. portrait: bounds on colour and pose. frontal: hold the yaw near zero. wish: age and sex.
+        away: `(M, D)` unit encodings, in the first encoder, of faces to stay away from.
     """
 
-    def __init__(self, goals: Sequence[Goal], portrait: Portrait, *, frontal: bool = False) -> None:
+    def __init__(
+        self,
+        goals: Sequence[Goal],
+        portrait: Portrait,
+        *,
+        frontal: bool = False,
+        wish: Wish | None = None,
+        away: torch.Tensor | None = None,
+    ) -> None:
         device = goals[0].mean.device
         self.goals = tuple(goals)
         self._mean, self._whiten, self._pose = (
             torch.from_numpy(value).to(device) for value in (portrait.colour_mean, portrait.colour_whiten, portrait.pose_map)
         )
-        self._frontal = frontal
+        self._frontal, self._wish, self._away = frontal, wish, away
 
-    def nearness(self, pictures: torch.Tensor, cuts: Sequence[Sequence[NDArray[Any]]]) -> torch.Tensor:
-        """Return `(len(goals), G)`: the mean over cuts of the squared distance of the unit encoding to the group's mean.
+    def encodings(self, pictures: torch.Tensor, cuts: Sequence[NDArray[Any]]) -> list[torch.Tensor]:
+        """Return, for each goal, the `(G, D)` unit encodings of `(G, 3, S, S)` pictures cut as `plain` or `jittered` say."""
+        return [functional.normalize(goal.encoder.run(cut_out(pictures, cuts, goal.encoder)), dim=1) for goal in self.goals]
 
-        Args:
-            pictures: `(G, 3, S, S)` in about -1 to 1. cuts: one or several for each face, as `plain` and `jittered` give them.
-        """
-        rows = []
-        for goal in self.goals:
-            far = [
-                (functional.normalize(goal.encoder.run(cut_out(pictures, cut, goal.encoder)), dim=1) - goal.mean).square().sum(1)
-                for cut in cuts
-            ]
-            rows.append(torch.stack(far).mean(0))
-        return torch.stack(rows)
-
-    def __call__(
-        self, pictures: torch.Tensor, cuts: Sequence[Sequence[NDArray[Any]]], points: torch.Tensor, apart: torch.Tensor
-    ) -> Score:
+    def __call__(self, pictures: torch.Tensor, cuts: Sequence[NDArray[Any]], points: torch.Tensor, apart: torch.Tensor) -> Score:
         """Rate G pictures; `points` `(G, 23, A)` are coordinates on W's axes, `apart` their distance from their mean."""
-        near = self.nearness(pictures, cuts)
+        seen = self.encodings(pictures, cuts)
         first = self.goals[0].spread
-        total = torch.zeros_like(near[0])
-        ratio = torch.zeros_like(near[0])
+        total, ratio = torch.zeros_like(first), torch.zeros_like(first)
         weights = sum(goal.weight for goal in self.goals)
-        for goal, row in zip(self.goals, near, strict=True):
+        for goal, encodings in zip(self.goals, seen, strict=True):
+            row = (encodings - goal.mean).square().sum(1)
             # in units of its own spread each encoder says the same with one number
             total = total + NEARNESS * goal.weight * row * first / goal.spread
             ratio = ratio + goal.weight / weights * (1 + row / goal.spread)
@@ -103,7 +111,16 @@ class Objective:
         total = total + POSE * functional.relu(posed.abs() - POSE_FROM).square().sum(1)
         if self._frontal:
             total = total + POSE * posed[:, 0].square()
+        if self._wish is not None:
+            total = total + WISHED * (self._said(pictures, cuts) - self._wish.wanted).square().sum(1)
+        if self._away is not None:
+            near = functional.relu(seen[0] @ self._away.T - ALIKE)
+            total = total + ASUNDER * near.square().sum(1)
         return Score(total, ratio)
+
+    def _said(self, pictures: torch.Tensor, cuts: Sequence[NDArray[Any]]) -> torch.Tensor:
+        assert self._wish is not None
+        return torch.as_tensor(self._wish.encoder.run(cut_out(pictures, cuts, self._wish.encoder)))
 
 
 def colours(pictures: torch.Tensor) -> torch.Tensor:
@@ -124,13 +141,13 @@ def cut_out(pictures: torch.Tensor, cut: Sequence[NDArray[Any]], encoder: TorchE
     grids = []
     for one in cut:
         marks, mirrored = one[:5], bool(one[5, 0])
-        inverse = align.similarity(encoder.template, marks)  # from chip pixels to picture pixels
+        # from chip pixels to picture pixels: the very inverse of what encoders warp by
+        full = np.linalg.inv(np.vstack([align.similarity(marks, encoder.template), [0, 0, 1]]))
         if mirrored:
-            inverse = inverse @ np.array([[-1.0, 0, size - 1.0], [0, 1, 0], [0, 0, 1]])
+            full = full @ np.array([[-1.0, 0, size - 1.0], [0, 1, 0], [0, 0, 1]])
         # grid_sample wants normalised coordinates with pixel centres at (2 i + 1) / S - 1
         chip = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])
         to_unit = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])
-        full = np.vstack([inverse, [0, 0, 1]])
         grids.append((to_unit @ full @ chip).astype(np.float32))
     theta = torch.from_numpy(np.stack(grids)).to(pictures.device)
     grid = functional.affine_grid(theta, [len(cut), 3, size, size], align_corners=False)
@@ -141,7 +158,7 @@ def cut_out(pictures: torch.Tensor, cut: Sequence[NDArray[Any]], encoder: TorchE
 
 
 def jittered(marks: NDArray[Any], shift: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return landmarks as another detector might give them: turned (sd 0.03 rad), scaled (2 %), shifted; mirrored half the time."""
+    """Return landmarks as another detector might give them: turned (sd 0.03 rad), scaled, shifted; half of them mirrored."""
     centre = marks.mean(axis=0)
     angle, scale = rng.normal(0, 0.03), 1 + rng.normal(0, 0.02)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

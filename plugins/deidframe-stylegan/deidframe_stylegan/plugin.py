@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import Literal
+
+from pydantic import BaseModel, Field, field_validator
 
 from deidframe.contract import Component, Need, hookimpl
 
@@ -10,10 +12,46 @@ from deidframe.contract import Component, Need, hookimpl
 class StyleGanParams(BaseModel, extra="forbid", strict=True):
     """How hard it looks for a good face."""
 
+    aim: Literal["start", "gradient"] = "start"
+    """`start`: the best of a few candidates, no torch needed; `gradient`: moved towards the group by following gradients."""
     candidates: int = Field(default=8, ge=1, le=64)
-    """Faces that are weighed for each group: up to three are made for it, the others come from the bank of known faces."""
+    """With `start`: faces weighed for each group; up to three are made for it, the others come from the bank of known faces."""
     min_score: float = Field(default=0.85, ge=0, le=1)
-    """A face of which the detector is less sure is taken only if there is no other."""
+    """A face of which the detector is less sure is taken only if there is no other; with `gradient` it is tried again."""
+    encoders: dict[str, float] = Field(default={"sface": 1.0, "dlib-resnet": 0.3}, min_length=1, max_length=8)
+    """With `gradient`: encoders aimed by, and the weight of each; the encoder that made the groups need not be among them."""
+    steps: int = Field(default=36, ge=1, le=1000)
+    """With `gradient`: at most so many at 128 pixels, and a third of it at 256."""
+    tries: int = Field(default=2, ge=1, le=10)
+    """With `gradient`: starts at most, where the detector is not sure of a face."""
+    attributes: str | None = None
+    """With `gradient`: an encoder of apparent age and sex (`age-sex`); the face is held to its group's."""
+    frontal: bool = False
+    """With `gradient`: hold the face to look ahead."""
+    distinct: bool = False
+    """With `gradient`: hold the face away from those of other groups."""
+    device: str | None = None
+    """With `gradient`: a torch device; when not given, `cuda` where there is one."""
+
+    @field_validator("encoders")
+    @classmethod
+    def _positive(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, weight in value.items():
+            if not 0 < weight <= 100:
+                raise ValueError(f"the weight of {name} must lie above 0 and at most at 100, got {weight}")
+        return value
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """Embedding spaces of groups that it can work on; empty for any."""
+        return ("dlib-resnet", "sface") if self.aim == "start" else ()
+
+    @property
+    def sees_with(self) -> tuple[str, ...]:
+        """Encoders that the core shall lend besides the one that made the groups."""
+        if self.aim == "start":
+            return ()
+        return (*self.encoders, *([self.attributes] if self.attributes else []))
 
 
 @hookimpl
@@ -24,10 +62,9 @@ def deidframe_synthesizers() -> list[Component]:
             name="stylegan",
             make="deidframe_stylegan.surrogate:StyleGan",
             params=StyleGanParams,
-            summary="a photograph of nobody for each group, the nearest of some candidates to the group's target encoding",
+            summary="a photograph of nobody for each group: the best of some candidates, or aimed at the group by gradients",
             example='synthesizer = { use = "stylegan" }\n',
             needs=frozenset({Need.WEIGHTS, Need.EYES}),
-            spaces=("dlib-resnet", "sface"),
             weights=(
                 "mobilestylegan-mapping-graph",
                 "mobilestylegan-mapping",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,10 @@ from deidframe.contract import Context, FaceSet, IndexedStack, PluginError, Surr
 from deidframe_stylegan.bank import Bank, load_bank
 from deidframe_stylegan.generator import Generator
 from deidframe_stylegan.plugin import StyleGanParams
+from deidframe_stylegan.targets import group_targets
+
+if TYPE_CHECKING:
+    from deidframe_stylegan.gradient import GradientAim
 
 SCALES = (1.0, 1.6)
 """How far a prediction goes from the mean face: as the map says, and further, since a ridge map is too cautious."""
@@ -46,25 +52,55 @@ class StyleGan:
         if context.eyes is None:
             raise PluginError("stylegan needs eyes: a detector and the encoder that made the groups")
         self._params, self._context, self._eyes = params, context, context.eyes
-        self._bank = load_bank(context.eyes.space)
         self._generator = Generator(context)
+        if params.aim == "start":
+            self._bank = load_bank(context.eyes.space)
+        else:
+            self._aimed = _gradient_aim(params, context, self._generator)
 
     def synthesize(self, faces: FaceSet, surrogates: Surrogates) -> FaceSet:
         """Return one face for each group, different for different groups, shown by all the group's faces.
 
         Raises:
-            PluginError: the targets are of another space than the eyes'.
+            PluginError: the targets are of another space than the eyes', or nothing can be aimed at.
         """
         if surrogates.space != self._eyes.space:
             raise PluginError(f"stylegan sees in {self._eyes.space!r}, the targets are of {surrogates.space!r}")
         groups, first, inverse = np.unique(surrogates.groups, return_index=True, return_inverse=True)
         height, width = faces.size
         pictures = new_pictures(len(groups), height, width, self._context.scratch)
-        taken: set[int] = set()
-        for place in self._context.track(range(len(groups)), len(groups), "make surrogates"):
-            target = surrogates.targets[first[place]]
-            pictures[place] = self._best(target, height, taken)
+        made = self._chosen(surrogates.targets[first], height)
+        if self._params.aim == "gradient":
+            targets, plain = group_targets(faces, surrogates, self._eyes, self._aimed.eyes, inverse)
+            # where targets were moved away from the members, what the members look like must not come back by their attributes
+            wanted = self._wanted(faces, surrogates, inverse, len(groups)) if plain else None
+            made = self._aimed.make(targets, height, wanted)
+        for place, picture in enumerate(self._context.track(made, len(groups), "make surrogates")):
+            pictures[place] = picture
         return FaceSet(faces.ids, IndexedStack(pictures, inverse.astype(np.int64)), faces.landmarks)
+
+    def _wanted(
+        self, faces: FaceSet, surrogates: Surrogates, inverse: NDArray[np.int64], groups: int
+    ) -> NDArray[np.float32] | None:
+        """Return what the attribute encoder should say of each group's face: the majority's sex, the median age."""
+        if self._params.attributes is None:
+            return None
+        said = self._context.others[self._params.attributes].encode(faces).vectors
+        male = said[:, 1] / np.maximum(said[:, 0] + said[:, 1], 1e-9)
+        years = said[:, 2] / np.maximum(said[:, 2] + said[:, 3], 1e-9)
+        wanted = np.zeros((groups, 4), np.float32)
+        for group in range(groups):
+            rows = np.flatnonzero(inverse == group)
+            majority = float((surrogates.weights[rows] * (male[rows] > 0.5)).sum() >= 0.5)
+            age = float(np.median(years[rows]))
+            wanted[group] = (1 - majority, majority, age, 1 - age)
+        return wanted
+
+    def _chosen(self, targets: NDArray[np.float32], size: int) -> Iterator[NDArray[np.uint8]]:
+        """Yield the best candidate for each target."""
+        taken: set[int] = set()
+        for target in targets:
+            yield self._best(target, size, taken)
 
     def _best(self, target: NDArray[np.float32], size: int, taken: set[int]) -> NDArray[np.uint8]:
         """Return the picture of the best candidate; a face of the bank that another group has is not one."""
@@ -93,3 +129,17 @@ class StyleGan:
             return _Candidate(float("inf"), w, -1, picture, False)
         far = float(((look.embeddings.vectors[0] - target) ** 2).sum())
         return _Candidate(far, w, -1, picture, float(look.scores[0]) >= self._params.min_score)
+
+
+def _gradient_aim(params: StyleGanParams, context: Context, generator: Generator) -> GradientAim:
+    """Return what aims, if torch is there."""
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise PluginError(
+            'stylegan: aim = "gradient" needs torch (pip install "deidframe-stylegan[gradient]"); aim = "start" does without, and'
+            " its faces lie about half as far again from their groups"
+        ) from None
+    from deidframe_stylegan.gradient import GradientAim
+
+    return GradientAim(params, context, generator)

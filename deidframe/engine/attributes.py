@@ -1,0 +1,43 @@
+"""Apparent sex and age of people, as an attribute encoder sees them: to group within them, and to judge surrogates by them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.artifacts import FaceSet
+from deidframe.engine.step import Step
+from deidframe.engine.workshop import Workshop
+
+BAND = 20
+"""Years in one band of ages."""
+
+
+def people_attributes(
+    shop: Workshop, judge: Step, clear: FaceSet
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return people in order of first appearance, probability of male and years `(P,)` each, and the person row of each face.
+
+    Clear faces are looked at once in a run.
+    """
+    encoder = shop.make(judge)
+    seen: dict[str, NDArray[np.float32]] = shop.shared.setdefault(f"attributes|{judge.key}", {})
+    todo = [row for row, face in enumerate(clear.ids) if face not in seen]
+    if todo:
+        said = encoder.encode(clear.take(todo).without_subjects()).vectors
+        seen.update(zip([clear.ids[row] for row in todo], said, strict=True))
+    row_of: dict[str, int] = {}
+    rows = np.array([row_of.setdefault(subject, len(row_of)) for subject in clear.subjects or ()], np.int64)
+    per_face = np.stack([male_and_years(seen[face]) for face in clear.ids])
+    male, years = (np.bincount(rows, per_face[:, column]) / np.bincount(rows) for column in (0, 1))
+    return tuple(row_of), male, years, rows
+
+
+def male_and_years(said: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the probability of male and the age in years of an attribute encoder's row; see `deidframe-attributes`."""
+    return float(said[1] / max(said[0] + said[1], 1e-9)), float(100 * said[2] / max(said[2] + said[3], 1e-9))
+
+
+def classes(male: NDArray[np.float64], years: NDArray[np.float64], by: str) -> NDArray[np.int64]:
+    """Return a class for each person: 0 or 1 by sex, the number of the age band by age."""
+    return (male > 0.5).astype(np.int64) if by == "sex" else (years // BAND).astype(np.int64)

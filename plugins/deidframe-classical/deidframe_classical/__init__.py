@@ -1,0 +1,1 @@
+"""Synthesizers of the classical k-Same line, fitted on the database at hand."""

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from real_eyes import RealEyes
+
+torch = pytest.importorskip("torch")
+
+
+from deidframe.contract import Context, FaceSet, PluginError, Surrogates, align  # noqa: E402
+from deidframe_stylegan.bank import load_bank  # noqa: E402
+from deidframe_stylegan.differentiable import TorchGenerator  # noqa: E402
+from deidframe_stylegan.generator import STYLES, Generator  # noqa: E402
+from deidframe_stylegan.objective import cut_out, plain  # noqa: E402
+from deidframe_stylegan.plugin import StyleGanParams  # noqa: E402
+from deidframe_stylegan.start import fit_start  # noqa: E402
+from deidframe_stylegan.surrogate import StyleGan  # noqa: E402
+from deidframe_stylegan.targets import group_targets  # noqa: E402
+
+BOTH = {"sface": 1.0, "dlib-resnet": 0.3}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    return Context(seed=1, scratch=tmp_path_factory.mktemp("scratch"))
+
+
+@pytest.fixture(scope="module")
+def generator(base: Context) -> Generator:
+    return Generator(base)
+
+
+@pytest.fixture(scope="module")
+def eyes(base: Context) -> dict[str, RealEyes]:
+    return {name: RealEyes(name, base) for name in BOTH}
+
+
+@pytest.fixture(scope="module")
+def group(base: Context, generator: Generator, eyes: dict[str, RealEyes]) -> tuple[FaceSet, Surrogates]:
+    """Three people who do not exist, alike, as one group."""
+    bank = load_bank("sface")
+    near = bank.nearest(bank.encodings[7], 3)
+    pictures = np.stack([generator.picture(bank.w[row], 256) for row in near])
+    ids = ("a", "b", "c")
+    faces = FaceSet(ids, pictures, np.repeat(align.template(256)[None], 3, axis=0))
+    mean = eyes["sface"].encode(faces).vectors.mean(axis=0)
+    return faces, Surrogates(ids, np.repeat(mean[None], 3, axis=0), np.zeros(3, np.int64), np.full(3, 1 / 3), "sface")
+
+
+def aiming(base: Context, eyes: Mapping[str, Any], notes: list[dict[str, Any]] | None = None, **params: Any) -> StyleGan:
+    chosen = StyleGanParams(aim="gradient", **params)
+    record = (lambda name, data: notes.append(dict(data))) if notes is not None else (lambda name, data: None)
+    context = Context(seed=1, scratch=base.scratch, eyes=eyes["sface"], others=dict(eyes), record=record)
+    return StyleGan(chosen, context)
+
+
+def test_the_torch_generator_equals_openvino(base: Context, generator: Generator) -> None:
+    layers = generator.draws(STYLES, 3)
+    wanted = generator._synthesis(*(row[None] for row in layers))[0]
+    with torch.inference_mode():
+        made = TorchGenerator(base)(torch.from_numpy(layers[None])).numpy()
+    assert np.abs(made - wanted).max() < 1e-3
+
+
+def test_the_proxy_is_the_picture_made_small(base: Context, generator: Generator) -> None:
+    w = load_bank("sface").w[3]
+    full = generator.picture(w, 128).astype(float)
+    model = TorchGenerator(base)
+    for side, far in ((512, 0.6), (256, 8.0), (128, 11.0)):
+        with torch.inference_mode():
+            made = model(torch.from_numpy(w[None]), side)[0].permute(1, 2, 0).numpy()
+        assert made.shape == (side, side, 3)
+        small = cv2.resize(np.clip((made + 1) * 127.5, 0, 255), (128, 128), interpolation=cv2.INTER_AREA)
+        assert np.abs(small - full).mean() < far
+
+
+def test_a_cut_is_the_warp_that_encoders_make(eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]) -> None:
+    faces, _ = group
+    assert faces.landmarks is not None
+    encoder = eyes["sface"].as_torch()
+    assert encoder is not None
+    pictures = torch.from_numpy(np.array(faces.images[:])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    cut = cut_out(pictures, [plain(marks) for marks in faces.landmarks], encoder).permute(0, 2, 3, 1).numpy()
+    warped = align.warp_all(np.asarray(faces.images[:]), faces.landmarks, encoder.template, encoder.size)
+    assert np.abs(cut - warped).mean() < 0.6
+
+
+def test_aiming_brings_a_found_face_nearer_and_repeats_itself(
+    base: Context, eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]
+) -> None:
+    faces, surrogates = group
+    notes: list[dict[str, Any]] = []
+    made = aiming(base, eyes, notes, steps=12).synthesize(faces, surrogates)
+    (note,) = notes
+    tried = note["tries"][0]
+    assert tried["aimed"]["loss"] < note["start"]["loss"] - 0.05
+    assert not note["refused"]
+    assert tried["aimed"]["score"] > 0.85
+    assert len(tried["curve"]) == 16
+    assert min(tried["curve"][1:12:2]) < tried["curve"][1]
+    assert np.array_equal(made.images[0:1], made.images[2:3])
+    again = aiming(base, eyes, steps=12).synthesize(faces, surrogates)
+    assert np.array_equal(made.images[0:1], again.images[0:1])
+
+
+def test_where_aiming_gains_nothing_the_start_stands_and_it_is_recorded(
+    base: Context, eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]
+) -> None:
+    notes: list[dict[str, Any]] = []
+    aiming(base, eyes, notes, steps=1, tries=1).synthesize(*group)  # the first step is the start itself
+    assert notes[0]["refused"] is True
+
+
+def test_moved_targets_are_not_undone_by_another_encoder(eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]) -> None:
+    faces, surrogates = group
+    inverse = np.zeros(3, np.int64)
+    found, plain_means = group_targets(faces, surrogates, eyes["sface"], eyes, inverse)
+    assert (set(found), plain_means) == (set(BOTH), True)
+    moved = Surrogates(surrogates.ids, surrogates.targets + 0.05, surrogates.groups, surrogates.weights, "sface")
+    found, plain_means = group_targets(faces, moved, eyes["sface"], eyes, inverse)
+    assert (set(found), plain_means) == ({"sface"}, False)
+    assert np.allclose(found["sface"].mean, moved.targets[:1])
+    with pytest.raises(PluginError, match="moved away"):
+        group_targets(faces, moved, eyes["sface"], {"dlib-resnet": eyes["dlib-resnet"]}, inverse)
+
+
+class Blind(RealEyes):
+    def as_torch(self) -> None:
+        return None
+
+
+def test_an_encoder_that_cannot_be_followed_is_refused(base: Context, eyes: dict[str, RealEyes]) -> None:
+    with pytest.raises(PluginError, match="cannot aim by 'sface'"):
+        aiming(base, {**eyes, "sface": Blind("sface", base)})
+
+
+def test_without_torch_it_says_how_to_get_it(base: Context, eyes: dict[str, RealEyes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(PluginError, match=r"pip install .*gradient"):
+        aiming(base, eyes)
+
+
+def test_the_start_is_capped_and_knows_its_spaces() -> None:
+    assert fit_start(("pixels",)) is None
+    start = fit_start(("dlib-resnet", "sface"))
+    assert start is not None
+    rng = np.random.default_rng(0)
+    targets = {space: rng.standard_normal((4, 128)).astype(np.float32) for space in start.spaces}
+    points = start.points(targets, scale=50.0)
+    assert np.allclose(np.sqrt((points**2).mean(axis=1)), 0.6, atol=1e-4)
+    assert np.allclose(start.points({k: 3 * v for k, v in targets.items()}), start.points(targets), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"encoders": {}}, {"encoders": {"sface": 0.0}}, {"aim": "both"}, {"tries": 0}, {"candidates": 0}]
+)
+def test_wrong_parameters_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        StyleGanParams(**wrong)
