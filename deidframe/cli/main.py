@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from deidframe import __version__
 
-COMMANDS = ("run", "check", "encode", "convert", "cluster", "elbow", "montage", "encoder-check", "plugins", "models")
+COMMANDS = ("run", "check", "encode", "convert", "cluster", "elbow", "montage", "morph", "encoder-check", "plugins", "models")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -27,7 +27,8 @@ from deidframe.engine.sheet import write_sheet
 from deidframe.engine.staging import Staged, stage
 from deidframe.engine.workshop import Workshop, blame
 from deidframe.guard.accounting import Account, account
-from deidframe.guard.certificate import Certificate, certify
+from deidframe.guard.certificate import Certificate, Evidence, certify
+from deidframe.guard.hygiene import check_bare
 from deidframe.guard.residual import check_residual
 from deidframe.measure.interval import Figure, mean_by_person
 from deidframe.measure.loss import loss_ratio, sse, surrogate_loss
@@ -239,11 +240,13 @@ def _gated(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> tu
         return account(every, [], {**withheld, **dict.fromkeys(staged.faces.ids, UNPROTECTED)}, {}, method.name), None
     closed = account(every, staged.faces.ids, withheld, {}, method.name)
     row = {face: n for n, face in enumerate(faces.ids)}
-    check_residual(faces.take([row[face] for face in staged.faces.ids]), staged.faces, method.name)
+    compared = check_residual(faces.take([row[face] for face in staged.faces.ids]), staged.faces, method.name)
+    bare = check_bare((staged.folder / name for name in staged.names.values()), method.name)
+    evidence = Evidence(sum(face in row for face in staged.digests), compared, bare)
     person_of = dict(zip(faces.ids, faces.subjects or (), strict=True))
     found_by = f"{at.plan.finder[0].name} with {at.plan.finder[1].name}" if at.plan.finder else ""
     return closed, certify(
-        method.name, method.promised_k, made.groups, person_of, staged.digests, closed, found_by, method.promise
+        method.name, method.promised_k, made.groups, person_of, staged.digests, closed, evidence, found_by, method.promise
     )
 
 

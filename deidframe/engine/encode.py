@@ -107,6 +107,24 @@ def _of_folder(folder: Path, detector: str, method: dict[str, Any]) -> dict[str,
     return {"schema": 1, "name": "folder", "source": source, "detector": {"use": detector}, "method": [method]}
 
 
+def planned_alone(
+    folder: Path, detector: str, method: dict[str, Any], scratch: Path, overrides: Sequence[str], judges: Sequence[str]
+) -> Plan:
+    """Return the plan of one method over a folder in which each picture is another person's.
+
+    Raises:
+        RecipeError: a name or parameter is wrong. UsageError: an override is no `key=value`.
+    """
+    recipe = _of_folder(folder, detector, method)
+    recipe["source"]["subjects"] = "one-per-image"
+    if judges:
+        recipe["quality"] = {"encoders": list(judges)}
+    for one in overrides:
+        if "=" not in one:
+            raise UsageError(f"--param {one.rpartition('.')[2]!r}: expected KEY=VALUE")
+    return plan(parse(_toml(recipe), "command line", overrides), Catalogue(), scratch)
+
+
 def cluster_file(
     file: Path,
     clusterer: str,

@@ -26,6 +26,8 @@ from deidframe.measure.quality import (
 from deidframe.measure.rank import by_person
 
 BATCH = 32
+QUANTILES = ("p5", "q1", "median", "q3", "p95")
+"""Of the distances from faces to what is released for them."""
 SHARP = 500
 """Pictures whose sharpness is measured, at most; evenly taken."""
 
@@ -68,9 +70,12 @@ def quality(
         eyes = shop.eyes(step)
         before = eyes.encode(clear).vectors
         after = eyes.look(released, known_landmarks=True).embeddings.vectors
+        apart = np.linalg.norm(before.astype(np.float64) - after, axis=1)
+        for name, value in zip(QUANTILES, np.percentile(apart, [5, 25, 50, 75, 95]).tolist(), strict=True):
+            metrics[f"distance_{name}.{step.name}"] = value
         limit = threshold(before, people)
         if limit is not None:
-            same = (np.linalg.norm(before.astype(np.float64) - after, axis=1) <= limit).astype(np.float64)
+            same = (apart <= limit).astype(np.float64)
             figure = mean_by_person(by_person(people, same), proportion=True)
             if figure:
                 metrics[f"verified.{step.name}"] = figure.as_dict()

@@ -45,6 +45,20 @@ class Certificate:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What the gates counted before the certificate is written.
+
+    Args:
+        faced: released pictures whose original has a face that the detector found. compared: released pictures that were held
+            against their originals. bare: written files that were read and hold nothing but a picture.
+    """
+
+    faced: int
+    compared: int
+    bare: int
+
+
 def certify(
     method: str,
     k: int | None,
@@ -52,6 +66,7 @@ def certify(
     person_of: Mapping[str, str],
     digest_of: Mapping[str, str],
     accounted: Account,
+    evidence: Evidence,
     found_by: str = "",
     promise: str = "",
 ) -> Certificate:
@@ -60,11 +75,16 @@ def certify(
     Args:
         method: its name. k: asked, None for a method without the promise. groups: face id -> group, None without.
         person_of: face id -> person. digest_of: face id -> sha256 of its released file. accounted: the closed account.
+        evidence: what the gates counted.
         found_by: who found the people, where nobody labelled them. promise: what a method without k promises instead.
 
     Raises:
-        ReleaseRefused: k was promised, and one picture is shared by fewer than k people, or a group shows several pictures.
+        ReleaseRefused: k was promised, and one picture is shared by fewer than k people, or a group shows several pictures; or
+            a gate looked at fewer pictures than are released.
     """
+    for what, seen in (("found a face in", evidence.faced), ("compared", evidence.compared), ("read back", evidence.bare)):
+        if seen != len(digest_of):
+            raise ReleaseRefused(f"{method}: the gates {what} {seen} of {len(digest_of)} released pictures; nothing is released")
     people_of_picture: dict[str, set[str]] = {}
     for face, digest in digest_of.items():
         people_of_picture.setdefault(digest, set()).add(person_of[face])
@@ -72,9 +92,9 @@ def certify(
     people = len({person_of[face] for face in digest_of})
     checks = [
         Check("accounting", True, _closed(accounted)),
-        Check("no face, no release", True, "pictures in which no face was found are withheld"),
-        Check("nothing handed back", True, f"none of the {accounted.released} released pictures is its original"),
-        Check("bare files", True, "each file was made from bare pixels under a keyed name, with one time for all"),
+        Check("no face, no release", True, f"a face was found in the original of each of {evidence.faced} released pictures"),
+        Check("nothing handed back", True, f"none of {evidence.compared} released pictures is its original"),
+        Check("bare files", True, f"{evidence.bare} files read back hold a picture and nothing else, with one time for all"),
     ]
     if k is None or groups is None:
         checks.append(Check("k-anonymity", None, "this method makes no such promise"))

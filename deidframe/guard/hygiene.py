@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet
-from deidframe.contract.errors import StoreError
+from deidframe.contract.errors import ReleaseRefused, StoreError
 from deidframe.contract.stacks import IndexedStack
 
 TIME = 946684800
@@ -36,6 +36,43 @@ def encode_jpeg(pixels: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes
 def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
     """Return the `(H, W, 3)` RGB pixels of a released file."""
     return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)[:, :, ::-1]
+
+
+def bare_jpeg(data: bytes) -> bool:
+    """Return whether a JPEG holds its picture and nothing else: no metadata segment, no comment, no byte after the end.
+
+    Of the application segments only JFIF's own header of 16 bytes, which says nothing but the density, may be there.
+    """
+    if data[:2] != b"\xff\xd8" or data[-2:] != b"\xff\xd9":
+        return False
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        header = kind == 0xE0 and length == 16 and data[at + 4 : at + 9] == b"JFIF\0"
+        if kind not in _PICTURE and not header:
+            return False
+        if kind == 0xDA:  # the picture itself: within it 0xFF is followed by 0 or a restart mark, so the first end is the end
+            return data.find(b"\xff\xd9", at) == len(data) - 2
+        at += 2 + length
+    return False
+
+
+_PICTURE = frozenset({0xDB, 0xC4, 0xDA, 0xDD, 0xC0, 0xC1, 0xC2})
+"""Segments of which a JPEG's picture consists: tables, the frame, the scan, the restart interval."""
+
+
+def check_bare(paths: Iterable[Path], method: str) -> int:
+    """Refuse files that hold more than a picture, or whose time says when they were written; return how many were read.
+
+    Raises:
+        ReleaseRefused: a file holds something else.
+    """
+    count = 0
+    for path in paths:
+        if not bare_jpeg(path.read_bytes()) or int(path.stat().st_mtime) != TIME:
+            raise ReleaseRefused(f"{method}: a written file holds more than its picture; nothing is released")
+        count += 1
+    return count
 
 
 def opaque_name(key: bytes, method: str, face_id: str) -> str:

@@ -40,8 +40,8 @@ def _far(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return float(cv2.norm(np.ascontiguousarray(a), np.ascontiguousarray(b), cv2.NORM_L1)) / a.size
 
 
-def check_residual(originals: FaceSet, released: FaceSet, method: str) -> None:
-    """Refuse a release that holds an original.
+def check_residual(originals: FaceSet, released: FaceSet, method: str) -> int:
+    """Refuse a release that holds an original, and return how many pictures were compared with theirs.
 
     Raises:
         ReleaseRefused: at least one released picture is its original.
@@ -49,3 +49,4 @@ def check_residual(originals: FaceSet, released: FaceSet, method: str) -> None:
     same = unchanged_faces(originals, released)
     if same:
         raise ReleaseRefused(f"{method}: {len(same)} of {len(released)} released pictures are the originals; nothing is released")
+    return len(released)

@@ -49,7 +49,7 @@ def loss_against_k(cells: Sequence[Cell], folder: Path | None) -> str:
         axes.set_xlabel("k, the least number of people in a group", color=INK)
         axes.set_ylabel("SSE for each person", color=INK)
         plain_axes(axes)
-        return _written(plt, figure, folder, "loss-against-k", "groupings-title")
+        return written(plt, figure, folder, "loss-against-k", "groupings-title")
 
 
 def time_against_loss(cells: Sequence[Cell], folder: Path | None) -> str:
@@ -93,7 +93,7 @@ def time_against_loss(cells: Sequence[Cell], folder: Path | None) -> str:
         axes.set_xlabel(f"seconds for k = {k} (at least 0.001, log axis)", color=INK)
         axes.set_ylabel("SSE for each person", color=INK)
         plain_axes(axes)
-        return _written(plt, figure, folder, "time-against-loss", "times-title")
+        return written(plt, figure, folder, "time-against-loss", "times-title")
 
 
 def _stem(method: str) -> str:
@@ -110,7 +110,7 @@ def _families(cells: Sequence[Cell]) -> dict[str, list[tuple[int, float]]]:
     return {name: sorted(points) for name, points in lines.items() if len(points) > 1}
 
 
-def _written(plt: Any, figure: Any, folder: Path | None, name: str, title: str) -> str:
+def written(plt: Any, figure: Any, folder: Path | None, name: str, title: str) -> str:
     """Return the figure as SVG for the page, after writing SVG and PDF into the folder."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})

@@ -20,6 +20,7 @@ from deidframe.report.figure import style_of, trade_off
 from deidframe.report.grouping_figure import loss_against_k, time_against_loss
 from deidframe.report.map_figure import HOME, draw_groupings
 from deidframe.report.markdown import markdown
+from deidframe.report.surrogate_figure import against_k, distances
 from deidframe.report.table import attack_encoder, chance, groupings, rows, shown
 from deidframe.report.tables import attacks_csv, methods_csv, methods_latex
 
@@ -35,6 +36,9 @@ def write_report(folder: Path) -> Path:
     svg = trade_off(rows(record), chance(record), attack_encoder(record), folder / "figures")
     loss_against_k(groupings(record), folder / "figures")
     time_against_loss(groupings(record), folder / "figures")
+    against_k(rows(record), attack_encoder(record), folder / "figures")
+    for encoder in _judges(record)["encoders"]:
+        distances(record.methods, encoder, folder / "figures")
     draw_groupings(record)
     elbows = draw_elbows(record)
     page = folder / "report.html"
@@ -78,6 +82,8 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         rows=list(enumerate(all_rows)),
         groupings=groupings(record),
         grouped=_by_kind(groupings(record)),
+        k_svg=Markup(against_k(all_rows, attack_encoder(record), None)),
+        distance_svgs=[(e, Markup(distances(record.methods, e, None))) for e in _judges(record)["encoders"]],
         panels=_panels(record),
         judged=[c for c in record.methods if "distinct" in c.metrics],
         judges=_judges(record),

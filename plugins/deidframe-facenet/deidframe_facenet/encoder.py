@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from deidframe.contract import Context, Embeddings, FaceSet, WeightsError, align
 from deidframe.models import Network
 from deidframe_facenet.plugin import FaceNetParams
+from deidframe_facenet.release import released_weights
 from deidframe_facenet.upstream import module
 
 SIZE = 160
@@ -55,15 +56,18 @@ def load_model(params: FaceNetParams, context: Context) -> Any:
         warnings.simplefilter("ignore")
         torch.manual_seed(context.seed % 2**31)
         model = module("models.inception_resnet_v1").InceptionResnetV1(pretrained=None).eval()
-    if params.weights is None:
+    given = params.weights
+    if given is None and params.release is not None:
+        given = released_weights(params.release, context, params.sha256)
+    if given is None:
         if params.purpose != "test":
             raise WeightsError(
                 "encoder facenet: no weights are given, and PyPI carries none; fetch 20180402-114759-vggface2.pt from the"
-                " releases of facenet-pytorch and set params.weights (and params.sha256)"
+                " releases of facenet-pytorch and set params.weights (and params.sha256), or let params.release fetch them"
             )
         context.log("  facenet: random weights, for a test only")
         return model
-    path = params.weights.expanduser()
+    path = given.expanduser()
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -15,6 +15,8 @@ class FaceNetParams(BaseModel, extra="forbid", strict=True):
 
     weights: Path | None = Field(default=None, strict=False)
     """A state dictionary of InceptionResnetV1, `20180402-114759-vggface2.pt` or `20180408-102900-casia-webface.pt`."""
+    release: Literal["vggface2", "casia-webface"] | None = None
+    """Instead of a path: fetch them from facenet-pytorch's releases once; their hash is recorded then and holds from then on."""
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     """Refuse any other file. Two public hashes of the VGGFace2 file disagree, so the hash of what was used is always logged."""
     engine: Literal["openvino", "torch"] = "openvino"

@@ -14,6 +14,7 @@ from deidframe.contract import Context, FaceSet, Photos, WeightsError, align  # 
 from deidframe_facenet.encoder import FaceNet, load_model, openvino_runner, torch_runner  # noqa: E402
 from deidframe_facenet.mtcnn import Mtcnn  # noqa: E402
 from deidframe_facenet.plugin import FaceNetParams, MtcnnParams  # noqa: E402
+from deidframe_facenet.release import FILES, released_weights  # noqa: E402
 from deidframe_people.plugin import PeopleParams  # noqa: E402
 from deidframe_people.source import SyntheticPeople  # noqa: E402
 
@@ -91,6 +92,33 @@ def test_a_malicious_file_runs_nothing(context: Context, tmp_path: Path) -> None
     (tmp_path / "text.pt").write_text("nothing")
     with pytest.raises(WeightsError, match="holds no such weights"):
         load_model(FaceNetParams(weights=tmp_path / "text.pt"), context)
+
+
+def test_released_weights_are_fetched_once_and_hold_their_hash(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEIDFRAME_CACHE", str(tmp_path / "cache"))
+    served = tmp_path / "served"
+    served.mkdir()
+    address = served.as_uri() + "/"
+    offline = Context(seed=1, scratch=tmp_path, offline=True)
+    with pytest.raises(WeightsError, match="without --offline"):
+        released_weights("vggface2", offline, None, address)
+    with pytest.raises(WeightsError, match="cannot be fetched"):
+        released_weights("vggface2", context, None, address)
+    upstream = served / FILES["vggface2"]
+    torch.save(dict(load_model(TEST, context).state_dict()), upstream)
+    digest = hashlib.sha256(upstream.read_bytes()).hexdigest()
+    with pytest.raises(WeightsError, match="nothing was kept"):
+        released_weights("vggface2", context, "0" * 64, address)
+    assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+    path = released_weights("vggface2", context, digest, address)
+    upstream.unlink()
+    assert released_weights("vggface2", offline, None, address) == path
+    assert load_model(FaceNetParams(release="vggface2"), offline) is not None
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(WeightsError, match="has changed since"):
+        released_weights("vggface2", offline, None, address)
 
 
 def test_mtcnn_finds_faces_where_they_are(context: Context, photos: Photos) -> None:

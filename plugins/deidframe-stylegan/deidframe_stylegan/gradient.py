@@ -70,6 +70,7 @@ class GradientAim:
         self._portrait = load_portrait()
         third = max(1, params.steps // 3)
         self._stages = (Stage(128, params.steps, 0.12, 0.02), Stage(256, third, 0.03, 0.01))
+        self._starts: dict[tuple[str, ...], Start] = {}
         _keep_memory()
 
     def make(self, targets: Mapping[str, Target], size: int, wanted: Array | None) -> Iterator[NDArray[np.uint8]]:
@@ -79,15 +80,39 @@ class GradientAim:
             targets: by the encoders' names. size: of the pictures. wanted: `(G, 4)` what the attribute encoder should say.
         """
         names = [name for name in self._params.encoders if name in targets]
-        start = fit_start(tuple(self.eyes[name].space for name in names))
-        if start is None:
-            raise PluginError(f"stylegan: none of {', '.join(names)} is known to the bank of starts; add sface or dlib-resnet")
+        start = self._start(names)
         count = len(targets[names[0]].mean)
         batch = ON_GPU if self._device.startswith("cuda") else 1
         made: list[Array] = []
         for first in range(0, count, batch):
             rows = list(range(first, min(first + batch, count)))
             yield from self._batch(rows, targets, names, start, size, wanted, made)
+
+    def point(self, targets: Mapping[str, Target], name: str) -> Array:
+        """Return the `(23, A)` point, in coordinates on W's axes, of the face aimed at one target; `name` seeds the jitter."""
+        names = [one for one in self._params.encoders if one in targets]
+        start = self._start(names)
+        objective = Objective([self._goal(one, targets[one], [0]) for one in names], self._portrait)
+        begin = start.points({self.eyes[one].space: targets[one].mean for one in names})
+        rng = self._context.rng(name)
+        done = aim(self._torch, objective, start.basis, start.w_mean, begin, self._find, rng, self._stages)
+        return np.asarray(done.points[0])
+
+    def picture(self, point: Array, size: int) -> NDArray[np.uint8]:
+        """Return the finished picture of a `(23, A)` point."""
+        start = self._start(list(self.eyes))
+        return self._generator.picture(start.w_mean + point @ start.basis, size)
+
+    def _start(self, names: list[str]) -> Start:
+        spaces = tuple(self.eyes[name].space for name in names)
+        if spaces not in self._starts:
+            found = fit_start(spaces)
+            if found is None:
+                raise PluginError(
+                    f"stylegan: none of {', '.join(names)} is known to the bank of starts; add sface or dlib-resnet"
+                )
+            self._starts[spaces] = found
+        return self._starts[spaces]
 
     def _batch(
         self,

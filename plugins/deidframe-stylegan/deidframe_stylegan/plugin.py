@@ -54,9 +54,34 @@ class StyleGanParams(BaseModel, extra="forbid", strict=True):
         return (*self.encoders, *([self.attributes] if self.attributes else []))
 
 
+class StyleGanMeanParams(BaseModel, extra="forbid", strict=True):
+    """How latents are found and how far the mean of them may go."""
+
+    encoders: dict[str, float] = Field(default={"sface": 1.0, "dlib-resnet": 0.3}, min_length=1, max_length=8)
+    """Encoders by which each member's latent is found, and their weights; the first says who matches."""
+    steps: int = Field(default=24, ge=1, le=1000)
+    """At most so many for each member at 128 pixels, and a third of it at 256."""
+    alpha: float = Field(default=1.0, gt=0, le=1, strict=False)
+    """Where the way from the mean face begins: 1 is the mean of the members' latents."""
+    least_alpha: float = Field(default=0.4, gt=0, le=1, strict=False)
+    """Where it ends at the latest."""
+    step: float = Field(default=0.1, ge=0.01, le=1, strict=False)
+    """By how much alpha is lowered while too many members match."""
+    most: float = Field(default=0.5, ge=0, le=1, strict=False)
+    """Share of the members that may match."""
+    threshold: float = Field(default=1.128, gt=0, le=2, strict=False)
+    """Distance of unit encodings below which a member matches; SFace's cosine of 0.363 is 1.128."""
+    device: str | None = None
+
+    @property
+    def sees_with(self) -> tuple[str, ...]:
+        """Encoders that the core shall lend besides the one that made the groups."""
+        return tuple(self.encoders)
+
+
 @hookimpl
 def deidframe_synthesizers() -> list[Component]:
-    """Bring `stylegan`."""
+    """Bring `stylegan` and `stylegan-mean`."""
     return [
         Component(
             name="stylegan",
@@ -73,5 +98,21 @@ def deidframe_synthesizers() -> list[Component]:
             ),
             shares=True,
             reference="Karras et al., StyleGAN2, CVPR 2020; Belousov, MobileStyleGAN, 2021",
-        )
+        ),
+        Component(
+            name="stylegan-mean",
+            make="deidframe_stylegan.mean_latent:StyleGanMean",
+            params=StyleGanMeanParams,
+            summary="the original authors' way: the mean of the members' latents, nearer to the mean face while too many match",
+            example='synthesizer = { use = "stylegan-mean" }\n',
+            needs=frozenset({Need.WEIGHTS, Need.EYES, Need.SUBJECTS}),
+            weights=(
+                "mobilestylegan-mapping-graph",
+                "mobilestylegan-mapping",
+                "mobilestylegan-synthesis-graph",
+                "mobilestylegan-synthesis",
+            ),
+            shares=True,
+            reference="the original work; Abdal, Qin, Wonka, Image2StyleGAN, ICCV 2019",
+        ),
     ]

@@ -26,6 +26,10 @@ class Target:
     mean: Array
     spread: Array
 
+    def rows(self, rows: list[int]) -> Target:
+        """Return these groups alone."""
+        return Target(self.mean[rows], self.spread[rows])
+
 
 def group_targets(
     faces: FaceSet, surrogates: Surrogates, grouping: Eyes, others: Mapping[str, Eyes], inverse: NDArray[np.int64]
@@ -60,6 +64,20 @@ def group_targets(
             f" ({', '.join(others)}) is that one; add it to params.encoders"
         )
     return out, plain
+
+
+def member_targets(faces: FaceSet, others: Mapping[str, Eyes], person: NDArray[np.int64]) -> dict[str, Target]:
+    """Return each person's mean encoding in every encoder, spreads all 1: what a person alone is aimed at.
+
+    Args:
+        person: `(N,)` person of each face, 0 to P - 1.
+    """
+    count = np.bincount(person)
+    out = {}
+    for name, eyes in others.items():
+        mean, _ = _weighted(eyes.encode(faces).vectors, 1 / count[person], person, len(count))
+        out[name] = Target(mean, np.ones(len(count), np.float32))
+    return out
 
 
 def _weighted(vectors: Array, weights: NDArray[np.float64], inverse: NDArray[np.int64], groups: int) -> tuple[Array, Array]:

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deidframe.contract import ReleaseRefused
+from deidframe.guard.accounting import account
+from deidframe.guard.certificate import Evidence, certify
+from deidframe.guard.hygiene import TIME, bare_jpeg, check_bare, encode_jpeg
+
+PICTURE = np.random.default_rng(1).integers(0, 256, (40, 30, 3), np.uint8)
+
+
+def with_pillow(**extra: object) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(PICTURE).save(out, "JPEG", **extra)
+    return out.getvalue()
+
+
+def test_a_picture_alone_is_bare() -> None:
+    assert bare_jpeg(encode_jpeg(PICTURE))
+    assert bare_jpeg(with_pillow())
+    assert bare_jpeg(with_pillow(progressive=True)) in (True, False)  # several scans: never taken for more than it is
+
+
+def canary_exif() -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = "canary"
+    return with_pillow(exif=exif)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        canary_exif(),
+        with_pillow(comment=b"canary"),
+        with_pillow(icc_profile=b"canary" * 30),
+        encode_jpeg(PICTURE) + b"canary",
+        encode_jpeg(PICTURE) + b"canary\xff\xd9",
+        encode_jpeg(PICTURE)[:-2],
+        b"",
+        b"\xff\xd8\xff\xd9",
+        b"\x89PNG\r\n\x1a\n",
+    ],
+    ids=["exif", "comment", "icc", "tail", "tail and end", "cut", "empty", "no picture", "png"],
+)
+def test_anything_more_or_less_is_not(data: bytes) -> None:
+    assert not bare_jpeg(data)
+
+
+def test_files_are_read_back_and_their_time_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encode_jpeg(PICTURE))
+    os.utime(path, (TIME, TIME))
+    assert check_bare([path], "m") == 1
+    os.utime(path, (TIME, TIME + 5))
+    with pytest.raises(ReleaseRefused, match="more than its picture"):
+        check_bare([path], "m")
+
+
+@pytest.mark.parametrize("short", ["faced", "compared", "bare"])
+def test_a_gate_that_saw_fewer_pictures_than_are_released_refuses(short: str) -> None:
+    closed = account(["a", "b"], ["a", "b"], {}, {}, "m")
+    people, digests = {"a": "x", "b": "y"}, {"a": "1", "b": "1"}
+    whole = {"faced": 2, "compared": 2, "bare": 2}
+    assert certify("m", 2, {"a": 0, "b": 0}, people, digests, closed, Evidence(**whole)).k_counted == 2
+    with pytest.raises(ReleaseRefused, match="1 of 2 released pictures"):
+        certify("m", 2, {"a": 0, "b": 0}, people, digests, closed, Evidence(**{**whole, short: 1}))
