@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deidframe_stylegan.differentiable import TorchGenerator
-from deidframe_stylegan.generator import STYLES
 from deidframe_stylegan.objective import Objective, jittered, plain
 
 Array = NDArray[np.float32]
@@ -23,6 +22,16 @@ PATIENCE = 12
 """Steps without a gain of `PAYS` after which a stage ends."""
 PAYS = 0.005
 """Share of the loss that is worth going on for."""
+
+
+class Followed(Protocol):
+    """A generator through which gradients are followed: W+ with `styles` points, to `(G, 3, side, side)`, -1 to 1."""
+
+    styles: int
+
+    def __call__(self, w: torch.Tensor, side: int, /) -> torch.Tensor:
+        """Return pictures of `(G, styles, 512)` points of W."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ class Aimed:
 
 
 def aim(
-    generator: TorchGenerator,
+    generator: Followed,
     objective: Objective,
     basis: Array,
     w_mean: Array,
@@ -78,8 +87,10 @@ def aim(
     device = objective.goals[0].mean.device
     axes, middle = torch.from_numpy(basis).to(device), torch.from_numpy(w_mean).to(device)
     common = torch.from_numpy(np.array(start, np.float32)).to(device).requires_grad_()
-    own = torch.zeros(len(start), STYLES, start.shape[1], device=device, requires_grad=True)
-    best = Aimed(np.repeat(np.asarray(start, np.float32)[:, None], STYLES, axis=1), ratio=np.full(len(start), np.inf, np.float32))
+    own = torch.zeros(len(start), generator.styles, start.shape[1], device=device, requires_grad=True)
+    best = Aimed(
+        np.repeat(np.asarray(start, np.float32)[:, None], generator.styles, axis=1), ratio=np.full(len(start), np.inf, np.float32)
+    )
     for stage in stages:
         _run_stage(generator, objective, axes, middle, common, own, find, rng, stage, best)
     best.seconds = time.perf_counter() - began
@@ -87,7 +98,7 @@ def aim(
 
 
 def _run_stage(
-    generator: TorchGenerator,
+    generator: Followed,
     objective: Objective,
     axes: torch.Tensor,
     middle: torch.Tensor,

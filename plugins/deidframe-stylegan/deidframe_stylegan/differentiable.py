@@ -39,6 +39,7 @@ class TorchGenerator(torch.nn.Module):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
+        self.styles = STYLES
         parts = ("mobilestylegan-synthesis-graph", "mobilestylegan-synthesis")
         held = _weights(read_graph(*(weights_path(_PACKAGE, part, context) for part in parts)))
         for name, value in held.items():

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, Eyes, FaceSet, PluginError
+from deidframe.contract import Context, Eyes, FaceSet, PluginError, TorchEncoder
 from deidframe_stylegan.aim import Stage, aim
 from deidframe_stylegan.differentiable import TorchGenerator
 from deidframe_stylegan.generator import Generator
@@ -60,10 +60,7 @@ class GradientAim:
         self._device = params.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._encoders = {}
         for name, eyes in self.eyes.items():
-            found = eyes.as_torch()
-            if found is None:
-                raise PluginError(f"stylegan cannot aim by {name!r}: it has no network that torch can follow; leave it out")
-            self._encoders[name] = found
+            self._encoders[name] = differentiable(eyes, name, "stylegan")
         self._judge = context.others.get(params.attributes) if params.attributes else None
         self._wish = self._judge.as_torch() if self._judge else None
         self._torch = TorchGenerator(context).to(self._device)
@@ -188,15 +185,29 @@ class GradientAim:
         return look.embeddings.vectors[0] if len(look.embeddings) else np.zeros(look.embeddings.vectors.shape[1], np.float32)
 
     def _find(self, pictures: NDArray[np.uint8]) -> Array:
-        """Return landmarks in the pictures' own pixels, NaN where no face is found."""
-        side = pictures.shape[1]
-        large = np.stack(
-            [np.asarray(cv2.resize(one, (LOOK, LOOK), interpolation=cv2.INTER_LINEAR), np.uint8) for one in pictures]
-        )
-        look = next(iter(self.eyes.values())).look(FaceSet(tuple(str(n) for n in range(len(large))), large))
-        # centres of pixels, not their corners, correspond
-        marks = (look.landmarks + 0.5) * (side / LOOK) - 0.5
-        return np.where((look.scores > 0)[:, None, None], marks, np.nan).astype(np.float32)
+        return find_landmarks(next(iter(self.eyes.values())), pictures)
+
+
+def differentiable(eyes: Eyes, name: str, who: str) -> TorchEncoder:
+    """Return the encoder for torch.
+
+    Raises:
+        PluginError: it cannot be followed.
+    """
+    found = eyes.as_torch()
+    if found is None:
+        raise PluginError(f"{who} cannot aim by {name!r}: it has no network that torch can follow; leave it out")
+    return found
+
+
+def find_landmarks(eyes: Eyes, pictures: NDArray[np.uint8]) -> Array:
+    """Return `(G, 5, 2)` landmarks in the pictures' own pixels, NaN where no face is found."""
+    side = pictures.shape[1]
+    large = np.stack([np.asarray(cv2.resize(one, (LOOK, LOOK), interpolation=cv2.INTER_LINEAR), np.uint8) for one in pictures])
+    look = eyes.look(FaceSet(tuple(str(n) for n in range(len(large))), large))
+    # centres of pixels, not their corners, correspond
+    marks = (look.landmarks + 0.5) * (side / LOOK) - 0.5
+    return np.where((look.scores > 0)[:, None, None], marks, np.nan).astype(np.float32)
 
 
 def _plain(face: _Face) -> dict[str, float | None]:

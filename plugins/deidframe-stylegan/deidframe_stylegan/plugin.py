@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
@@ -79,9 +80,30 @@ class StyleGanMeanParams(BaseModel, extra="forbid", strict=True):
         return tuple(self.encoders)
 
 
+class StyleGan2Params(BaseModel, extra="forbid", strict=True):
+    """Which checkpoint, and how it is aimed."""
+
+    checkpoint: Path = Field(strict=False)
+    """A generator in rosinality's layout: `.pt` (its `g_ema` is taken) or `.safetensors`, aligned as FFHQ."""
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """Refuse any other file; the hash of what was used is logged in any case."""
+    encoders: dict[str, float] = Field(default={"sface": 1.0, "dlib-resnet": 0.3}, min_length=1, max_length=8)
+    """Encoders aimed by, and the weight of each."""
+    steps: int = Field(default=36, ge=0, le=1000)
+    """At most so many at 128 pixels, and a third of it at 256; 0 takes the nearest start."""
+    starts: int = Field(default=48, ge=1, le=4096)
+    """Random faces, drawn once, of which the nearest to a group is its start."""
+    device: str | None = None
+
+    @property
+    def sees_with(self) -> tuple[str, ...]:
+        """Encoders that the core shall lend besides the one that made the groups."""
+        return tuple(self.encoders)
+
+
 @hookimpl
 def deidframe_synthesizers() -> list[Component]:
-    """Bring `stylegan` and `stylegan-mean`."""
+    """Bring `stylegan`, `stylegan-mean` and `stylegan2`."""
     return [
         Component(
             name="stylegan",
@@ -114,5 +136,15 @@ def deidframe_synthesizers() -> list[Component]:
             ),
             shares=True,
             reference="the original work; Abdal, Qin, Wonka, Image2StyleGAN, ICCV 2019",
+        ),
+        Component(
+            name="stylegan2",
+            make="deidframe_stylegan.own_generator:StyleGan2Faces",
+            params=StyleGan2Params,
+            summary="a StyleGAN2 checkpoint of your own, aimed at each group by gradients",
+            example='synthesizer = { use = "stylegan2", params = { checkpoint = "stylegan2-ffhq.pt" } }\n',
+            needs=frozenset({Need.WEIGHTS, Need.EYES}),
+            shares=True,
+            reference="Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020",
         ),
     ]
