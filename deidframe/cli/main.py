@@ -10,7 +10,22 @@ from collections.abc import Sequence
 
 from deidframe import __version__
 
-COMMANDS = ("run", "check", "encode", "convert", "cluster", "elbow", "montage", "morph", "encoder-check", "plugins", "models")
+COMMANDS = (
+    "run",
+    "check",
+    "verify",
+    "purge",
+    "encode",
+    "convert",
+    "cluster",
+    "elbow",
+    "montage",
+    "morph",
+    "encoder-check",
+    "plugins",
+    "models",
+    "doctor",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,27 +8,31 @@ from pathlib import Path
 from typing import Any
 
 from deidframe.contract.errors import StoreError
-from deidframe.record.write import sync_folder, write_json
+from deidframe.record.write import sync_folder, write_bytes, write_json
 
 RELEASE = "RELEASE.json"
+MANIFEST = "MANIFEST.sha256"
+"""Every picture's hash, as `sha256sum -c` reads it."""
 
 
 def tree_hash(files: Mapping[str, str]) -> str:
-    """Return one sha256 over all files: of the lines `sha256  name`, sorted by name.
+    """Return one sha256 over all files: that of the manifest.
 
     Args:
         files: file name -> sha256 of the file, hex.
     """
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(f"{files[name]}  {name}\n".encode())
-    return digest.hexdigest()
+    return hashlib.sha256(manifest(files)).hexdigest()
+
+
+def manifest(files: Mapping[str, str]) -> bytes:
+    """Return the manifest: a line `sha256  name` for each file, sorted by name."""
+    return "".join(f"{files[name]}  {name}\n" for name in sorted(files)).encode()
 
 
 def publish(
     staged: Path, target: Path, files: Mapping[str, str], certificate: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> None:
-    """Add `RELEASE.json` to the staged folder and move it to its public place.
+    """Add the manifest and `RELEASE.json` to the staged folder and move it to its public place.
 
     Args:
         staged: folder of pictures on the same disk. target: where the release will stand; must not exist.
@@ -37,6 +41,7 @@ def publish(
     Raises:
         StoreError: the folder cannot be moved.
     """
+    write_bytes(staged / MANIFEST, manifest(files))
     write_json(
         staged / RELEASE, {"schema": 1, **facts, "files": len(files), "tree_sha256": tree_hash(files), "certificate": certificate}
     )

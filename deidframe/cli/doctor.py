@@ -1,0 +1,55 @@
+"""`deidframe doctor`: what is there, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "say what is installed, what is missing and how to get it"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """There are no options."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print one line for each thing; 4 where something that is installed cannot work."""
+    import importlib.util
+    import os
+    import platform
+    import shutil
+
+    from deidframe import __version__
+    from deidframe.contract.errors import PluginError
+    from deidframe.host.catalogue import Catalogue
+    from deidframe.host.discover import list_plugins
+    from deidframe.models.catalogue import listed_weights
+    from deidframe.models.fetch import cache_folder, locate
+
+    print(f"deidframe {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
+    broken = 0
+    catalogue, listed = Catalogue(), list_plugins()
+    for one in listed:
+        try:
+            catalogue.load(one.role, one.name)
+        except PluginError as error:
+            broken += 1
+            print(f"broken   {one.role} {one.name} ({one.distribution}): {error}")
+    print(f"plugins  {len(listed)} components of {len({p.distribution for p in listed})} distributions, {broken} broken")
+    cache = cache_folder()
+    room = cache
+    while not room.exists():
+        room = room.parent
+    print(f"cache    {cache}, {shutil.disk_usage(room).free / 1e9:.1f} GB free")
+    for weights in listed_weights({p.package for p in listed if not p.problem}):
+        place = locate(weights)
+        state = "here" if place else "fetched on first use"
+        print(f"weights  {weights.name}: {state} ({weights.size / 1e6:.1f} MB, {weights.package} {weights.version})")
+    for module, what, how in (
+        ("torch", "aiming by gradients, facenet, mtcnn", 'pip install "deidframe-stylegan[gradient]"'),
+        ("openvino", "every network", "pip install openvino"),
+        ("hdbscan", "clusterer hdbscan", "pip install deidframe-identities"),
+        ("pyarrow", "encodings in Parquet", 'pip install "deidframe-encodings[parquet]"'),
+    ):
+        there = importlib.util.find_spec(module) is not None
+        print(f"{'found' if there else 'missing':8} {module}: {what}{'' if there else f'; {how}'}")
+    return 4 if broken else 0

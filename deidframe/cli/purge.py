@@ -1,0 +1,39 @@
+"""`deidframe purge`: remove what must not be shared from a run folder."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "remove private/ (mapping, encodings, keys) from a run folder"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("folder", metavar="RUN", help="a run folder")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Remove the folder; releases and reports stay. The bytes may still be read off the disk by who has it in hand."""
+    import shutil
+    from pathlib import Path
+
+    from deidframe.contract.errors import StoreError, UsageError
+
+    folder = Path(options.folder)
+    private = folder / "private"
+    if not (folder / "run.json").is_file():
+        raise UsageError(f"{str(folder)!r} is no run folder: no run.json in it; nothing was removed")
+    if private.is_symlink():
+        raise UsageError(f"{str(private)!r} is a link; nothing was removed")
+    if not private.is_dir():
+        print(f"{private}: already gone")
+        return 0
+    count = sum(1 for path in private.rglob("*") if path.is_file())
+    try:
+        shutil.rmtree(private)
+    except OSError as error:
+        raise StoreError(f"cannot remove {str(error.filename or private)!r}: {error.strerror}") from error
+    print(
+        f"{private}: {count} files removed; nobody can be traced back from this run any more, or its releases checked again for k"
+    )
+    return 0

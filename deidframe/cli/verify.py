@@ -1,0 +1,30 @@
+"""`deidframe verify`: re-check a release from its files alone."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "re-check a release from its files alone"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("folder", metavar="DIR", help="a release, or a run folder: then every release in it")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what was found; 6 where something is wrong."""
+    from pathlib import Path
+
+    from deidframe.engine.verify import releases_in, verify
+
+    wrong = False
+    for folder in releases_in(Path(options.folder)):
+        verdict = verify(folder)
+        promise = f", k = {verdict.k}" if verdict.k else ", no promise of k"
+        state = f"{len(verdict.problems)} wrong" if verdict.problems else "as it was released"
+        print(f"{folder}: {verdict.files} pictures, {verdict.distinct} different{promise}: {state}")
+        for problem in verdict.problems:
+            print(f"  {problem}")
+        wrong = wrong or bool(verdict.problems)
+    return 6 if wrong else 0

@@ -1,0 +1,131 @@
+"""Re-check a release from its files alone, as a stranger would who trusts nobody: what was written, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deidframe.contract.errors import UsageError
+from deidframe.guard.hygiene import bare_jpeg
+from deidframe.record.release import MANIFEST, RELEASE
+
+MOST_NAMED = 20
+"""Problems of one kind that are named one by one."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found in one release.
+
+    Args:
+        folder: of the release. files: pictures in it. distinct: different ones. k: promised, None without. problems: in words.
+    """
+
+    folder: Path
+    files: int
+    distinct: int
+    k: int | None
+    problems: tuple[str, ...]
+
+
+def releases_in(folder: Path) -> list[Path]:
+    """Return the release folders that a path stands for: itself, a run's, or all methods' of a run.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{str(folder)!r} is no folder")
+    if (folder / RELEASE).exists() or any(folder.glob("*.jpg")):
+        return [folder]
+    root = folder / "release" if (folder / "release").is_dir() else folder
+    found = sorted(path for path in root.iterdir() if path.is_dir() and ((path / RELEASE).exists() or any(path.glob("*.jpg"))))
+    if not found:
+        raise UsageError(f"{str(folder)!r} holds no release: no {RELEASE} in it or in its folders")
+    return found
+
+
+def verify(folder: Path) -> Verdict:
+    """Read every file of a release and compare it with the manifest and the certificate.
+
+    Checked: the manifest's hash; each file's; that none is missing and none is more; that pictures hold nothing but pixels; that
+    the numbers of files and of different pictures are the certificate's; and, where k was promised, that every picture is shared
+    by at least k files. That those files show k different people cannot be seen from the files: the certificate says it. Times
+    of files are not looked at, since a copy changes them.
+    """
+    problems: list[str] = []
+    stated = _stated(folder, problems)
+    listed = _listed(folder, stated, problems)
+    held: dict[str, str] = {}
+    unclean: list[str] = []
+    for path in sorted(folder.iterdir()):
+        if path.name in (RELEASE, MANIFEST):
+            continue
+        if path.is_symlink() or not path.is_file():
+            problems.append(f"{path.name}: is no plain file")
+            continue
+        data = path.read_bytes()
+        held[path.name] = hashlib.sha256(data).hexdigest()
+        if not bare_jpeg(data):
+            unclean.append(path.name)
+    if listed is not None:
+        _named(problems, "is missing", [name for name in listed if name not in held])
+        _named(problems, "is not in the manifest", [name for name in held if name not in listed])
+        _named(problems, "has changed", [name for name, digest in held.items() if listed.get(name, digest) != digest])
+    _named(problems, "holds more than a picture", unclean)
+    sharers = Counter(held.values())
+    certificate = (stated or {}).get("certificate") or {}
+    k = certificate.get("k_asked")
+    for name, wanted, found in (
+        ("pictures", certificate.get("pictures"), len(held)),
+        ("different pictures", certificate.get("distinct_pictures"), len(sharers)),
+    ):
+        if stated is not None and wanted != found:
+            problems.append(f"the certificate counts {wanted} {name}, there are {found}")
+    if k is not None:
+        if not isinstance(certificate.get("k_counted"), int) or certificate["k_counted"] < k:
+            problems.append(f"the certificate counts k = {certificate.get('k_counted')}, {k} was asked")
+        few = [digest for digest, count in sharers.items() if count < k]
+        if few:
+            problems.append(f"{len(few)} pictures are shared by fewer than {k} files")
+    return Verdict(folder, len(held), len(sharers), k, tuple(problems))
+
+
+def _stated(folder: Path, problems: list[str]) -> dict[str, Any] | None:
+    try:
+        stated = json.loads((folder / RELEASE).read_text("utf-8"))
+    except FileNotFoundError:
+        problems.append(f"{RELEASE} is missing: the release was never finished, or it was taken away")
+        return None
+    except (OSError, ValueError):
+        problems.append(f"{RELEASE} cannot be read")
+        return None
+    if not isinstance(stated, dict) or stated.get("schema") != 1 or not isinstance(stated.get("certificate"), dict):
+        problems.append(f"{RELEASE} is not of a kind that this version knows")
+        return None
+    return stated
+
+
+def _listed(folder: Path, stated: dict[str, Any] | None, problems: list[str]) -> dict[str, str] | None:
+    try:
+        data = (folder / MANIFEST).read_bytes()
+    except OSError:
+        problems.append(f"{MANIFEST} is missing")
+        return None
+    if stated is not None and hashlib.sha256(data).hexdigest() != stated.get("tree_sha256"):
+        problems.append(f"{MANIFEST} has changed: its hash is not the one in {RELEASE}")
+    out = {}
+    for line in data.decode("utf-8", "replace").splitlines():
+        digest, _, name = line.partition("  ")
+        out[name] = digest
+    return out
+
+
+def _named(problems: list[str], what: str, names: list[str]) -> None:
+    problems += [f"{name}: {what}" for name in names[:MOST_NAMED]]
+    if len(names) > MOST_NAMED:
+        problems.append(f"{len(names) - MOST_NAMED} more: {what}")
