@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,3 +149,10 @@ def test_the_doctor_names_what_is_here_and_what_is_not(capsys: pytest.CaptureFix
     assert "0 broken" in said
     assert "weights  sface" in said
     assert "torch: aiming by gradients" in said
+
+
+def test_the_doctor_runs_no_plugin() -> None:
+    code = "import sys; from deidframe.cli.main import main; main(['doctor'])"
+    code += "; print('plugins loaded', sorted(m for m in sys.modules if m.startswith('deidframe_')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "plugins loaded []" in done.stdout, done.stderr
