@@ -15,6 +15,7 @@ COMMANDS = (
     "check",
     "verify",
     "purge",
+    "store",
     "encode",
     "convert",
     "cluster",

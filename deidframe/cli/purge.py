@@ -18,6 +18,8 @@ def run(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from deidframe.contract.errors import StoreError, UsageError
+    from deidframe.engine.run import store_folder
+    from deidframe.record.store import Store
 
     folder = Path(options.folder)
     private = folder / "private"
@@ -29,11 +31,12 @@ def run(options: argparse.Namespace) -> int:
         print(f"{private}: already gone")
         return 0
     count = sum(1 for path in private.rglob("*") if path.is_file())
+    keys = private / "store.keys"
+    store = Store(store_folder())
+    kept = sum(store.remove(key) for key in keys.read_text().split()) if keys.is_file() else 0
     try:
         shutil.rmtree(private)
     except OSError as error:
         raise StoreError(f"cannot remove {str(error.filename or private)!r}: {error.strerror}") from error
-    print(
-        f"{private}: {count} files removed; nobody can be traced back from this run any more, or its releases checked again for k"
-    )
+    print(f"{private}: {count} files removed, and {kept} of the store; nobody can be traced back from this run any more")
     return 0

@@ -12,7 +12,12 @@ HELP = "run a recipe: release, certificate and report"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     _recipe_arguments(parser)
-    parser.add_argument("--out", metavar="DIR", help="run folder, which must not exist yet (default: runs/NAME)")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="run folder: new, or of this very run that was cut short, which then goes on (default: runs/NAME)",
+    )
+    parser.add_argument("--no-store", action="store_true", help="keep nothing for the next run, and use nothing kept")
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     parser.add_argument(
         "--with-originals", action="store_true", help="also write a report that shows real people, under private/"
@@ -31,8 +36,10 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.cli.show import Bars, Lines
     from deidframe.engine.plan import plan
     from deidframe.engine.run import run as run_plan
+    from deidframe.engine.run import store_folder
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.parse import load_recipe
+    from deidframe.record.store import Store
     from deidframe.report.page import write_report
     from deidframe.report.terminal import summary
 
@@ -46,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
     reporter.say(
         f"{parsed.recipe.name}: {len(planned.people)} pictures of {planned.person_count} people, {len(planned.methods)} methods"
     )
-    outcome = run_plan(planned, folder, reporter, offline=options.offline, with_originals=options.with_originals)
+    store = None if options.no_store else Store(store_folder())
+    outcome = run_plan(planned, folder, reporter, offline=options.offline, with_originals=options.with_originals, store=store)
     written = write_report(folder)
     summary(folder, Console(file=sys.stdout))
     print(f"report   {written}")

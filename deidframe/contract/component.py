@@ -52,7 +52,9 @@ class Component:
         name: what a recipe says after `use =`; lowercase letters, digits and dashes.
         make: `"package.module:Class"`, imported on first use and called as `Class(params, context)`.
         params: a pydantic model; its fields are the recipe's keys and its ranges their bounds. Where it has an attribute
-            `sees_with`, a tuple of encoder names, the core hands eyes with each of them.
+            `sees_with`, a tuple of encoder names, the core hands eyes with each of them; where it has `independent` and that is
+            true, a synthesizer's picture of a group follows from the group's rows alone: the core may ask for `groups_at_once`
+            groups at a time and keep them.
         summary: one sentence for lists.
         example: the recipe lines that use it, valid TOML.
         needs: what is withheld unless named here.

@@ -16,6 +16,7 @@ from deidframe.contract.errors import ArtifactError, ReleaseRefused
 from deidframe.contract.stacks import Stack
 from deidframe.engine.attributes import classes, people_attributes
 from deidframe.engine.cut import SIZE
+from deidframe.engine.keep import synthesize_kept
 from deidframe.engine.plan import MethodPlan
 from deidframe.engine.seam import checked, same_rows, same_space
 from deidframe.engine.step import Step
@@ -168,7 +169,13 @@ def _k_same(shop: Workshop, faces: FaceSet, method: MethodPlan) -> Protected:
     def make_faces() -> FaceSet:
         who = f"synthesizer {step.name}"
         bare = chosen if step.needs(Need.SUBJECTS) else chosen.without_subjects()
-        made = checked(shop.make(step, steps["encoder"]).synthesize(bare, surrogates), FaceSet, who)
+        synthesizer = shop.make(step, steps["encoder"])
+        if shop.store is not None and getattr(step.params, "independent", False) and step.loaded.component.deterministic:
+            made = synthesize_kept(
+                shop.store, synthesizer, step, shop.facts(step, steps["encoder"]), bare, surrogates, shop.reporter
+            )
+        else:
+            made = checked(synthesizer.synthesize(bare, surrogates), FaceSet, who)
         same_rows(made.ids, chosen.ids, who)
         if made.size != (SIZE, SIZE):
             raise ArtifactError(who, "images", f"pictures of {SIZE}x{SIZE}", f"{made.size[0]}x{made.size[1]}")

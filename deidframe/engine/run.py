@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import secrets
 import shutil
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from deidframe.contract.errors import DeidframeError, NothingToDo, UsageError
 from deidframe.engine.comparison import Bench, clear_cell, method_cells, timed
@@ -19,8 +21,10 @@ from deidframe.engine.plan import ElbowPlan, Plan
 from deidframe.engine.progress import Quiet, Reporter
 from deidframe.engine.workshop import Workshop
 from deidframe.models.catalogue import listed_weights
+from deidframe.models.fetch import cache_folder
 from deidframe.record.provenance import provenance
 from deidframe.record.schema import Cell
+from deidframe.record.store import Store
 from deidframe.record.write import new_run_folder, write_bytes, write_json, write_lines
 
 
@@ -50,13 +54,15 @@ def run(
     offline: bool = False,
     with_originals: bool = False,
     names_key: bytes | None = None,
+    store: Store | None = None,
 ) -> Outcome:
     """Do all that a plan says.
 
     Args:
-        plan: from `plan`. folder: the new run folder. reporter: shows progress. offline: fetch nothing.
+        plan: from `plan`. folder: the run folder, new, or of the same run that was cut short: then it goes on.
+        reporter: shows progress. offline: fetch nothing.
         with_originals: also keep thumbnails of real people for a report, under `private`.
-        names_key: secret of the opaque file names; drawn afresh when not given.
+        names_key: secret of the opaque file names; drawn afresh when not given. store: keeps what is slow to make.
 
     Raises:
         UsageError: the run folder exists. NothingToDo: not one face was found. DeidframeError: a part that every method needs
@@ -64,15 +70,16 @@ def run(
     """
     reporter = reporter or Quiet()
     _not_nested(plan.photos.folder, folder)
-    new_run_folder(folder)
     started = time.time()
     cells: list[Cell] = []
     facts = _facts(plan)
+    lock = _claimed(folder, facts, reporter)
     write_json(folder / "run.json", {**facts, "status": "running"})
     status = "interrupted"
     scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder / "private"))
     try:
-        shop = Workshop(plan, scratch, reporter, offline=offline)
+        shop = Workshop(plan, scratch, reporter, offline=offline, store=store)
+        key = _names_key(folder, names_key)
         intake: Intake | None = None
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}
         if plan.detector is not None and plan.encodings is None:
@@ -84,8 +91,6 @@ def run(
                 intake, facts["people"] = people.intake, people.facts
             counts = {"total": intake.total, "faces": len(intake.faces), "withheld": len(intake.withheld)}
             facts["intake"] = {**counts, "seconds": seconds()}
-        key = names_key or secrets.token_bytes(32)
-        write_bytes(folder / "private" / "names.key", key, private=True)
         write_json(folder / "private" / "withheld.json", intake.withheld if intake else {}, private=True)
         at_work = Bench(plan, folder, shop, reporter, intake, key, with_originals)
         for attack in plan.attacks:
@@ -104,8 +109,11 @@ def run(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.rmtree(folder / "private" / "staged", ignore_errors=True)
+        if store is not None and store.used:  # so that `purge` knows what else came of these people
+            write_bytes(folder / "private" / "store.keys", "\n".join(store.used).encode() + b"\n", private=True)
         write_lines(folder / "cells.jsonl", [cell.as_dict() for cell in cells])
         write_json(folder / "run.json", {**facts, "status": status, "seconds": time.time() - started})
+        lock.close()
 
 
 def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter) -> Intake:
@@ -120,6 +128,58 @@ def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter) -> Intake:
     shop.remember(intake.faces)
     shop.clear = intake.faces
     return intake
+
+
+def store_folder() -> Path:
+    """Return where what is slow to make is kept: `store` in the cache of `deidframe.models`."""
+    return cache_folder() / "store"
+
+
+def _claimed(folder: Path, facts: dict[str, Any], reporter: Reporter) -> BinaryIO:
+    """Make the run folder, or take up the same run where it was cut short; return the lock that keeps a second run out.
+
+    Raises:
+        UsageError: another run is at work there, or something else than this run, unfinished, is there.
+    """
+    before = _unfinished(folder, facts)
+    if not before:
+        new_run_folder(folder)
+    lock = (folder / "private" / "lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise UsageError(f"another run is at work in {str(folder)!r}; wait for it, or give another folder with --out") from None
+    if before:
+        reporter.say(f"going on with {folder}, which was cut short")
+        for path in [*folder.iterdir(), *(folder / "private").iterdir()]:
+            if path.name in ("private", "names.key", "lock"):
+                continue
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    return lock
+
+
+def _unfinished(folder: Path, facts: dict[str, Any]) -> bool:
+    """Return whether this very run was begun in the folder and never finished, or a run was killed before it wrote anything."""
+    private = folder / "private"
+    if private.is_dir() and {path.name for path in folder.iterdir() if not path.name.startswith(".part-")} == {"private"}:
+        return {path.name for path in private.iterdir() if not path.name.startswith(".part-")} <= {"lock", "names.key"}
+    try:
+        held = json.loads((folder / "run.json").read_text("utf-8"))
+        same = all(held[key] == json.loads(json.dumps(facts[key])) for key in ("name", "seed", "recipe", "limit", "source"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return same and held.get("status") != "finished" and (folder / "private").is_dir()
+
+
+def _names_key(folder: Path, given: bytes | None) -> bytes:
+    """Return the secret of the file names, the one drawn before where this run goes on, so that its names stay the same."""
+    path = folder / "private" / "names.key"
+    if given is None and path.is_file() and len(path.read_bytes()) == 32:
+        return path.read_bytes()
+    key = given or secrets.token_bytes(32)
+    write_bytes(path, key, private=True)
+    return key
 
 
 def _draw_elbow(at: Bench, number: int, wanted: ElbowPlan) -> None:

@@ -13,10 +13,12 @@ from deidframe.contract.errors import DeidframeError, StageError
 from deidframe.contract.roles import Eyes, Fits
 from deidframe.contract.stacks import Stack
 from deidframe.engine.eyes import CoreEyes, base_of
+from deidframe.engine.keep import identity
 from deidframe.engine.plan import Plan
 from deidframe.engine.progress import Reporter, tracker
 from deidframe.engine.seeds import derive
 from deidframe.engine.step import Step
+from deidframe.record.store import Store
 
 
 class Workshop:
@@ -24,12 +26,15 @@ class Workshop:
 
     Args:
         plan: what will run. scratch: a private folder for temporary files. reporter: shows progress.
-        offline: no weights are fetched.
+        offline: no weights are fetched. store: keeps what is slow to make, None keeps nothing.
 
     `clear` holds the faces of the run once they are found; encoders that fit learn from them.
     """
 
-    def __init__(self, plan: Plan, scratch: Path, reporter: Reporter, *, offline: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, scratch: Path, reporter: Reporter, *, offline: bool = False, store: Store | None = None
+    ) -> None:
+        self.store = store
         self.plan, self.scratch, self.reporter, self.offline = plan, scratch, reporter, offline
         self._made: dict[tuple[str, str], Any] = {}
         self._eyes: dict[str, CoreEyes] = {}
@@ -57,6 +62,17 @@ class Workshop:
             )
             self._made[key] = step.loaded.make(step.params, context)
         return self._made[key]
+
+    def facts(self, step: Step, eyes_with: Step) -> dict[str, Any]:
+        """Return all that a synthesizer's pictures depend on besides its input, for the store."""
+        detector = self.plan.detector
+        return {
+            "what": "surrogate",
+            "step": identity(step),
+            "eyes": identity(eyes_with),
+            "detector": identity(detector) if detector else None,
+            "seed": derive(self.plan.parsed.recipe.seed, step.key),
+        }
 
     def eyes(self, encoder: Step) -> CoreEyes:
         """Return the recipe's detector together with this encoder."""

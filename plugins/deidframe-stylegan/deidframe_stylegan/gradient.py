@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -85,13 +86,13 @@ class GradientAim:
             rows = list(range(first, min(first + batch, count)))
             yield from self._batch(rows, targets, names, start, size, wanted, made)
 
-    def point(self, targets: Mapping[str, Target], name: str) -> Array:
-        """Return the `(23, A)` point, in coordinates on W's axes, of the face aimed at one target; `name` seeds the jitter."""
+    def point(self, targets: Mapping[str, Target]) -> Array:
+        """Return the `(23, A)` point, in coordinates on W's axes, of the face aimed at one target."""
         names = [one for one in self._params.encoders if one in targets]
         start = self._start(names)
         objective = Objective([self._goal(one, targets[one], [0]) for one in names], self._portrait)
         begin = start.points({self.eyes[one].space: targets[one].mean for one in names})
-        rng = self._context.rng(name)
+        rng = self._context.rng(_digest(targets[names[0]].mean))
         done = aim(self._torch, objective, start.basis, start.w_mean, begin, self._find, rng, self._stages)
         return np.asarray(done.points[0])
 
@@ -139,7 +140,8 @@ class GradientAim:
         for attempt in range(self._params.tries):
             # another start lies nearer to the mean face, where faces are surest
             q = begin if attempt == 0 else start.points(by_space, SCALE / (1 + attempt))
-            rng = self._context.rng(f"{rows[0]}/{attempt}")
+            # by what is aimed at and not by position: the same group gets the same face in whatever company
+            rng = self._context.rng(f"{_digest(targets[names[0]].mean[rows])}/{attempt}")
             done = aim(self._torch, objective, start.basis, start.w_mean, q, self._find, rng, self._stages)
             for place, row in enumerate(rows):
                 face = self._look(start.w_mean + done.points[place] @ start.basis, targets, names, row, size)
@@ -208,6 +210,10 @@ def find_landmarks(eyes: Eyes, pictures: NDArray[np.uint8]) -> Array:
     # centres of pixels, not their corners, correspond
     marks = (look.landmarks + 0.5) * (side / LOOK) - 0.5
     return np.where((look.scores > 0)[:, None, None], marks, np.nan).astype(np.float32)
+
+
+def _digest(values: Array) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
 def _plain(face: _Face) -> dict[str, float | None]:

@@ -49,8 +49,7 @@ class StyleGanMean:
         for group in self._context.track(range(len(groups)), len(groups), "find latents"):
             members = np.flatnonzero(group_of == group)
             found = [
-                self._aim.point({name: target.rows([member]) for name, target in targets.items()}, f"person {member}")
-                for member in members.tolist()
+                self._aim.point({name: target.rows([member]) for name, target in targets.items()}) for member in members.tolist()
             ]
             mean = np.einsum("m,msa->sa", share[members] / share[members].sum(), np.stack(found))
             near = next(iter(targets.values())).mean[members]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import cv2
@@ -82,7 +83,7 @@ class StyleGan2Faces:
         )
         objective = Objective(goals, blind)
         eyes = next(iter(self.eyes.values()))
-        rng = self._context.rng(f"group {group}")
+        rng = self._context.rng(hashlib.sha256(next(iter(targets.values())).mean.tobytes()).hexdigest())
         done = aim(self._model, objective, self._basis, self._w_mean, start, lambda p: find_landmarks(eyes, p), rng, stages)
         self._context.record("stylegan2", {"group": group, "curve": [round(c, 4) for c in done.curve]})
         return self._picture(done.points[0], size)

@@ -43,6 +43,16 @@ class StyleGanParams(BaseModel, extra="forbid", strict=True):
         return value
 
     @property
+    def independent(self) -> bool:
+        """Whether a group's face follows from the group alone: not where candidates or faces of others are avoided."""
+        return self.aim == "gradient" and not self.distinct
+
+    @property
+    def groups_at_once(self) -> int:
+        """Groups that are lost when the run is killed, about a minute's work; more where a GPU takes them together."""
+        return 8 if (self.device or "").startswith("cuda") else 2
+
+    @property
     def spaces(self) -> tuple[str, ...]:
         """Embedding spaces of groups that it can work on; empty for any."""
         return ("dlib-resnet", "sface") if self.aim == "start" else ()
@@ -75,6 +85,16 @@ class StyleGanMeanParams(BaseModel, extra="forbid", strict=True):
     device: str | None = None
 
     @property
+    def independent(self) -> bool:
+        """A group's face follows from the group alone."""
+        return True
+
+    @property
+    def groups_at_once(self) -> int:
+        """Groups that are lost when the run is killed."""
+        return 1
+
+    @property
     def sees_with(self) -> tuple[str, ...]:
         """Encoders that the core shall lend besides the one that made the groups."""
         return tuple(self.encoders)
@@ -94,6 +114,16 @@ class StyleGan2Params(BaseModel, extra="forbid", strict=True):
     starts: int = Field(default=48, ge=1, le=4096)
     """Random faces, drawn once, of which the nearest to a group is its start."""
     device: str | None = None
+
+    @property
+    def independent(self) -> bool:
+        """A group's face follows from the group alone."""
+        return True
+
+    @property
+    def groups_at_once(self) -> int:
+        """Groups that are lost when the run is killed."""
+        return 1
 
     @property
     def sees_with(self) -> tuple[str, ...]:

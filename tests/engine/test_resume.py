@@ -1,0 +1,230 @@
+"""Nothing is made twice, a run that was cut short goes on, and two runs never meet in one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from examples import RECIPE, catalogue, install
+
+from deidframe.contract import UsageError
+from deidframe.engine.plan import plan
+from deidframe.engine.run import Outcome, run
+from deidframe.host.discover import Listed
+from deidframe.recipe.parse import parse
+from deidframe.record.store import Store
+
+COUNTING = """
+import numpy as np
+from pydantic import BaseModel
+from deidframe.contract import Component, FaceSet, IndexedStack, hookimpl
+
+CALLS = []
+FAIL_AFTER = [10**9]
+
+class Params(BaseModel, extra="forbid"):
+    shade: int = 100
+    independent: bool = True
+    groups_at_once: int = 1
+
+class Counting:
+    def __init__(self, params, context):
+        self.shade = params.shade
+
+    def synthesize(self, faces, surrogates):
+        groups, inverse = np.unique(surrogates.groups, return_inverse=True)
+        if len(CALLS) >= FAIL_AFTER[0]:
+            raise RuntimeError("cut short")
+        CALLS.append(len(groups))
+        tones = (self.shade + 50 * np.abs(surrogates.targets[np.unique(inverse, return_index=True)[1]]).sum(axis=1)) % 256
+        pictures = np.repeat(np.repeat(tones.astype(np.uint8)[:, None, None, None], 256, 1), 256, 2).repeat(3, 3)
+        return FaceSet(faces.ids, IndexedStack(pictures, inverse.astype(np.int64)))
+
+@hookimpl
+def deidframe_synthesizers():
+    return [Component("counting", f"{__name__}:Counting", Params, "counts its calls", shares=True)]
+"""
+TEXT = RECIPE.replace('synthesizer = { use = "flat" }', 'synthesizer = { use = "counting" }')
+
+
+@pytest.fixture
+def counting() -> object:
+    name = install("deidframe_counting", COUNTING)
+    return sys.modules[name]
+
+
+def ran(tmp_path: Path, folder: str, store: Store | None, module: str, text: str = TEXT) -> Outcome:
+    listed = Listed("synthesizer", "counting", module, "deidframe-counting", "0.1.0", "")
+    return run(plan(parse(text, "r.toml"), catalogue(listed), tmp_path), tmp_path / folder, store=store)
+
+
+def tree(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_second_run_makes_nothing_and_a_changed_parameter_everything(tmp_path: Path, counting: object) -> None:
+    calls: list[int] = counting.CALLS  # type: ignore[attr-defined]
+    module: str = counting.__name__  # type: ignore[attr-defined]
+    store = Store(tmp_path / "store")
+    first = ran(tmp_path, "one", store, module)
+    assert {c.status for c in first.cells} == {"ok"}
+    assert calls == [1, 1, 1, 1]
+    ran(tmp_path, "two", store, module)
+    assert len(calls) == 4
+    changed_attack = TEXT.replace('gallery = "exact"', 'gallery = "enrol"')
+    ran(tmp_path, "three", store, module, changed_attack)
+    assert len(calls) == 4
+    ran(tmp_path, "four", store, module, TEXT.replace('"counting" }', '"counting", params = { shade = 90 } }'))
+    assert len(calls) == 8
+    ran(tmp_path, "five", None, module)
+    assert len(calls) == 9  # without a store all groups at once
+    one = {hashlib.sha256(p.read_bytes()).hexdigest() for p in (tmp_path / "one" / "release" / "flat").glob("*.jpg")}
+    for other in ("two", "five"):
+        assert {hashlib.sha256(p.read_bytes()).hexdigest() for p in (tmp_path / other / "release" / "flat").glob("*.jpg")} == one
+
+
+def test_what_was_made_before_a_failure_is_not_made_again(tmp_path: Path, counting: object) -> None:
+    calls: list[int] = counting.CALLS  # type: ignore[attr-defined]
+    module: str = counting.__name__  # type: ignore[attr-defined]
+    store = Store(tmp_path / "store")
+    counting.FAIL_AFTER[0] = 3  # type: ignore[attr-defined]
+    assert ran(tmp_path, "one", store, module).exit_code == 1
+    assert len(calls) == 3
+    counting.FAIL_AFTER[0] = 10**9  # type: ignore[attr-defined]
+    assert ran(tmp_path, "two", store, module).exit_code == 0
+    assert len(calls) == 4
+
+
+def test_a_damaged_entry_is_made_again(tmp_path: Path, counting: object) -> None:
+    calls: list[int] = counting.CALLS  # type: ignore[attr-defined]
+    module: str = counting.__name__  # type: ignore[attr-defined]
+    store = Store(tmp_path / "store")
+    ran(tmp_path, "one", store, module)
+    entry = next((tmp_path / "store").glob("??/*"))
+    entry.write_bytes(entry.read_bytes()[:-1])
+    ran(tmp_path, "two", store, module)
+    assert len(calls) == 5
+
+
+def test_a_run_that_was_cut_short_goes_on_with_the_same_names(tmp_path: Path) -> None:
+    planned = plan(parse(RECIPE, "r.toml"), catalogue(), tmp_path)
+    run(planned, tmp_path / "run")
+    whole = tree(tmp_path / "run" / "release")
+    with pytest.raises(UsageError, match="exists"):
+        run(planned, tmp_path / "run")  # it is finished
+    record = tmp_path / "run" / "run.json"
+    held = json.loads(record.read_text())
+    record.write_text(json.dumps({**held, "status": "running"}))
+    (tmp_path / "run" / "release" / "flat" / "RELEASE.json").unlink()
+    (tmp_path / "run" / "private" / "scratch-left").mkdir()
+    run(planned, tmp_path / "run")
+    assert tree(tmp_path / "run" / "release") == whole
+    assert not (tmp_path / "run" / "private" / "scratch-left").exists()
+
+
+def test_another_recipe_never_goes_on_where_one_was_cut_short(tmp_path: Path) -> None:
+    run(plan(parse(RECIPE, "r.toml"), catalogue(), tmp_path), tmp_path / "run")
+    record = tmp_path / "run" / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "status": "running"}))
+    before = tree(tmp_path / "run")
+    for text in (RECIPE.replace("seed = 3", "seed = 4"), RECIPE + "\n# changed\n"):
+        with pytest.raises(UsageError, match="exists"):
+            run(plan(parse(text, "r.toml"), catalogue(), tmp_path), tmp_path / "run")
+    assert tree(tmp_path / "run") == before
+
+
+def test_two_runs_never_meet_in_one_folder(tmp_path: Path) -> None:
+    import fcntl
+
+    planned = plan(parse(RECIPE, "r.toml"), catalogue(), tmp_path)
+    run(planned, tmp_path / "run")
+    record = tmp_path / "run" / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "status": "running"}))
+    before = tree(tmp_path / "run")
+    with (tmp_path / "run" / "private" / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="another run is at work"):
+            run(planned, tmp_path / "run")
+    assert tree(tmp_path / "run") == before
+
+
+KILLED = """\
+schema = 1
+name = "killed"
+seed = 5
+
+[source]
+use = "synthetic-people"
+subjects = "labelled"
+params = { people = 10, pictures = 2 }
+
+[detector]
+use = "yunet"
+
+[[method]]
+name = "pixel mean"
+k = 5
+encoder     = { use = "dlib-resnet" }
+clusterer   = { use = "fixed-size" }
+outliers    = { use = "nearest-group" }
+anonymizer  = { use = "centroid" }
+synthesizer = { use = "pixel-mean" }
+
+[[method]]
+name = "blur"
+redactor = { use = "gaussian-blur" }
+"""
+KILLS = int(os.environ.get("DEIDFRAME_KILLS", "4"))
+"""Kills in one test; `DEIDFRAME_KILLS=100` is the whole campaign."""
+
+
+def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(KILLED)
+    command = [sys.executable, "-m", "deidframe", "run", "r.toml", "--out", "run"]
+    environment = {**os.environ, "DEIDFRAME_CACHE": os.environ.get("DEIDFRAME_CACHE", str(Path.home() / ".cache" / "deidframe"))}
+
+    def finish() -> None:
+        done = subprocess.run([*command, "--no-store"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    start = time.monotonic()
+    finish()
+    lasts = time.monotonic() - start
+    whole, key = tree(tmp_path / "run" / "release"), (tmp_path / "run" / "private" / "names.key").read_bytes()
+    dice = random.Random(20261125)
+    for _ in range(KILLS):
+        shutil.rmtree(tmp_path / "run")
+        process = subprocess.Popen(
+            [*command, "--no-store"], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        time.sleep(dice.uniform(0.2, 1.0) * lasts)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if not (tmp_path / "run").exists():  # killed before it began
+            finish()
+            continue
+        for described in (tmp_path / "run").glob("release/*/RELEASE.json"):  # what is described is whole
+            assert (
+                subprocess.run([sys.executable, "-m", "deidframe", "verify", described.parent], capture_output=True).returncode
+                == 0
+            )
+        private = tmp_path / "run" / "private" / "names.key"
+        if private.is_file():
+            private.write_bytes(key)  # the names of the run that was never killed
+        if (tmp_path / "run" / "run.json").is_file() and json.loads((tmp_path / "run" / "run.json").read_text())[
+            "status"
+        ] == "finished":
+            continue
+        finish()
+        if private.read_bytes() == key:
+            assert tree(tmp_path / "run" / "release") == whole
