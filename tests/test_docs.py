@@ -107,3 +107,26 @@ def test_every_distribution_is_installed_by_the_readmes_line() -> None:
     )
     for folder in sorted((ROOT / "plugins").iterdir()):
         assert f"-e plugins/{folder.name}" in lines
+
+
+def test_every_code_of_a_complaint_is_explained_and_no_other() -> None:
+    written = "\n".join(path.read_text("utf-8") for path in (ROOT / "deidframe").rglob("*.py"))
+    codes = set(re.findall(r'"([RP]1\d\d)"', written))
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")
+    assert set(re.findall(r"^\| ([RP]1\d\d) \|", page, flags=re.MULTILINE)) == codes
+
+
+def test_every_error_class_stands_beside_its_exit_code() -> None:
+    from deidframe.contract import errors
+
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")
+    rows = {int(row[0]): row[1] for row in re.findall(r"^\| (\d+) \| ([^|]*) \|", page, flags=re.MULTILINE)}
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type) and issubclass(kind, errors.DeidframeError) and kind is not errors.DeidframeError:
+            assert f"`{name}`" in rows[kind.exit_code], name
+
+
+def test_tests_that_hold_promises_are_there() -> None:
+    page = (ROOT / "docs" / "explanation" / "promises.md").read_text("utf-8")
+    for path in re.findall(r"`((?:tests|engine|guard|record|models|host|report)/[\w/.]*)`", page):
+        assert (ROOT / path).exists() or (ROOT / "deidframe" / path).exists(), path
