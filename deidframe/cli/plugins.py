@@ -9,11 +9,14 @@ HELP = "list the installed plugins without importing them"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument("--check", metavar="DISTRIBUTION", help="hold a plugin to all that its roles promise")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print every announced component; return 4 when one of them has a problem."""
+    if options.check:
+        return _check(options.check)
     import dataclasses
     import json
 
@@ -56,3 +59,19 @@ def _table(rows: list[dict[str, str]]) -> None:
     console.print(table)
     for distribution, summary in sorted({(row["distribution"], row["summary"]) for row in rows}):
         console.print(Text.assemble((distribution, "bold"), f": {summary}"))
+
+
+def _check(distribution: str) -> int:
+    """Run the conformance kit; 1 where something does not hold."""
+    from deidframe.testing import conform
+
+    broken = count = 0
+    for outcome in conform(distribution):
+        count += 1
+        if outcome.problem:
+            broken += 1
+            print(
+                f"{outcome.component}: {outcome.check.name.replace('_', ' ')}: {outcome.problem}\n  why: {outcome.check.reason}"
+            )
+    print(f"{distribution}: {count} checks, {broken} do not hold")
+    return 1 if broken else 0

@@ -1,0 +1,83 @@
+"""Run all checks on all components of a distribution: as one pytest item each, or for the command line."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deidframe.contract import PluginError
+from deidframe.host.catalogue import Catalogue
+from deidframe.host.discover import Listed, list_plugins
+from deidframe.testing.checks import Check, Violation, checks_for
+from deidframe.testing.material import Bench
+
+Params = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One check on one component: `problem` is empty where it held."""
+
+    component: str
+    check: Check
+    problem: str
+
+
+def conform(distribution: str, params: Params | None = None, catalogue: Catalogue | None = None) -> Iterator[Outcome]:
+    """Run every check that the roles of a distribution's components promise, and yield each outcome.
+
+    Args:
+        distribution: its name. params: for components that need some, by component name. catalogue: what is installed.
+
+    Raises:
+        PluginError: no such plugin is installed.
+    """
+    for listed, one in _pairs(distribution, catalogue):
+        with tempfile.TemporaryDirectory(prefix="deidframe-conform-") as scratch:
+            bench = _bench(listed, params, catalogue, Path(scratch))
+            try:
+                one.run(bench)
+                problem = ""
+            except Violation as violation:
+                problem = str(violation)
+            except Exception as error:  # a component may fail in any way
+                problem = f"raised {type(error).__name__}: {error}"
+        yield Outcome(f"{listed.role}.{listed.name}", one, problem)
+
+
+def conformance(distribution: str, params: Params | None = None) -> Callable[..., None]:
+    """Return a test that pytest collects: one item for each component and check.
+
+    Args:
+        distribution: for example `"deidframe-ksame"`. params: for components that need some, by component name.
+
+    Raises:
+        PluginError: no such plugin is installed.
+    """
+    import pytest
+
+    pairs = _pairs(distribution, None)
+    names = [f"{listed.role}.{listed.name}-{one.name}" for listed, one in pairs]
+
+    @pytest.mark.parametrize(("listed", "one"), pairs, ids=names)
+    def test_conforms(listed: Listed, one: Check, tmp_path: Path) -> None:
+        one.run(_bench(listed, params, None, tmp_path))
+
+    return test_conforms
+
+
+def _pairs(distribution: str, catalogue: Catalogue | None) -> list[tuple[Listed, Check]]:
+    every = catalogue.listed if catalogue is not None else tuple(list_plugins())
+    own = [one for one in every if one.distribution == distribution]
+    if not own:
+        known = ", ".join(sorted({one.distribution for one in every}))
+        raise PluginError(f"no plugin of {distribution!r} is installed; there are {known}")
+    return [(one, check) for one in own for check in checks_for(one.role)]
+
+
+def _bench(listed: Listed, params: Params | None, catalogue: Catalogue | None, scratch: Path) -> Bench:
+    found = catalogue or Catalogue()
+    return Bench(found.load(listed.role, listed.name), dict((params or {}).get(listed.name, {})), scratch, found)

@@ -1,0 +1,214 @@
+"""Every first-party plugin conforms, and each of ten plugins that are bad in one way fails just the check that it should."""
+
+from __future__ import annotations
+
+import pytest
+from examples import docstring_code, listed
+
+from deidframe.cli.main import main
+from deidframe.contract import PluginError
+from deidframe.contract.component import ROLES
+from deidframe.host.catalogue import Catalogue
+from deidframe.host.discover import Listed, list_plugins
+from deidframe.testing import CHECKS, checks_for, conform, conformance
+
+ALL = Catalogue().listed
+
+
+def bad(role: str, name: str, change: tuple[str, str], code: str | None = None) -> tuple[Listed, Catalogue]:
+    """One of the examples of the hookspecs, changed in one place."""
+    text = code or docstring_code(role)
+    assert text.count(change[0]) >= 1, f"{change[0]!r} is not in the example"
+    one = listed(role, name, text.replace(*change), "bad-plugin")
+    return one, Catalogue((*ALL, one))
+
+
+def failures(one: Listed, catalogue: Catalogue) -> dict[str, str]:
+    return {o.check.name: o.problem for o in conform(one.distribution, catalogue=catalogue) if o.problem}
+
+
+ENCODER = """
+import os
+import random
+import numpy as np
+from pydantic import BaseModel
+from deidframe.contract import Component, Embeddings, hookimpl
+
+class Params(BaseModel, extra="forbid"):
+    pass
+
+class Colour:
+    def __init__(self, params, context):
+        self.context = context
+
+    def encode(self, faces):
+        means = np.asarray(faces.images[:], np.float32).mean(axis=(1, 2)) + np.float32(getattr(self, "odd", 0))
+        return Embeddings(faces.ids, means, "colour")
+
+@hookimpl
+def deidframe_encoders():
+    return [Component("colour", f"{__name__}:Colour", Params, "mean colours", spaces=("colour",))]
+"""
+HANDLER = """
+import numpy as np
+from pydantic import BaseModel
+from deidframe.contract import Component, Partition, hookimpl
+
+class Params(BaseModel, extra="forbid"):
+    pass
+
+class Drop:
+    def __init__(self, params, context):
+        pass
+
+    def settle(self, people, partition, k):
+        labels = partition.labels.copy()
+        for label in np.unique(labels):
+            if label >= 0 and (labels == label).sum() < k:
+                labels[labels == label] = -1
+        return Partition(people.ids, labels)
+
+@hookimpl
+def deidframe_outlier_handlers():
+    return [Component("drop", f"{__name__}:Drop", Params, "drops small groups")]
+"""
+ANONYMIZER = """
+import numpy as np
+from pydantic import BaseModel
+from deidframe.contract import Component, Surrogates, hookimpl
+
+class Params(BaseModel, extra="forbid"):
+    pass
+
+class Mean:
+    def __init__(self, params, context):
+        pass
+
+    def anonymize(self, people, partition):
+        kept = np.flatnonzero(partition.labels >= 0)
+        labels = partition.labels[kept]
+        targets = np.stack([people.vectors[kept][labels == label].mean(axis=0) for label in labels])
+        weights = 1 / np.bincount(labels)[labels]
+        return Surrogates(tuple(people.ids[row] for row in kept), targets, labels, weights, people.space)
+
+@hookimpl
+def deidframe_anonymizers():
+    return [Component("mean", f"{__name__}:Mean", Params, "the mean")]
+"""
+REDACTOR = """
+import numpy as np
+from pydantic import BaseModel
+from deidframe.contract import Component, FaceSet, hookimpl
+
+class Params(BaseModel, extra="forbid"):
+    pass
+
+class Grey:
+    def __init__(self, params, context):
+        pass
+
+    def redact(self, faces):
+        pictures = np.asarray(faces.images[:])
+        grey = np.repeat(255 - pictures.mean(axis=3, keepdims=True).astype(np.uint8), 3, axis=3)
+        return FaceSet(faces.ids, grey, faces.landmarks)
+
+@hookimpl
+def deidframe_redactors():
+    return [Component("grey", f"{__name__}:Grey", Params, "grey")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "code", "change", "check"),
+    [
+        ("encoder", "colour", ENCODER, ('BaseModel, extra="forbid"', "BaseModel"), "parameters_are_closed"),
+        ("encoder", "colour", ENCODER, ('spaces=("colour",)', "spaces=()"), "record_is_complete"),
+        ("encoder", "colour", ENCODER, ("(faces.ids, means", "(faces.ids[::-1], means"), "output_is_whole"),
+        (
+            "encoder",
+            "colour",
+            ENCODER,
+            ("self.context = context", "self.context = context; self.odd = np.random.default_rng().random()"),
+            "same_seed_same_output",
+        ),
+        (
+            "encoder",
+            "colour",
+            ENCODER,
+            ("means = ", 'os.environ["X_BAD_"] = str(random.getrandbits(64)); means = '),
+            "leaves_the_process_alone",
+        ),
+        ("encoder", "colour", ENCODER, ("means = ", "means = len(faces) + "), "batches_change_nothing"),
+        ("outlier-handler", "drop", HANDLER, ("< k:", "< k - 1:"), "every_group_is_large_enough"),
+        (
+            "anonymizer",
+            "mean",
+            ANONYMIZER,
+            ("kept = np.flatnonzero(partition.labels >= 0)", "kept = np.arange(len(people))"),
+            "withheld_people_stay_out",
+        ),
+        ("redactor", "grey", REDACTOR, ("(faces.ids, grey", "(faces.ids, pictures"), "nothing_is_handed_back"),
+    ],
+)
+def test_a_bad_plugin_fails_the_check_that_it_should(
+    role: str, name: str, code: str, change: tuple[str, str], check: str
+) -> None:
+    found = failures(*bad(role, name, change, code))
+    assert list(found) == [check], found
+
+
+def test_a_target_for_each_member_is_found() -> None:
+    each = ("[people.vectors[kept][labels == label].mean(axis=0) for label in labels]", "list(people.vectors[kept])")
+    assert list(failures(*bad("anonymizer", "mean", each, ANONYMIZER))) == ["a_group_has_one_target"]
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "code"),
+    [
+        ("encoder", "colour", ENCODER),
+        ("outlier-handler", "drop", HANDLER),
+        ("anonymizer", "mean", ANONYMIZER),
+        ("redactor", "grey", REDACTOR),
+    ],
+)
+def test_the_same_plugins_unchanged_conform(role: str, name: str, code: str) -> None:
+    assert failures(*bad(role, name, ("import numpy", "import numpy"), code)) == {}
+
+
+def test_every_role_promises_checks_of_its_own() -> None:
+    for role in ROLES:
+        names = [one.name for one in checks_for(role)]
+        assert len(names) >= 6, role
+        assert len(names) == len(set(names))
+    assert all(one.reason for one in CHECKS)
+
+
+def test_the_command_line_checks_a_plugin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins", "--check", "deidframe-redact"]) == 0
+    assert "checks, 0 do not hold" in capsys.readouterr().out
+    assert main(["plugins", "--check", "deidframe-none"]) == 4
+
+
+def test_an_unknown_plugin_is_said() -> None:
+    with pytest.raises(PluginError, match="no plugin of 'deidframe-none' is installed"):
+        conformance("deidframe-none")
+
+
+PARAMS = {
+    "interpolate": {"alpha": 0.5},
+    "dp-laplace": {"epsilon": 5.0},
+}
+LIGHT = (
+    "deidframe-ksame",
+    "deidframe-redact",
+    "deidframe-opencv-zoo",
+    "deidframe-dlib",
+    "deidframe-identities",
+    "deidframe-partitions",
+)
+LIGHT_MORE = ("deidframe-classical", "deidframe-attributes", "deidframe-people", "deidframe-reid")
+THERE = {one.distribution for one in list_plugins()}
+
+for _name in (*LIGHT, *LIGHT_MORE):
+    if _name in THERE:
+        globals()[f"test_{_name.removeprefix('deidframe-').replace('-', '_')}_conforms"] = conformance(_name, PARAMS)
