@@ -71,3 +71,36 @@ def test_a_gate_that_saw_fewer_pictures_than_are_released_refuses(short: str) ->
     assert certify("m", 2, {"a": 0, "b": 0}, people, digests, closed, Evidence(**whole)).k_counted == 2
     with pytest.raises(ReleaseRefused, match="1 of 2 released pictures"):
         certify("m", 2, {"a": 0, "b": 0}, people, digests, closed, Evidence(**{**whole, short: 1}))
+
+
+def test_k_is_counted_on_the_files_whatever_the_groups_say() -> None:
+    """Four people in one group of k = 3, and a file that only two of them share."""
+    faces = ["a", "b", "c", "d"]
+    closed = account(faces, faces, {}, {}, "m")
+    people = {face: f"person {face}" for face in faces}
+    seen = Evidence(4, 4, 4)
+    # one person in two pictures is one person
+    twice = {**people, "c": "person b", "d": "person b"}
+    one_file = dict.fromkeys(faces, "1")
+    with pytest.raises(ReleaseRefused, match="shared by 2 people, k = 3 was asked"):
+        certify("m", 3, dict.fromkeys(faces, 0), twice, one_file, closed, seen)
+    with pytest.raises(ReleaseRefused, match="show more than one picture"):
+        certify("m", 2, dict.fromkeys(faces, 0), people, {**one_file, "d": "2"}, closed, seen)
+    assert certify("m", 3, dict.fromkeys(faces, 0), people, one_file, closed, seen).k_counted == 4
+
+
+@pytest.mark.parametrize(
+    ("released", "withheld", "failed"),
+    [
+        (["a"], {}, {}),  # b is nowhere
+        (["a", "b"], {"b": "no face"}, {}),  # in two places
+        (["a"], {"b": "no face"}, {"b": "broken"}),
+        (["a", "b", "c"], {}, {}),  # c was never there
+        (["a", "b", "b"], {}, {}),  # released twice
+    ],
+)
+def test_an_account_that_does_not_close_is_refused(released: list[str], withheld: dict[str, str], failed: dict[str, str]) -> None:
+    with pytest.raises(ReleaseRefused):
+        account(["a", "b"], released, withheld, failed, "m")
+    closed = account(["a", "b"], ["a"], {"b": "no face"}, {}, "m")
+    assert (closed.total, closed.released, closed.withheld, closed.failed) == (2, 1, 1, 0)
