@@ -206,7 +206,7 @@ LIGHT = (
     "deidframe-identities",
     "deidframe-partitions",
 )
-LIGHT_MORE = ("deidframe-classical", "deidframe-attributes", "deidframe-people", "deidframe-reid")
+LIGHT_MORE = ("deidframe-gnn", "deidframe-classical", "deidframe-attributes", "deidframe-people", "deidframe-reid")
 THERE = {one.distribution for one in list_plugins()}
 
 for _name in (*LIGHT, *LIGHT_MORE):

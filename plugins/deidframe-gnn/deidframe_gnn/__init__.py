@@ -1,0 +1,1 @@
+"""Synthesizer `gnn`: the generative deconvolution network of the k-Same-Net line."""

@@ -1,0 +1,59 @@
+"""Seconds a group of every synthesizer, against k and against the number of groups; never a pass or a fail."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from real_eyes import RealEyes
+
+from deidframe.contract import Context, FaceSet, Surrogates, align
+from deidframe.host.catalogue import Catalogue
+from deidframe_people.plugin import PeopleParams
+from deidframe_people.source import SyntheticPeople
+
+METHODS: list[tuple[str, dict[str, Any]]] = [
+    ("pixel-mean", {}),
+    ("eigen", {}),
+    ("aam", {}),
+    ("furthest", {}),
+    ("gnn", {}),
+    ("stylegan", {}),
+    ("stylegan", {"aim": "gradient"}),
+]
+
+
+@pytest.mark.parametrize(("groups", "k"), [(2, 5), (8, 5), (4, 2), (4, 10)])
+@pytest.mark.parametrize(("name", "params"), METHODS, ids=lambda v: v if isinstance(v, str) else "-".join(map(str, v.values())))
+def test_seconds_a_group(
+    benchmark: BenchmarkFixture, tmp_path: Path, name: str, params: dict[str, Any], groups: int, k: int
+) -> None:
+    """`extra_info` says seconds a group, the looking at finished faces included."""
+    if params.get("aim") == "gradient":
+        pytest.importorskip("torch")
+    base = Context(seed=1, scratch=tmp_path)
+    people = groups * k
+    photos = SyntheticPeople(PeopleParams(people=people, pictures=2), base).load()
+    pictures = np.stack([photos.open(i) for i in photos])
+    marks = np.repeat(align.template(256)[None], len(pictures), axis=0)
+    faces = FaceSet(photos.ids, pictures, marks, photos.subjects)
+    eyes = {space: RealEyes(space, base) for space in ("sface", "dlib-resnet")}
+    number = np.unique(np.array(photos.subjects), return_inverse=True)[1] % groups
+    seen = eyes["sface"].encode(faces).vectors
+    targets = np.stack([seen[number == g].mean(axis=0) for g in range(groups)])[number]
+    weights = 1 / np.bincount(number)[number]
+    surrogates = Surrogates(photos.ids, targets, number.astype(np.int64), weights, "sface")
+    loaded = Catalogue().load("synthesizer", name)
+    context = dataclasses.replace(base, eyes=eyes["sface"], others=eyes)
+    made = loaded.make(loaded.component.params(**params), context)
+
+    def work() -> int:
+        return len(np.asarray(made.synthesize(faces, surrogates).images[:]))
+
+    rounds = 1 if name == "stylegan" else 3
+    benchmark.pedantic(work, rounds=rounds, warmup_rounds=int(name != "stylegan"))
+    benchmark.extra_info["seconds_a_group"] = round(benchmark.stats.stats.min / groups, 3)
