@@ -1,6 +1,6 @@
-"""Train the network on what `deidframe_gnn.people` made, and export it for OpenVINO.
+"""Train the network on what `make_proxies.py` made, and export it for OpenVINO.
 
-    python -m deidframe_gnn.train --work DIR --minutes 60
+    python plugins/deidframe-gnn/scripts/train.py --work DIR --minutes 28
 
 A checkpoint is written every few minutes; the same command goes on from it. The loss is drawn into `DIR/loss.png`.
 """
@@ -11,6 +11,7 @@ import argparse
 import json
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Data:
     def __init__(self, work: Path) -> None:
         parts = [np.load(path) for path in sorted(work.glob("[0-9]*.npz"))]
         if not parts:
-            raise SystemExit(f"no pictures in {work}; make them with python -m deidframe_gnn.people --work {work}")
+            raise SystemExit(f"no pictures in {work}; make them with make_proxies.py --work {work}")
         pictures, identities, found = (np.concatenate([p[key] for p in parts]) for key in ("pictures", "identities", "poses"))
         self.pose_mean, self.pose_sd = found.mean(axis=0), found.std(axis=0)
         self.pictures = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
@@ -159,7 +160,9 @@ def export(model: Gnn, data: Data, path: Path) -> None:
 
     model.eval()
     example = (torch.zeros(1, PEOPLE), torch.zeros(1, POSE))
-    graph = openvino.convert_model(model, example_input=example, input=[[-1, PEOPLE], [-1, POSE]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # OpenVINO traces by a way that torch calls old
+        graph = openvino.convert_model(model, example_input=example, input=[[-1, PEOPLE], [-1, POSE]])
     openvino.save_model(graph, str(path), compress_to_fp16=True)
 
     size = path.with_suffix(".bin").stat().st_size
