@@ -16,6 +16,7 @@ COMMANDS = (
     "verify",
     "purge",
     "store",
+    "report",
     "encode",
     "convert",
     "cluster",

@@ -156,3 +156,15 @@ def test_the_doctor_runs_no_plugin() -> None:
     code += "; print('plugins loaded', sorted(m for m in sys.modules if m.startswith('deidframe_')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "plugins loaded []" in done.stdout, done.stderr
+
+
+def test_the_report_is_made_again_from_records_alone(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(made, tmp_path / "run")
+    assert main(["report", str(tmp_path / "run")]) == 0
+    first = (tmp_path / "run" / "report.html").read_bytes()
+    shutil.rmtree(tmp_path / "run" / "private")  # nothing of it is needed
+    assert main(["report", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "report.html").read_bytes() == first
+    assert "flat" in capsys.readouterr().out
+    assert main(["report", str(tmp_path)]) == 2
+    assert "holds no finished run" in capsys.readouterr().err

@@ -1,0 +1,28 @@
+"""`deidframe report`: make a run's page again from its records."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "make a run's report again from its records"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("folder", metavar="RUN", help="a run folder")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the page, its Markdown, the tables and the figures; nothing is computed from faces."""
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from deidframe.report.page import write_report
+    from deidframe.report.terminal import summary
+
+    folder = Path(options.folder)
+    written = write_report(folder)
+    summary(folder, Console())
+    print(f"report   {written}")
+    return 0
