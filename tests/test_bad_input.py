@@ -190,7 +190,7 @@ def test_no_input_name_or_metadata_reaches_a_release(tmp_path: Path) -> None:
         picture.unlink()
     assert deidframe("run", recipe(tmp_path, PIXEL, folder), "--out", tmp_path / "out").returncode == 0
     released = [p for p in (tmp_path / "out" / "release").rglob("*") if p.is_file()]
-    assert len(released) == 4
+    assert len(released) == 5  # three pictures, the manifest and the description
     for file in released:
         assert canary.encode() not in file.read_bytes()
         assert canary not in file.name

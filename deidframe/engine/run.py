@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import secrets
 import shutil
 import tempfile
@@ -144,7 +145,7 @@ def _claimed(folder: Path, facts: dict[str, Any], reporter: Reporter) -> BinaryI
     before = _unfinished(folder, facts)
     if not before:
         new_run_folder(folder)
-    lock = (folder / "private" / "lock").open("ab")
+    lock = os.fdopen(os.open(folder / "private" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
