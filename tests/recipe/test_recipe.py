@@ -65,8 +65,8 @@ def test_everything_wrong_is_said_at_once_with_its_place() -> None:
         "r.toml:9:1: error[R106] detector.use: expected a valid string, got 3\n"
         "    9 | use = 3\n"
         "      | ^\n"
-        "r.toml:13:1: error[R104] method[0].redacter: unknown key; accepted: name, k, encoder, clusterer, within, outliers, anonymizer,"
-        ' synthesizer, redactor, sweep; did you mean "redactor"?\n'
+        "r.toml:13:1: error[R104] method[0].redacter: unknown key; accepted: name, k, encoder, clusterer, within, outliers,"
+        ' anonymizer, synthesizer, redactor, sweep; did you mean "redactor"?\n'
         '   13 | redacter = { use = "gaussian-blur" }\n'
         "      | ^"
     )
