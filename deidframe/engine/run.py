@@ -76,6 +76,8 @@ def run(
     facts = _facts(plan)
     lock = _claimed(folder, facts, reporter)
     write_json(folder / "run.json", {**facts, "status": "running"})
+    if store is not None:  # so that `purge` knows what else came of these people, even after a kill
+        store.journal = folder / "private" / "store.keys"
     status = "interrupted"
     scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder / "private"))
     try:
@@ -110,8 +112,6 @@ def run(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.rmtree(folder / "private" / "staged", ignore_errors=True)
-        if store is not None and store.used:  # so that `purge` knows what else came of these people
-            write_bytes(folder / "private" / "store.keys", "\n".join(store.used).encode() + b"\n", private=True)
         write_lines(folder / "cells.jsonl", [cell.as_dict() for cell in cells])
         write_json(folder / "run.json", {**facts, "status": status, "seconds": time.time() - started})
         lock.close()
@@ -154,7 +154,7 @@ def _claimed(folder: Path, facts: dict[str, Any], reporter: Reporter) -> BinaryI
     if before:
         reporter.say(f"going on with {folder}, which was cut short")
         for path in [*folder.iterdir(), *(folder / "private").iterdir()]:
-            if path.name in ("private", "names.key", "lock"):
+            if path.name in ("private", "names.key", "lock", "store.keys"):
                 continue
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     return lock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,14 @@ class Store:
 
     Args:
         root: made on first use.
+
+    `journal` is a file to which the key of each entry that is used is added, so that a run's entries can be found again.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.used: dict[str, None] = {}
+        self.journal: Path | None = None
+        self._noted: set[tuple[Path, str]] = set()
 
     @staticmethod
     def key(facts: Mapping[str, Any]) -> str:
@@ -41,7 +45,7 @@ class Store:
         body, seal = data[:-_SEAL], data[-_SEAL:]
         if hashlib.sha256(body).digest() != seal:  # a damaged entry is computed again
             return None
-        self.used[key] = None
+        self._note(key)
         return body
 
     def put(self, key: str, body: bytes) -> None:
@@ -55,8 +59,8 @@ class Store:
             self.root.chmod(0o700)
         except OSError as error:
             raise StoreError(f"cannot make the store {str(self.root)!r}: {error.strerror}") from error
+        self._note(key)  # before the entry is there: what a kill leaves behind can still be purged
         write_bytes(self._path(key), body + hashlib.sha256(body).digest(), private=True)
-        self.used[key] = None
 
     def remove(self, key: str) -> bool:
         """Remove one entry; False where it is not there."""
@@ -85,6 +89,17 @@ class Store:
             if self.remove(key):
                 left, gone = left - size, gone + 1
         return gone
+
+    def _note(self, key: str) -> None:
+        if self.journal is None or (self.journal, key) in self._noted:
+            return
+        self._noted.add((self.journal, key))
+        try:
+            handle = os.open(self.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(handle, "w") as stream:
+                stream.write(f"{key}\n")
+        except OSError as error:
+            raise StoreError(f"cannot write {str(self.journal)!r}: {error.strerror}") from error
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / key

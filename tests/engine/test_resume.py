@@ -100,9 +100,12 @@ def test_what_was_made_before_a_failure_is_not_made_again(tmp_path: Path, counti
     counting.FAIL_AFTER[0] = 3  # type: ignore[attr-defined]
     assert ran(tmp_path, "one", store, module).exit_code == 1
     assert len(calls) == 3
+    noted = (tmp_path / "one" / "private" / "store.keys").read_text().split()
+    assert {key for key, _, _ in store.entries()} <= set(noted)  # each is noted before it is there
     counting.FAIL_AFTER[0] = 10**9  # type: ignore[attr-defined]
     assert ran(tmp_path, "two", store, module).exit_code == 0
     assert len(calls) == 4
+    assert len((tmp_path / "two" / "private" / "store.keys").read_text().split()) == 4
 
 
 def test_a_damaged_entry_is_made_again(tmp_path: Path, counting: object) -> None:
