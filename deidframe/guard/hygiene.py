@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,14 +52,16 @@ def bare_jpeg(data: bytes) -> bool:
         header = kind == 0xE0 and length == 16 and data[at + 4 : at + 9] == b"JFIF\0"
         if kind not in _PICTURE and not header:
             return False
-        if kind == 0xDA:  # the picture itself: within it 0xFF is followed by 0 or a restart mark, so the first end is the end
-            return data.find(b"\xff\xd9", at) == len(data) - 2
+        if kind == 0xDA:  # the picture itself: in it 0xFF is followed by 0 or a restart mark, so any other mark has to be the end
+            mark = _MARK.search(data, at + 2 + length)
+            return mark is not None and mark.start() == len(data) - 2
         at += 2 + length
     return False
 
 
-_PICTURE = frozenset({0xDB, 0xC4, 0xDA, 0xDD, 0xC0, 0xC1, 0xC2})
-"""Segments of which a JPEG's picture consists: tables, the frame, the scan, the restart interval."""
+_PICTURE = frozenset({0xDB, 0xC4, 0xDA, 0xDD, 0xC0, 0xC1})
+"""Segments of which a JPEG of one scan consists: tables, the frame, the scan, the restart interval."""
+_MARK = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 
 
 def check_bare(paths: Iterable[Path], method: str) -> int:
