@@ -34,7 +34,8 @@ class Photos:
         ids: one id for each picture, distinct, in a stable order; unique inside the source, never a full path.
         opener: picklable; id -> `(H, W, 3)` uint8 RGB upright pixels, or raises `UnreadablePhoto(reason)`.
         subjects: the person on each picture, or None when the source does not know.
-        fingerprint: a text that changes when the content behind the ids changes (the store's key).
+        stamp: id -> a text that changes when that picture's content does (its sha256), "" where it cannot be told; None keeps
+            nothing of these pictures for a second run.
         skipped: id -> reason for things found that are no pictures at all (text files, links); each is accounted for.
         folder: where the pictures lie on disk, if they do; nothing is ever written there.
 
@@ -45,7 +46,7 @@ class Photos:
     ids: Ids
     opener: Callable[[str], Pixels]
     subjects: Ids | None = None
-    fingerprint: str = ""
+    stamp: Callable[[str], str] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
 
@@ -54,6 +55,8 @@ class Photos:
         object.__setattr__(self, "subjects", checked_subjects("photos", self.subjects, len(self.ids)))
         if not callable(self.opener):
             raise ArtifactError("photos", "opener", "a callable that opens a picture by id", type(self.opener).__name__)
+        if self.stamp is not None and not callable(self.stamp):
+            raise ArtifactError("photos", "stamp", "a callable that stamps a picture by id", type(self.stamp).__name__)
         both = set(self.ids) & set(self.skipped)
         if both:
             raise ArtifactError("photos", "skipped", "ids that are not also pictures", sorted(both)[0])
@@ -62,12 +65,10 @@ class Photos:
         return len(self.ids)
 
     @classmethod
-    def from_arrays(
-        cls, ids: Sequence[str], pictures: Sequence[Pixels], subjects: Sequence[str] | None = None, fingerprint: str = ""
-    ) -> Photos:
+    def from_arrays(cls, ids: Sequence[str], pictures: Sequence[Pixels], subjects: Sequence[str] | None = None) -> Photos:
         """Wrap pictures that already lie in memory (tests, notebooks)."""
         opener = ArrayOpener(dict(zip(ids, pictures, strict=True)))
-        return cls(tuple(ids), opener, None if subjects is None else tuple(subjects), fingerprint)
+        return cls(tuple(ids), opener, None if subjects is None else tuple(subjects))
 
     def open(self, photo_id: str) -> Pixels:
         """Decode one picture.
@@ -87,11 +88,11 @@ class Photos:
     def take(self, rows: Sequence[int]) -> Photos:
         """Return the pictures of these rows, in this order; `skipped` stays with the whole."""
         subjects = None if self.subjects is None else tuple(self.subjects[r] for r in rows)
-        return Photos(tuple(self.ids[r] for r in rows), self.opener, subjects, self.fingerprint, folder=self.folder)
+        return Photos(tuple(self.ids[r] for r in rows), self.opener, subjects, self.stamp, folder=self.folder)
 
     def without_subjects(self) -> Photos:
         """Return the same pictures without who is on them."""
-        return Photos(self.ids, self.opener, None, self.fingerprint, self.skipped, self.folder)
+        return Photos(self.ids, self.opener, None, self.stamp, self.skipped, self.folder)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)

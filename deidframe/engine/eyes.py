@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -16,6 +17,7 @@ from deidframe.contract.stacks import IndexedStack, Stack
 from deidframe.engine.intake import nearest_to_centre, rows_by_photo
 from deidframe.engine.progress import Quiet, Reporter
 from deidframe.engine.seam import checked, same_rows, same_space
+from deidframe.engine.shards import Keep, KeptEncodings
 
 BATCH = 32
 
@@ -41,11 +43,22 @@ class CoreEyes:
         detector, encoder: made components. space: the encoder's. who: the encoder's name for errors.
         reporter: shows progress of long encodings.
         lasting: by identity, the stacks of which it is worth remembering what was seen; shared by all eyes of a run.
+        looks: where looks at lasting stacks are kept for a second run, by the pictures' content.
+        encodings: the stack of the database's faces, and where their encodings are kept.
     """
 
     def __init__(
-        self, detector: Any, encoder: Any, space: str, who: str, reporter: Reporter, lasting: dict[int, Stack] | None = None
+        self,
+        detector: Any,
+        encoder: Any,
+        space: str,
+        who: str,
+        reporter: Reporter,
+        lasting: dict[int, Stack] | None = None,
+        looks: Keep | None = None,
+        encodings: tuple[Stack, KeptEncodings] | None = None,
     ) -> None:
+        self._looks, self._kept = looks, encodings
         self._detector, self._encoder, self._space, self._who = detector, encoder, space, who
         self._reporter = reporter
         self._lasting = {} if lasting is None else lasting
@@ -82,6 +95,8 @@ class CoreEyes:
                 memo.landmarks[rows[part]] = marks[part]
                 memo.has_encoded[rows[part]] = True
                 advance(len(part))
+                self._save(memo, rows[part], whole=True)
+        self._save(memo, rows[todo], whole=False)
         if memo.encoded is None:
             return Embeddings(faces.ids, np.zeros((0, 1), np.float32), self._space)
         if out is None:
@@ -138,27 +153,64 @@ class CoreEyes:
         if self._lasting.get(id(base)) is not base:  # candidates of a synthesizer come and go
             return _Memo(base)
         if id(base) not in self._memos:
-            self._memos[id(base)] = _Memo(base)
+            memo = self._memos[id(base)] = _Memo(base)
+            if self._kept and self._kept[0] is base:
+                known, vectors = self._kept[1].recall()
+                if len(known):
+                    memo.encoded = np.zeros((len(base), vectors.shape[1]), np.float32)
+                    memo.encoded[known], memo.has_encoded[known] = vectors, True
+                    memo.landmarks[known] = self._kept[1].landmarks[known]
         return self._memos[id(base)]
+
+    def _save(self, memo: _Memo, rows: NDArray[np.int64], *, whole: bool) -> None:
+        if self._kept and self._kept[0] is memo.stack and memo.encoded is not None and len(rows):
+            own = (memo.landmarks == self._kept[1].landmarks).all(axis=(1, 2))
+            self._kept[1].save(rows, memo.has_encoded & own, memo.encoded, whole=whole)
 
     def _look_at(self, memo: _Memo, base: Stack, rows: NDArray[np.int64]) -> None:
         pictures = base[rows]
+        key = ""
+        if self._looks and id(base) in self._lasting:
+            key = self._looks.key(pictures=[hashlib.sha256(np.ascontiguousarray(one).tobytes()).hexdigest() for one in pictures])
+            held = self._looks.get(key)
+            if held is not None:
+                self._note(memo, base, rows, held["places"], held["vectors"], held["scores"], held["landmarks"])
+                return
         ids = tuple(f"row-{row}" for row in rows.tolist())
         seen = checked(self._detector.detect(Photos.from_arrays(ids, list(pictures))), Detections, "detector")
         same_rows(seen.looked_at, ids, "detector")
         by_photo = rows_by_photo(seen)
-        memo.scores[rows] = 0
         places = [n for n, photo in enumerate(ids) if photo in by_photo]
-        if not places:
-            return
         height, width = pictures.shape[1:3]
         chosen = [nearest_to_centre(seen, by_photo[ids[n]], width, height) for n in places]
-        vectors = self._vectors(FaceSet(tuple(ids[n] for n in places), pictures[places], seen.landmarks[chosen]))
+        vectors = np.zeros((0, 1), np.float32)
+        if places:
+            vectors = self._vectors(FaceSet(tuple(ids[n] for n in places), pictures[places], seen.landmarks[chosen]))
+        scores, landmarks = seen.scores[chosen], seen.landmarks[chosen]
+        if key and self._looks:
+            kept = np.array(places, np.int64)
+            self._looks.put(key, places=kept, vectors=vectors, scores=scores, landmarks=landmarks)
+        self._note(memo, base, rows, np.array(places, np.int64), vectors, scores, landmarks)
+
+    def _note(
+        self,
+        memo: _Memo,
+        base: Stack,
+        rows: NDArray[np.int64],
+        places: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        landmarks: NDArray[np.float32],
+    ) -> None:
+        """Remember what was seen in these rows; `places` are those of them in which a face was found."""
+        memo.scores[rows] = 0
+        if not len(places):
+            return
         if memo.seen is None:
             memo.seen = np.zeros((len(base), vectors.shape[1]), np.float32)
         memo.seen[rows[places]] = vectors
-        memo.scores[rows[places]] = seen.scores[chosen]
-        memo.found[rows[places]] = seen.landmarks[chosen]
+        memo.scores[rows[places]] = scores
+        memo.found[rows[places]] = landmarks
 
     def _vectors(self, faces: FaceSet) -> NDArray[np.float32]:
         out = checked(self._encoder.encode(faces), Embeddings, f"encoder {self._who}")

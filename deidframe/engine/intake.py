@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from deidframe.contract.photos import Detections, Photos
 from deidframe.engine.cut import SIZE, CutStack
 from deidframe.engine.progress import Reporter
 from deidframe.engine.seam import checked, same_rows
+from deidframe.engine.shards import Keep, Shard, shards_of, stamps_of
 
 BATCH = 32
 BYTES_IN_FLIGHT = 256 * 1024 * 1024
@@ -29,12 +31,13 @@ class Intake:
 
     Args:
         faces: aligned, lazily cut, with subjects. withheld: photo or file id -> why it is not among them.
-        total: how many ids came in; `len(faces) + len(withheld) == total`.
+        total: how many ids came in; `len(faces) + len(withheld) == total`. shards: the faces in parts, as they are kept.
     """
 
     faces: FaceSet
     withheld: dict[str, str]
     total: int
+    shards: tuple[Shard, ...] = ()
 
 
 def nearest_to_centre(found: Detections, rows: list[int], width: float, height: float) -> int:
@@ -52,12 +55,47 @@ def rows_by_photo(found: Detections) -> dict[str, list[int]]:
     return rows
 
 
-def take_in(photos: Photos, people: tuple[str, ...], detector: Any, who: str, reporter: Reporter) -> Intake:
-    """Detect in every photo, in batches that are forgotten again.
+@dataclass(frozen=True)
+class _Seen:
+    """What a detector saw in the pictures of one shard.
+
+    Args:
+        withheld: place in the shard -> reason. places: `(M,)` which pictures have a face. landmarks: `(M, 5, 2)` of the face that
+            is meant, in photo pixels. bystanders: for each of the M the boxes `(B, 4)` of the other faces.
+    """
+
+    withheld: dict[int, str]
+    places: NDArray[np.int64]
+    landmarks: NDArray[np.float32]
+    bystanders: tuple[NDArray[np.float32], ...]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return it as plain arrays."""
+        reasons = json.dumps({str(place): reason for place, reason in self.withheld.items()}).encode()
+        return {
+            "withheld": np.frombuffer(reasons, np.uint8),
+            "places": self.places,
+            "landmarks": self.landmarks,
+            "others": np.concatenate([np.zeros((0, 4), np.float32), *self.bystanders]),
+            "counts": np.array([len(boxes) for boxes in self.bystanders], np.int64),
+        }
+
+    @classmethod
+    def of(cls, held: Mapping[str, NDArray[Any]]) -> _Seen:
+        """Return what `arrays` gave."""
+        reasons = {int(place): str(reason) for place, reason in json.loads(bytes(held["withheld"])).items()}
+        boxes = np.split(held["others"], np.cumsum(held["counts"])[:-1]) if len(held["counts"]) else []
+        return cls(reasons, held["places"], held["landmarks"], tuple(boxes))
+
+
+def take_in(
+    photos: Photos, people: tuple[str, ...], detector: Any, who: str, reporter: Reporter, keep: Keep | None = None
+) -> Intake:
+    """Detect in every photo, shard by shard, in batches that are forgotten again.
 
     Args:
         photos: the database. people: the person of each photo. detector: the component. who: its name for errors.
-        reporter: shows progress.
+        reporter: shows progress. keep: where shards are kept, None keeps nothing.
 
     Raises:
         NothingToDo: not one face was found.
@@ -69,35 +107,71 @@ def take_in(photos: Photos, people: tuple[str, ...], detector: Any, who: str, re
     matrices: list[NDArray[np.float64]] = []
     marks: list[NDArray[np.float32]] = []
     others: list[NDArray[np.float32]] = []
+    shards: list[Shard] = []
     target = align.template(SIZE)
+    stamps = stamps_of(photos) if keep else [""] * len(photos)
+    kept_before = 0
     with reporter.task("find faces", len(photos)) as advance:
-        for pictures in _batches(photos, withheld, advance):
-            batch_ids = tuple(pictures)
-            found = checked(detector.detect(Photos.from_arrays(batch_ids, list(pictures.values()))), Detections, who)
-            same_rows(found.looked_at, batch_ids, who)
-            by_photo = rows_by_photo(found)
-            for photo_id, picture in pictures.items():
-                rows = by_photo.get(photo_id)
-                if not rows:
-                    withheld[photo_id] = NO_FACE
-                    continue
-                row = nearest_to_centre(found, rows, picture.shape[1], picture.shape[0])
+        for rows in shards_of(stamps):
+            part = photos.take(rows)
+            key = keep.key(photos=stamps[rows.start : rows.stop]) if keep and all(stamps[rows.start : rows.stop]) else ""
+            held = keep.get(key) if keep and key else None
+            if held is not None:
+                seen = _Seen.of(held)
+                kept_before += len(rows)
+                advance(len(rows))
+            else:
+                seen = _look(part, detector, who, advance)
+                if keep and key:
+                    keep.put(key, **seen.arrays())
+            withheld.update({part.ids[place]: reason for place, reason in seen.withheld.items()})
+            first = len(ids)
+            for n, place in enumerate(seen.places.tolist()):
                 try:
-                    matrix = align.similarity(found.landmarks[row], target)
+                    matrix = align.similarity(seen.landmarks[n], target)
                 except ValueError as error:
-                    withheld[photo_id] = str(error)
+                    withheld[part.ids[place]] = str(error)
                     continue
-                ids.append(photo_id)
+                ids.append(part.ids[place])
                 matrices.append(matrix)
-                marks.append(align.apply(matrix, found.landmarks[row]))
-                others.append(found.boxes[[r for r in rows if r != row]])
+                marks.append(align.apply(matrix, seen.landmarks[n]))
+                others.append(seen.bystanders[n])
+            shards.append(Shard(key, first, len(ids)))
+    if kept_before:
+        reporter.say(f"  {kept_before} of {len(photos)} pictures were looked at before")
     total = len(photos) + len(photos.skipped)
     if not ids:
         reasons = sorted({f"{list(withheld.values()).count(r)} {r}" for r in withheld.values()})
         raise NothingToDo(f"no face to work on in {total} pictures: {'; '.join(reasons)}; nothing was released")
     stack = CutStack(photos, tuple(ids), np.stack(matrices), tuple(others))
     faces = FaceSet(tuple(ids), stack, np.stack(marks), tuple(person_of[i] for i in ids))
-    return Intake(faces, withheld, total)
+    return Intake(faces, withheld, total, tuple(shards))
+
+
+def _look(photos: Photos, detector: Any, who: str, advance: Callable[[int], None]) -> _Seen:
+    """Detect in the pictures of one shard."""
+    unread: dict[str, str] = {}
+    place_of = {photo: place for place, photo in enumerate(photos.ids)}
+    withheld: dict[int, str] = {}
+    places: list[int] = []
+    marks: list[NDArray[np.float32]] = [np.zeros((0, 5, 2), np.float32)]
+    others: list[NDArray[np.float32]] = []
+    for pictures in _batches(photos, unread, advance):
+        batch_ids = tuple(pictures)
+        found = checked(detector.detect(Photos.from_arrays(batch_ids, list(pictures.values()))), Detections, who)
+        same_rows(found.looked_at, batch_ids, who)
+        by_photo = rows_by_photo(found)
+        for photo_id, picture in pictures.items():
+            rows = by_photo.get(photo_id)
+            if not rows:
+                withheld[place_of[photo_id]] = NO_FACE
+                continue
+            row = nearest_to_centre(found, rows, picture.shape[1], picture.shape[0])
+            places.append(place_of[photo_id])
+            marks.append(found.landmarks[row : row + 1])
+            others.append(found.boxes[[r for r in rows if r != row]])
+    withheld |= {place_of[photo]: reason for photo, reason in unread.items()}
+    return _Seen(withheld, np.array(places, np.int64), np.concatenate(marks), tuple(others))
 
 
 def _batches(photos: Photos, withheld: dict[str, str], advance: Callable[[int], None]) -> Iterator[dict[str, NDArray[np.uint8]]]:

@@ -38,7 +38,7 @@ def identity(step: Step) -> dict[str, Any]:
         "role": step.role,
         "name": step.loaded.qualified,
         "version": metadata.version(listed.distribution) if listed.distribution in _installed() else "",
-        "code": _code(listed.package[0]),
+        "code": code_of(listed.package[0]),
         "contract": CONTRACT_VERSION,
         "params": step.params.model_dump(mode="json"),
         "weights": {name: held.get(name, "") for name in step.loaded.component.weights},
@@ -69,7 +69,7 @@ def synthesize_kept(
     at_once = max(1, int(getattr(step.params, "groups_at_once", 8)))
     todo = []
     for place, key in enumerate(keys):
-        kept = store.get(key)
+        kept = store.get(key, "surrogates")
         if kept is None:
             todo.append(place)
             continue
@@ -134,7 +134,7 @@ def _installed() -> frozenset[str]:
 
 
 @functools.cache
-def _code(package: str) -> str:
+def code_of(package: str) -> str:
     """Return a sha256 over a package's Python files, "" for a module made at run time."""
     try:
         spec = importlib.util.find_spec(package)

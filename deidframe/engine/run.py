@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -13,17 +14,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from deidframe.contract.errors import DeidframeError, NothingToDo, UsageError
 from deidframe.engine.comparison import Bench, clear_cell, method_cells, timed
 from deidframe.engine.elbow import inertia, reach
 from deidframe.engine.intake import Intake, take_in
+from deidframe.engine.keep import code_of, identity
 from deidframe.engine.people import find_people
 from deidframe.engine.plan import ElbowPlan, Plan
 from deidframe.engine.progress import Quiet, Reporter
+from deidframe.engine.shards import stamps_of
+from deidframe.engine.verify import verify
 from deidframe.engine.workshop import Workshop
 from deidframe.models.catalogue import listed_weights
 from deidframe.models.fetch import cache_folder
 from deidframe.record.provenance import provenance
+from deidframe.record.read import read_run
 from deidframe.record.schema import Cell
 from deidframe.record.store import Store
 from deidframe.record.write import new_run_folder, write_bytes, write_json, write_lines
@@ -60,7 +67,8 @@ def run(
     """Do all that a plan says.
 
     Args:
-        plan: from `plan`. folder: the run folder, new, or of the same run that was cut short: then it goes on.
+        plan: from `plan`. folder: the run folder, new, or of this very run: it goes on where it was cut short, and is returned
+            where it is finished and neither pictures nor code have changed.
         reporter: shows progress. offline: fetch nothing.
         with_originals: also keep thumbnails of real people for a report, under `private`.
         names_key: secret of the opaque file names; drawn afresh when not given. store: keeps what is slow to make.
@@ -71,6 +79,10 @@ def run(
     """
     reporter = reporter or Quiet()
     _not_nested(plan.photos.folder, folder)
+    before = finished(plan, folder)
+    if before is not None:
+        reporter.say(f"{folder} is finished and nothing has changed since: nothing is computed")
+        return before
     started = time.time()
     cells: list[Cell] = []
     facts = _facts(plan)
@@ -104,6 +116,9 @@ def run(
         for method in plan.methods:
             for cell in method_cells(at_work, method):
                 cells.append(cell)  # at once: what follows may be cut short
+        whole = signature(plan)
+        if whole:
+            write_bytes(folder / "private" / "signature", whole.encode(), private=True)
         status = "finished"
         return Outcome(folder, tuple(cells))
     except Exception as error:
@@ -113,8 +128,44 @@ def run(
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.rmtree(folder / "private" / "staged", ignore_errors=True)
         write_lines(folder / "cells.jsonl", [cell.as_dict() for cell in cells])
-        write_json(folder / "run.json", {**facts, "status": status, "seconds": time.time() - started})
+        kept = {"kept": dict(store.taken)} if store is not None else {}
+        write_json(folder / "run.json", {**facts, **kept, "status": status, "seconds": time.time() - started})
         lock.close()
+
+
+def finished(plan: Plan, folder: Path) -> Outcome | None:
+    """Return the outcome of this very run where it is finished in that folder: same recipe, pictures and code, releases whole.
+
+    Raises:
+        UsageError: it is this run, and a release of it is no longer what was released.
+    """
+    try:
+        held = json.loads((folder / "run.json").read_text("utf-8"))
+        signed = (folder / "private" / "signature").read_text("utf-8")
+    except (OSError, ValueError):
+        return None
+    if not isinstance(held, dict) or held.get("status") != "finished" or signed != signature(plan):
+        return None
+    for path in sorted(folder.glob("release/*")):
+        problems = verify(path).problems
+        if problems:
+            raise UsageError(f"{path} is not what this run released: {problems[0]}; give another folder with --out")
+    return Outcome(folder, read_run(folder).cells)
+
+
+def signature(plan: Plan) -> str:
+    """Return one sha256 of all that a run's results depend on, "" where the source cannot say what its pictures hold."""
+    if plan.encodings is not None:
+        content = [hashlib.sha256(np.ascontiguousarray(plan.encodings.vectors).tobytes()).hexdigest(), *plan.encodings.ids]
+    else:
+        content = stamps_of(plan.photos)
+        if not all(content):
+            return ""
+    recipe = plan.parsed
+    facts = {"recipe": recipe.text, "set": list(recipe.overrides), "limit": plan.limit, "content": content}
+    who = {"ids": list(plan.photos.ids), "people": list(plan.people), "skipped": dict(plan.photos.skipped)}
+    steps = sorted((identity(step) for step in plan.steps()), key=lambda one: Store.key(one))
+    return Store.key({**facts, **who, "steps": steps, "core": code_of("deidframe")})
 
 
 def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter) -> Intake:
@@ -125,9 +176,9 @@ def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter) -> Intake:
     """
     if plan.detector is None:
         raise NothingToDo("the plan has no detector, so no face can be found")
-    intake = take_in(plan.photos, plan.people, shop.make(plan.detector), f"detector {plan.detector.name}", reporter)
-    shop.remember(intake.faces)
-    shop.clear = intake.faces
+    keep = shop.keep("faces", plan.source, plan.detector)
+    intake = take_in(plan.photos, plan.people, shop.make(plan.detector), f"detector {plan.detector.name}", reporter, keep)
+    shop.look_at_database(intake)
     return intake
 
 

@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from deidframe.contract.artifacts import Embeddings, FaceSet
 from deidframe.contract.component import Context, Need
 from deidframe.contract.errors import DeidframeError, StageError
 from deidframe.contract.roles import Eyes, Fits
 from deidframe.contract.stacks import Stack
 from deidframe.engine.eyes import CoreEyes, base_of
+from deidframe.engine.intake import Intake
 from deidframe.engine.keep import identity
 from deidframe.engine.plan import Plan
 from deidframe.engine.progress import Reporter, tracker
 from deidframe.engine.seeds import derive
+from deidframe.engine.shards import Keep, KeptEncodings, Shard
 from deidframe.engine.step import Step
 from deidframe.record.store import Store
 
@@ -42,6 +46,7 @@ class Workshop:
         self._lasting: dict[int, Stack] = {}
         self.clear: FaceSet | None = None
         self.records: list[dict[str, Any]] = []
+        self._shards: tuple[Shard, ...] = ()
 
     def make(self, step: Step, eyes_with: Step | None = None) -> Any:
         """Return the step's component, made on first use; `eyes_with` names the encoder it sees with if it asks for eyes."""
@@ -82,10 +87,43 @@ class Workshop:
             if self.plan.detector is None:
                 raise DeidframeError("there is no detector, so nothing can be looked at")
             detector, made = self.make(self.plan.detector), self.make(encoder)
-            if isinstance(made, Fits) and self.clear is not None:
+            fitted = isinstance(made, Fits) and self.clear is not None
+            if fitted and self.clear is not None:
                 made.fit(self.clear.without_subjects())
-            self._eyes[encoder.key] = CoreEyes(detector, made, space, encoder.name, self.reporter, self._lasting)
+            looks, encodings = self._kept(encoder, fitted=fitted)
+            self._eyes[encoder.key] = CoreEyes(
+                detector, made, space, encoder.name, self.reporter, self._lasting, looks, encodings
+            )
         return self._eyes[encoder.key]
+
+    def keep(self, what: str, *steps: Step, **facts: Any) -> Keep | None:
+        """Return where results of these components are kept; None without a store, or where equal input may give another."""
+        if self.store is None or not all(step.loaded.component.deterministic for step in steps):
+            return None
+        seed = self.plan.parsed.recipe.seed
+        made_by = [{**identity(step), "seed": derive(seed, step.key)} for step in steps]
+        return Keep(self.store, {"what": what, "steps": made_by, **facts})
+
+    def _kept(self, encoder: Step, *, fitted: bool) -> tuple[Keep | None, tuple[Stack, KeptEncodings] | None]:
+        """Return where an encoder's looks and its encodings of the database are kept."""
+        assert self.plan.detector is not None
+        every = all(shard.key for shard in self._shards)
+        if fitted and not every:  # what it learnt from is not known
+            return None, None
+        learnt = {"fitted": [shard.key for shard in self._shards]} if fitted else {}
+        looks = self.keep("looks", self.plan.detector, encoder, **learnt)
+        keep = self.keep("encodings", encoder, **learnt)
+        if keep is None or self.clear is None or self.clear.landmarks is None:
+            return looks, None
+        base, rows = base_of(self.clear)
+        if len(rows) != len(base) or not (rows == np.arange(len(base))).all():
+            return looks, None
+        return looks, (base, KeptEncodings(keep, self._shards, self.clear.landmarks))
+
+    def look_at_database(self, intake: Intake) -> None:
+        """Let every eye remember what it sees of the faces of the run."""
+        self.remember(intake.faces)
+        self.clear, self._shards = intake.faces, intake.shards
 
     def encode(self, encoder: Step, faces: FaceSet) -> Embeddings:
         """Return unit encodings of aligned faces, from memory where they are known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ class Store:
     Args:
         root: made on first use.
 
+    `taken` counts, by what it is, what was found again.
     `journal` is a file to which the key of each entry that is used is added, so that a run's entries can be found again.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.journal: Path | None = None
+        self.taken: Counter[str] = Counter()
         self._noted: set[tuple[Path, str]] = set()
 
     @staticmethod
@@ -36,8 +39,8 @@ class Store:
         text = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
-    def get(self, key: str) -> bytes | None:
-        """Return what was kept, None where nothing was or where it was damaged."""
+    def get(self, key: str, what: str = "results") -> bytes | None:
+        """Return what was kept, None where nothing was or where it was damaged; `what` says what it is, in the plural."""
         try:
             data = self._path(key).read_bytes()
         except OSError:
@@ -46,6 +49,7 @@ class Store:
         if hashlib.sha256(body).digest() != seal:  # a damaged entry is computed again
             return None
         self._note(key)
+        self.taken[what] += 1
         return body
 
     def put(self, key: str, body: bytes) -> None:

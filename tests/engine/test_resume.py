@@ -19,6 +19,8 @@ from examples import RECIPE, catalogue, install
 from deidframe.contract import UsageError
 from deidframe.engine.plan import plan
 from deidframe.engine.run import Outcome, run
+from deidframe.engine.shards import shards_of
+from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed
 from deidframe.recipe.parse import parse
 from deidframe.record.store import Store
@@ -105,7 +107,8 @@ def test_what_was_made_before_a_failure_is_not_made_again(tmp_path: Path, counti
     counting.FAIL_AFTER[0] = 10**9  # type: ignore[attr-defined]
     assert ran(tmp_path, "two", store, module).exit_code == 0
     assert len(calls) == 4
-    assert len((tmp_path / "two" / "private" / "store.keys").read_text().split()) == 4
+    noted = (tmp_path / "two" / "private" / "store.keys").read_text().split()
+    assert {key for key, _, _ in store.entries()} == set(noted)
 
 
 def test_a_damaged_entry_is_made_again(tmp_path: Path, counting: object) -> None:
@@ -124,7 +127,7 @@ def test_a_run_that_was_cut_short_goes_on_with_the_same_names(tmp_path: Path) ->
     run(planned, tmp_path / "run")
     whole = tree(tmp_path / "run" / "release")
     with pytest.raises(UsageError, match="exists"):
-        run(planned, tmp_path / "run")  # it is finished
+        run(planned, tmp_path / "run")  # it is finished, and its source cannot say whether its pictures are the same
     record = tmp_path / "run" / "run.json"
     held = json.loads(record.read_text())
     record.write_text(json.dumps({**held, "status": "running"}))
@@ -159,6 +162,57 @@ def test_two_runs_never_meet_in_one_folder(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="another run is at work"):
             run(planned, tmp_path / "run")
     assert tree(tmp_path / "run") == before
+
+
+def used(folder: Path) -> dict[str, int]:
+    return dict(json.loads((folder / "run.json").read_text())["kept"])
+
+
+def test_a_second_run_looks_at_no_picture_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "r.toml").write_text(KILLED)
+    store = Store(tmp_path / "store")
+    parsed = parse(KILLED, "r.toml")
+    run(plan(parsed, Catalogue(), tmp_path), tmp_path / "one", store=store)
+    assert not used(tmp_path / "one")
+    again = Store(tmp_path / "store")
+
+    def blind(self: object, photos: object) -> None:
+        raise AssertionError("looked again")
+
+    planned = plan(parsed, Catalogue(), tmp_path)
+    monkeypatch.setattr("deidframe_opencv_zoo.yunet.YuNet.detect", blind)
+    run(planned, tmp_path / "two", store=again)
+    assert {name.rpartition(" ")[2] for name in used(tmp_path / "two")} >= {"faces", "encodings", "looks"}
+
+    def content(folder: Path) -> list[str]:
+        return sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("release/*/*.jpg"))
+
+    assert content(tmp_path / "two") == content(tmp_path / "one")
+
+
+def test_a_finished_run_is_returned_and_one_whose_release_changed_is_not(tmp_path: Path) -> None:
+    parsed = parse(KILLED, "r.toml")
+    first = run(plan(parsed, Catalogue(), tmp_path), tmp_path / "run")
+    before = tree(tmp_path / "run")
+    again = run(plan(parsed, Catalogue(), tmp_path), tmp_path / "run")
+    assert [c.as_dict() for c in again.cells] == json.loads(json.dumps([c.as_dict() for c in first.cells]))
+    assert tree(tmp_path / "run") == before
+    other = parse(KILLED + "# changed\n", "r.toml")
+    with pytest.raises(UsageError, match="exists"):
+        run(plan(other, Catalogue(), tmp_path), tmp_path / "run")
+    picture = next((tmp_path / "run").glob("release/*/*.jpg"))
+    picture.write_bytes(picture.read_bytes()[:-2])
+    with pytest.raises(UsageError, match="not what this run released"):
+        run(plan(parsed, Catalogue(), tmp_path), tmp_path / "run")
+
+
+def test_a_changed_picture_is_looked_at_again_and_its_neighbours_are_not() -> None:
+    stamps = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(1000)]
+    whole = {tuple(stamps[i] for i in rows) for rows in shards_of(stamps)}
+    assert sum(map(len, whole)) == 1000 and max(map(len, whole)) <= 128
+    fewer = stamps[:500] + stamps[501:]
+    assert len({tuple(fewer[i] for i in rows) for rows in shards_of(fewer)} - whole) <= 2
+    assert [len(rows) for rows in shards_of([""] * 300)] == [128, 128, 44]
 
 
 KILLED = """\

@@ -27,6 +27,20 @@ class _Opener:
         return read_picture(self.root / photo_id, self.max_megapixels)
 
 
+@dataclass(frozen=True)
+class _Stamp:
+    """The sha256 of a picture's file: sizes and times would miss a file that was changed in place."""
+
+    root: Path
+
+    def __call__(self, photo_id: str) -> str:
+        try:
+            with (self.root / photo_id).open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            return ""
+
+
 class FolderSource:
     """Source `folder`.
 
@@ -59,7 +73,7 @@ class FolderSource:
         names = [people[i] for i in ids]
         known = all(name is not None for name in names)
         subjects = tuple(name or "" for name in names) if known else None
-        return Photos(ids, _Opener(root, self.params.max_megapixels), subjects, _fingerprint(root, ids), skipped, root)
+        return Photos(ids, _Opener(root, self.params.max_megapixels), subjects, _Stamp(root), skipped, root)
 
 
 def _from_folder(root: Path, layout: str) -> tuple[Path, dict[str, str | None], dict[str, str]]:
@@ -124,15 +138,3 @@ def _from_csv(path: Path) -> tuple[Path, dict[str, str | None], dict[str, str]]:
     except csv.Error as error:
         raise UsageError(f"source folder: {path.name} is not a CSV: {error}") from None
     return root, people, skipped
-
-
-def _fingerprint(root: Path, ids: tuple[str, ...]) -> str:
-    """Digest names, sizes and times, so that a changed folder is noticed without reading every picture."""
-    digest = hashlib.sha256()
-    for photo_id in ids:
-        try:
-            stat = (root / photo_id).stat()
-            digest.update(f"{photo_id}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
-        except OSError:
-            digest.update(f"{photo_id}\0missing\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()

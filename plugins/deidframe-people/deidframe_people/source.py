@@ -28,6 +28,17 @@ class _Opener:
             raise UnreadablePhoto(f"shipped picture is broken ({type(error).__name__})") from None
 
 
+@dataclass(frozen=True)
+class _Stamp:
+    root: Path
+
+    def __call__(self, photo_id: str) -> str:
+        try:
+            return hashlib.sha256((self.root / photo_id).read_bytes()).hexdigest()
+        except OSError:
+            return ""
+
+
 class SyntheticPeople:
     """Source `synthetic-people`; ids are `p01/1.jpg` to `p50/6.jpg`."""
 
@@ -45,5 +56,4 @@ class SyntheticPeople:
             raise PluginError(f"deidframe-people: {FACES} holds no pictures; reinstall the package")
         ids = tuple(f"{person}/{n}.jpg" for person in people for n in range(1, self._params.pictures + 1))
         subjects = tuple(photo_id.partition("/")[0] for photo_id in ids)
-        digest = hashlib.sha256("\n".join(ids).encode())
-        return Photos(ids, _Opener(FACES), subjects, digest.hexdigest())
+        return Photos(ids, _Opener(FACES), subjects, _Stamp(FACES))
