@@ -14,6 +14,7 @@ COMMANDS = (
     "run",
     "check",
     "verify",
+    "certify",
     "purge",
     "store",
     "report",

@@ -1,0 +1,30 @@
+"""`deidframe certify`: count the promise of a run's releases again, from its private part."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "count the certificates of a run again, from its files and its private mapping"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("folder", metavar="RUN", help="a run folder with its private/ part")
+    parser.epilog = "example: deidframe certify runs/quickstart"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what was counted; 6 where it is not what a certificate says."""
+    from pathlib import Path
+
+    from deidframe.engine.recertify import recertify
+
+    wrong = False
+    for one in recertify(Path(options.folder)):
+        state = f"{len(one.problems)} wrong" if one.problems else "as certified"
+        print(f"{one.folder}: {one.pictures} pictures of {one.people} people, each shared by at least {one.k}: {state}")
+        for problem in one.problems:
+            print(f"  {problem}")
+        wrong = wrong or bool(one.problems)
+    print("not counted again: that a face was found in each original, and that none was handed back (that needs the originals)")
+    return 6 if wrong else 0
