@@ -1,8 +1,19 @@
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from deidframe.cli.main import COMMANDS
+
+RECIPES = Path(__file__).parent.parent / "recipes"
 
 HEAVY = ("torch", "sklearn", "openvino", "numpy", "pydantic", "matplotlib", "cv2", "PIL")
 
@@ -39,3 +50,53 @@ def test_plugins_lists_the_folder_source() -> None:
 def test_usage_errors_have_code_2() -> None:
     assert deidframe().returncode == 2
     assert deidframe("no-such-command").returncode == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_of_every_command_is_one_that_it_takes(command: str) -> None:
+    module = importlib.import_module(f"deidframe.cli.{command.replace('-', '_')}")
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    module.arguments(parser)
+    said = module.EXAMPLE.split()
+    assert said[:2] == ["deidframe", command]
+    parser.parse_args(said[2:])
+
+
+def test_help_of_a_command_has_its_example() -> None:
+    assert "example: deidframe certify runs/quickstart" in deidframe("certify", "--help").stdout
+
+
+def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path: Path) -> None:
+    done = deidframe("run", str(RECIPES / "quickstart.toml"), "--dry-run", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "k-Same pixel" in done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_schema_takes_the_shipped_recipes_and_refuses_what_check_refuses() -> None:
+    done = deidframe("check", "--schema")
+    assert done.returncode == 0, done.stderr
+    schema = json.loads(done.stdout)
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.check_schema(schema)
+    for path in sorted(RECIPES.glob("*.toml")):
+        wrong = [error.message for error in validator.iter_errors(tomllib.loads(path.read_text()))]
+        assert not wrong, f"{path.name}: {wrong[0]}"
+    text = (RECIPES / "quickstart.toml").read_text()
+    for old, new in (
+        ('use = "gaussian-blur"', 'use = "gausian-blur"'),
+        ('use = "yunet"', 'use = "yunet", params = { no_such_key = 1 }'),
+        ("sigma = 8.0", 'sigma = "wide"'),
+        ("seed = 7", 'seed = "seven"'),
+    ):
+        if old == 'use = "yunet"':
+            changed = text.replace('[detector]\nuse = "yunet"', "[detector]\nuse = 'yunet'\nparams = { no_such_key = 1 }")
+        else:
+            changed = text.replace(old, new)
+        assert changed != text, old
+        assert list(validator.iter_errors(tomllib.loads(changed))), new
+
+
+def test_a_schema_of_one_recipe_and_a_check_of_none_are_refused() -> None:
+    assert deidframe("check", "--schema", "x.toml").returncode == 2
+    assert deidframe("check").returncode == 2

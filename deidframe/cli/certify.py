@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 HELP = "count the certificates of a run again, from its files and its private mapping"
+EXAMPLE = "deidframe certify runs/quickstart"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", metavar="RUN", help="a run folder with its private/ part")
-    parser.epilog = "example: deidframe certify runs/quickstart"
 
 
 def run(options: argparse.Namespace) -> int:

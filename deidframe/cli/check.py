@@ -5,11 +5,20 @@ from __future__ import annotations
 import argparse
 
 HELP = "check a recipe and print what would run"
+EXAMPLE = "deidframe check recipes/quickstart.toml --set source.params.people=20"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("recipe", metavar="RECIPE", help="a TOML file")
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?", help="a TOML file")
+    parser.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of recipes, with the parameters of what is installed"
+    )
+    recipe_options(parser)
+
+
+def recipe_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what changes a recipe."""
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], metavar="PATH=VALUE", help="change one value, may be given again"
     )
@@ -17,7 +26,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the expanded cells."""
+    """Print the expanded cells, or the schema."""
+    import json
     import tempfile
     from pathlib import Path
 
@@ -26,10 +36,19 @@ def run(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
+    from deidframe.contract.errors import UsageError
     from deidframe.engine.plan import plan
+    from deidframe.engine.schema import recipe_schema
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.parse import load_recipe
 
+    if options.schema:
+        if options.recipe:
+            raise UsageError("--schema is of all recipes; leave the recipe out")
+        print(json.dumps(recipe_schema(Catalogue()), indent=1))
+        return 0
+    if not options.recipe:
+        raise UsageError("name a recipe, or ask for --schema")
     parsed = load_recipe(Path(options.recipe), options.overrides)
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)

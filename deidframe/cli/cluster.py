@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "group a file of encodings with one clusterer"
+EXAMPLE = "deidframe cluster faces.npz --use aroc -o groups.csv"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "convert a file of encodings (a legacy pickle, npy, Parquet) to npz"
+EXAMPLE = "deidframe convert encodings.pickle faces.npz --normalise"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "say what is installed, what is missing and how to get it"
+EXAMPLE = "deidframe doctor"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

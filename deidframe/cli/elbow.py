@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "draw the elbow of a file of encodings"
+EXAMPLE = "deidframe elbow faces.npz --use k-means --groups 10,20,40"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

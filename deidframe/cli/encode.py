@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "encode a folder of pictures into one file"
+EXAMPLE = "deidframe encode portraits --use sface -o faces.npz"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "measure how well an encoder tells people apart"
+EXAMPLE = "deidframe encoder-check --use sface --data portraits"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

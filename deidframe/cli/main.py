@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     modules = {name: importlib.import_module(f"deidframe.cli.{name.replace('-', '_')}") for name in COMMANDS}
     for name, module in modules.items():
-        one = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        one = commands.add_parser(name, help=module.HELP, description=module.HELP, epilog=f"example: {module.EXAMPLE}")
         one.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
         module.arguments(one)
     options = parser.parse_args(argv)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "list the weights that plugins use, with licence and whether they are here"
+EXAMPLE = "deidframe models"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

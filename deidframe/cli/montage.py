@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "show the faces of each group of a groups file"
+EXAMPLE = "deidframe montage groups.csv --data portraits"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

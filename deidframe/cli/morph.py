@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "draw the faces between two people and measure how far each is from both"
+EXAMPLE = "deidframe morph a.jpg b.jpg --steps 5"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "list the installed plugins without importing them"
+EXAMPLE = "deidframe plugins --check deidframe-ksame"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

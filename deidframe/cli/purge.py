@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "remove private/ (mapping, encodings, keys) from a run folder"
+EXAMPLE = "deidframe purge runs/quickstart"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "make a run's report again from its records"
+EXAMPLE = "deidframe report runs/quickstart"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from deidframe.cli.check import arguments as _recipe_arguments
+from deidframe.cli import check
 
 HELP = "run a recipe: release, certificate and report"
+EXAMPLE = "deidframe run recipes/quickstart.toml --out runs/first"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    _recipe_arguments(parser)
+    parser.add_argument("recipe", metavar="RECIPE", help="a TOML file")
+    check.recipe_options(parser)
+    parser.add_argument("--dry-run", action="store_true", help="print what would run, as `deidframe check` does, and stop")
     parser.add_argument(
         "--out",
         metavar="DIR",
@@ -26,6 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run a recipe and print the comparison and the paths."""
+    if options.dry_run:
+        options.schema = False
+        return check.run(options)
     import sys
     import tempfile
     import time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "show or trim what is kept for the next run"
+EXAMPLE = "deidframe store --trim 500"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

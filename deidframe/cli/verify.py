@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "re-check a release from its files alone"
+EXAMPLE = "deidframe verify runs/quickstart"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
