@@ -202,6 +202,7 @@ LIGHT = (
     "deidframe-ksame",
     "deidframe-redact",
     "deidframe-opencv-zoo",
+    "deidframe-centerface",
     "deidframe-dlib",
     "deidframe-identities",
     "deidframe-partitions",

@@ -248,10 +248,16 @@ KILLS = int(os.environ.get("DEIDFRAME_KILLS", "4"))
 def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text(KILLED)
     command = [sys.executable, "-m", "deidframe", "run", "r.toml", "--out", "run"]
-    environment = {**os.environ, "DEIDFRAME_CACHE": os.environ.get("DEIDFRAME_CACHE", str(Path.home() / ".cache" / "deidframe"))}
+    weights = Path(os.environ.get("DEIDFRAME_CACHE", Path.home() / ".cache" / "deidframe"))
+    cache = tmp_path / "cache"  # the weights that are there, and a store of its own
+    cache.mkdir()
+    for held in weights.iterdir() if weights.is_dir() else ():
+        if held.name != "store":
+            (cache / held.name).symlink_to(held)
+    environment = {**os.environ, "DEIDFRAME_CACHE": str(cache)}
 
     def finish() -> None:
-        done = subprocess.run([*command, "--no-store"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
     start = time.monotonic()
@@ -261,9 +267,9 @@ def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
     dice = random.Random(20261125)
     for _ in range(KILLS):
         shutil.rmtree(tmp_path / "run")
-        process = subprocess.Popen(
-            [*command, "--no-store"], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
+        if dice.random() < 0.7:  # else what was kept is taken up again
+            shutil.rmtree(cache / "store")
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         time.sleep(dice.uniform(0.2, 1.0) * lasts)
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -1,0 +1,1 @@
+"""CenterFace: a second detector."""
