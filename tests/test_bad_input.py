@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 BLUR = """\
@@ -202,3 +206,70 @@ def test_no_input_name_or_metadata_reaches_a_release(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "private").stat().st_mode & 0o777 == 0o700
     assert {p.stat().st_mode & 0o777 for p in (tmp_path / "out" / "private").rglob("*") if p.is_file()} == {0o600}
     assert np.unique([p.stat().st_size for p in released if p.suffix == ".jpg"]).size == 1
+
+
+CANARY = "CANARY-7391"
+IPTC = b"\x1c\x02\x78" + len(CANARY).to_bytes(2, "big") + CANARY.encode()
+PHOTOSHOP = b"Photoshop 3.0\x008BIM\x04\x04\x00\x00" + len(IPTC).to_bytes(4, "big") + IPTC
+XMP = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><d>{CANARY}</d></x:xmpmeta>'.encode()
+
+
+def with_canaries(picture: Path, kind: str) -> bytes:
+    """Return the picture in another format with a canary in every place that the format has."""
+    image = Image.open(picture).convert("RGB")
+    exif = Image.Exif()
+    exif[0x010E] = CANARY
+    exif.get_ifd(0x8825)[0x001D] = CANARY  # GPS date
+    more: dict[str, object] = {"exif": exif, "icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()}
+    more["icc_profile"] = bytes(more["icc_profile"]) + CANARY.encode()  # type: ignore[call-overload]
+    if kind == "JPEG":
+        more |= {"comment": CANARY.encode(), "xmp": XMP, "quality": 95}
+    elif kind == "PNG":
+        text = PngInfo()
+        text.add_text("Comment", CANARY, zip=True)
+        text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        more["pnginfo"] = text
+    elif kind == "WEBP":
+        more |= {"xmp": XMP, "quality": 95}
+    elif kind == "TIFF":
+        more = {"description": CANARY, "tiffinfo": {700: XMP, 33723: IPTC}, "icc_profile": more["icc_profile"]}
+    elif kind == "GIF":
+        more = {"comment": CANARY.encode()}
+    else:
+        more = {}
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **more)
+    data = buffer.getvalue()
+    if kind == "JPEG":
+        data = data[:2] + b"\xff\xed" + (len(PHOTOSHOP) + 2).to_bytes(2, "big") + PHOTOSHOP + data[2:]
+        thumbnail = b"JFXX\x00\x10" + CANARY.encode()
+        data = data[:2] + b"\xff\xe0" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail + data[2:]
+    return data + CANARY.encode()
+
+
+def sightings(data: bytes) -> int:
+    """Count canaries in the bytes and in all that zlib can inflate out of them."""
+    count = data.count(CANARY.encode())
+    for start in (match.start() for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]", data)):
+        try:
+            count += zlib.decompressobj().decompress(data[start:], 1 << 20).count(CANARY.encode())
+        except zlib.error:
+            continue
+    return count
+
+
+@pytest.mark.parametrize(("kind", "least"), [("JPEG", 7), ("PNG", 6), ("WEBP", 5), ("TIFF", 5), ("GIF", 2), ("BMP", 1)])
+def test_no_canary_of_any_format_reaches_what_is_public(tmp_path: Path, kind: str, least: int) -> None:
+    folder = people(tmp_path / "in", 3, 1)
+    for picture in sorted(folder.rglob("*.jpg")):
+        data = with_canaries(picture, kind)
+        assert sightings(data) >= least, sightings(data)  # the search finds what was hidden
+        picture.with_name(f"{CANARY}.{kind.lower()}").write_bytes(data)
+        picture.unlink()
+    done = deidframe("run", recipe(tmp_path, PIXEL, folder), "--no-store", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    public = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and "private" not in path.parts]
+    assert sum(path.suffix == ".jpg" and "release" in path.parts for path in public) == 3
+    for path in public:
+        assert CANARY not in str(path.relative_to(tmp_path))
+        assert sightings(path.read_bytes()) == 0, path

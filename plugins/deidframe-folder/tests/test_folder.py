@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from deidframe.contract import Context, NothingToDo, UnreadablePhoto, UsageError
@@ -132,16 +134,54 @@ def test_modes(tmp_path: Path, mode: str) -> None:
         assert np.abs(read.astype(int) - grey[..., None]).max() <= 8
 
 
-def test_broken_pictures_say_why(tmp_path: Path) -> None:
+def whole_file(kind: str) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)).save(buffer, "JPEG")
-    whole = buffer.getvalue()
-    for percent in range(0, 100, 4):
-        path = tmp_path / "cut.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+def test_a_picture_cut_anywhere_says_why(tmp_path: Path, kind: str) -> None:
+    whole, path = whole_file(kind), tmp_path / "cut.jpg"
+    path.write_bytes(whole)
+    right = read_picture(path)
+    for percent in range(100):
         path.write_bytes(whole[: len(whole) * percent // 100])
-        with pytest.raises(UnreadablePhoto) as caught:
-            read_picture(path)
-        assert str(tmp_path) not in caught.value.reason
+        try:
+            read = read_picture(path)
+        except UnreadablePhoto as error:
+            assert str(tmp_path) not in error.reason
+        else:  # TIFF's directory may lie at the end: then only what was cut after the pixels may be read
+            assert np.array_equal(read, right), percent
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_changed_bytes_give_a_picture_or_a_reason(tmp_path: Path, kind: str, data: st.DataObject) -> None:
+    changed = bytearray(whole_file(kind))
+    for _ in range(data.draw(st.integers(1, 8))):
+        changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "changed.jpg"
+    path.write_bytes(bytes(changed))
+    try:
+        read = read_picture(path, max_megapixels=1)
+    except UnreadablePhoto as error:
+        assert str(tmp_path) not in error.reason
+    else:
+        assert read.dtype == np.uint8 and read.ndim == 3 and read.shape[2] == 3 and read.size <= 3_000_000
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_of_several_frames_the_first_is_read(tmp_path: Path, kind: str) -> None:
+    first, second = Image.fromarray(quadrants()), Image.new("RGB", (60, 40))
+    path = tmp_path / f"a.{kind.lower()}"
+    lossless = {"lossless": True} if kind == "WEBP" else {}
+    first.save(path, kind, save_all=True, append_images=[second], **lossless)
+    assert np.abs(np.subtract(corners(read_picture(path)), corners(quadrants()))).max() <= 6
+
+
+def test_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     Image.new("L", (4000, 3000)).save(tmp_path / "big.png")
     with pytest.raises(UnreadablePhoto, match="12 megapixels is larger than 5"):
         read_picture(tmp_path / "big.png", max_megapixels=5)
