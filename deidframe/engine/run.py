@@ -86,7 +86,9 @@ def run(
     started = time.time()
     cells: list[Cell] = []
     facts = _facts(plan)
-    lock = _claimed(folder, facts, reporter)
+    signed = signature(plan)
+    lock = _claimed(folder, facts, signed, reporter)
+    write_bytes(folder / "private" / "signature", signed.encode(), private=True)
     write_json(folder / "run.json", {**facts, "status": "running"})
     if store is not None:  # so that `purge` knows what else came of these people, even after a kill
         store.journal = folder / "private" / "store.keys"
@@ -116,9 +118,6 @@ def run(
         for method in plan.methods:
             for cell in method_cells(at_work, method):
                 cells.append(cell)  # at once: what follows may be cut short
-        whole = signature(plan)
-        if whole:
-            write_bytes(folder / "private" / "signature", whole.encode(), private=True)
         status = "finished"
         return Outcome(folder, tuple(cells))
     except Exception as error:
@@ -144,7 +143,9 @@ def finished(plan: Plan, folder: Path) -> Outcome | None:
         signed = (folder / "private" / "signature").read_text("utf-8")
     except (OSError, ValueError):
         return None
-    if not isinstance(held, dict) or held.get("status") != "finished" or signed != signature(plan):
+    if not isinstance(held, dict) or held.get("status") != "finished" or not signed or signed != signature(plan):
+        return None
+    if any(cell.status == "failed" for cell in read_run(folder).cells):  # it is tried again
         return None
     for path in sorted(folder.glob("release/*")):
         problems = verify(path).problems
@@ -187,13 +188,13 @@ def store_folder() -> Path:
     return cache_folder() / "store"
 
 
-def _claimed(folder: Path, facts: dict[str, Any], reporter: Reporter) -> BinaryIO:
+def _claimed(folder: Path, facts: dict[str, Any], signed: str, reporter: Reporter) -> BinaryIO:
     """Make the run folder, or take up the same run where it was cut short; return the lock that keeps a second run out.
 
     Raises:
         UsageError: another run is at work there, or something else than this run, unfinished, is there.
     """
-    before = _unfinished(folder, facts)
+    before = _unfinished(folder, facts, signed)
     if not before:
         new_run_folder(folder)
     lock = os.fdopen(os.open(folder / "private" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
@@ -203,7 +204,7 @@ def _claimed(folder: Path, facts: dict[str, Any], reporter: Reporter) -> BinaryI
         lock.close()
         raise UsageError(f"another run is at work in {str(folder)!r}; wait for it, or give another folder with --out") from None
     if before:
-        reporter.say(f"going on with {folder}, which was cut short")
+        reporter.say(f"going on with {folder}, which was cut short or in which something failed")
         for path in [*folder.iterdir(), *(folder / "private").iterdir()]:
             if path.name in ("private", "names.key", "lock", "store.keys"):
                 continue
@@ -211,17 +212,32 @@ def _claimed(folder: Path, facts: dict[str, Any], reporter: Reporter) -> BinaryI
     return lock
 
 
-def _unfinished(folder: Path, facts: dict[str, Any]) -> bool:
-    """Return whether this very run was begun in the folder and never finished, or a run was killed before it wrote anything."""
+def _unfinished(folder: Path, facts: dict[str, Any], signed: str) -> bool:
+    """Return whether this very run was begun in the folder and is not done, or a run was killed before it wrote anything.
+
+    A run that came to its end is not done where something failed in it and neither pictures nor code have changed since.
+    """
     private = folder / "private"
     if private.is_dir() and {path.name for path in folder.iterdir() if not path.name.startswith(".part-")} == {"private"}:
-        return {path.name for path in private.iterdir() if not path.name.startswith(".part-")} <= {"lock", "names.key"}
+        return {path.name for path in private.iterdir() if not path.name.startswith(".part-")} <= {
+            "lock",
+            "names.key",
+            "signature",
+        }
     try:
         held = json.loads((folder / "run.json").read_text("utf-8"))
         same = all(held[key] == json.loads(json.dumps(facts[key])) for key in ("name", "seed", "recipe", "limit", "source"))
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return same and held.get("status") != "finished" and (folder / "private").is_dir()
+    if not same or not private.is_dir():
+        return False
+    if held.get("status") != "finished":
+        return True
+    try:
+        failed = any(cell.status == "failed" for cell in read_run(folder).cells)
+        return failed and bool(signed) and (private / "signature").read_text("utf-8") == signed
+    except (OSError, UsageError):
+        return False
 
 
 def _names_key(folder: Path, given: bytes | None) -> bytes:

@@ -87,6 +87,9 @@ def write_pictures(faces: FaceSet, folder: Path, key: bytes, method: str) -> Ite
     """Write every face into `folder` and yield `(face id, file name, sha256 of the file)` as it goes.
 
     A picture that faces of a batch share is encoded once. Files are made with mode 0644 and one modification time.
+
+    Raises:
+        StoreError: the disk is full or the folder may not be written.
     """
     for start in range(0, len(faces), BATCH):
         stop = min(start + BATCH, len(faces))
@@ -99,6 +102,9 @@ def write_pictures(faces: FaceSet, folder: Path, key: bytes, method: str) -> Ite
             data = encoded[row]
             name = opaque_name(key, method, face_id)
             target = folder / name
-            target.write_bytes(data)
-            os.utime(target, (TIME, TIME))
+            try:
+                target.write_bytes(data)
+                os.utime(target, (TIME, TIME))
+            except OSError as error:
+                raise StoreError(f"cannot write a picture into {str(folder)!r}: {error.strerror}") from error
             yield face_id, name, hashlib.sha256(data).hexdigest()

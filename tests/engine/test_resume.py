@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from deidframe.contract import UsageError
 from deidframe.engine.plan import plan
 from deidframe.engine.run import Outcome, run
 from deidframe.engine.shards import shards_of
+from deidframe.engine.verify import verify
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed
 from deidframe.recipe.parse import parse
@@ -204,6 +206,27 @@ def test_a_finished_run_is_returned_and_one_whose_release_changed_is_not(tmp_pat
     picture.write_bytes(picture.read_bytes()[:-2])
     with pytest.raises(UsageError, match="not what this run released"):
         run(plan(parsed, Catalogue(), tmp_path), tmp_path / "run")
+
+
+@pytest.mark.parametrize("kilobytes", [2, 8, 60])
+def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path, kilobytes: int) -> None:
+    """A limit on the size of files stands for a disk with no room left: the same calls fail at the same places."""
+    (tmp_path / "r.toml").write_text(KILLED)
+    command = [sys.executable, "-m", "deidframe", "run", "r.toml", "--out", "run", "--no-store"]
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
+
+    full = subprocess.run(command, cwd=tmp_path, preexec_fn=limited, capture_output=True, text=True)
+    assert full.returncode == 1, full.stderr
+    assert "cannot write" in full.stderr and "Traceback" not in full.stderr
+    for described in (tmp_path / "run").glob("release/*"):  # what is there is whole
+        assert not verify(described).problems
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "run" / "release").iterdir()} == {"pixel-mean", "blur"}
+    assert not any(verify(path).problems for path in (tmp_path / "run" / "release").iterdir())
+    assert (tmp_path / "run" / "report.html").is_file()
 
 
 def test_a_changed_picture_is_looked_at_again_and_its_neighbours_are_not() -> None:
