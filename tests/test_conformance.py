@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
 import pytest
 from examples import docstring_code, listed
+from onnx import TensorProto, helper
 
 from deidframe.cli.main import main
 from deidframe.contract import PluginError
@@ -11,6 +18,7 @@ from deidframe.contract.component import ROLES
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed, list_plugins
 from deidframe.testing import CHECKS, checks_for, conform, conformance
+from deidframe_people.source import FACES
 
 ALL = Catalogue().listed
 
@@ -194,7 +202,25 @@ def test_an_unknown_plugin_is_said() -> None:
         conformance("deidframe-none")
 
 
+def _files() -> dict[str, Path]:
+    """Make what plugins read: encodings, and a network that gives the mean colour."""
+    folder = Path(tempfile.mkdtemp(prefix="deidframe-conformance-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    np.save(folder / "nine.npy", np.random.default_rng(0).normal(size=(9, 8)).astype(np.float32))
+    nodes = [helper.make_node("GlobalAveragePool", ["x"], ["mean"]), helper.make_node("Flatten", ["mean"], ["y"])]
+    picture = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 32, 32])
+    colour = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])
+    graph = helper.make_graph(nodes, "mean", [picture], [colour])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (folder / "mean.onnx").write_bytes(model.SerializeToString())
+    return {"encodings": folder / "nine.npy", "onnx": folder / "mean.onnx"}
+
+
+FILES = _files()
 PARAMS = {
+    "folder": {"path": FACES},
+    "encodings": {"path": FILES["encodings"]},
+    "onnx": {"path": FILES["onnx"], "size": 32},
     "interpolate": {"alpha": 0.5},
     "dp-laplace": {"epsilon": 5.0},
 }
@@ -208,8 +234,9 @@ LIGHT = (
     "deidframe-partitions",
 )
 LIGHT_MORE = ("deidframe-gnn", "deidframe-classical", "deidframe-attributes", "deidframe-people", "deidframe-reid")
+READERS = ("deidframe-folder", "deidframe-encodings", "deidframe-encoders")
 THERE = {one.distribution for one in list_plugins()}
 
-for _name in (*LIGHT, *LIGHT_MORE):
+for _name in (*LIGHT, *LIGHT_MORE, *READERS):
     if _name in THERE:
         globals()[f"test_{_name.removeprefix('deidframe-').replace('-', '_')}_conforms"] = conformance(_name, PARAMS)
