@@ -20,7 +20,7 @@ from deidframe.engine.keep import identity
 from deidframe.engine.plan import Plan
 from deidframe.engine.progress import Reporter, tracker
 from deidframe.engine.seeds import derive
-from deidframe.engine.shards import Keep, KeptEncodings, Shard
+from deidframe.engine.shards import FORMAT, Keep, KeptEncodings, Shard
 from deidframe.engine.step import Step
 from deidframe.record.store import Store
 
@@ -102,7 +102,7 @@ class Workshop:
             return None
         seed = self.plan.parsed.recipe.seed
         made_by = [{**identity(step), "seed": derive(seed, step.key)} for step in steps]
-        return Keep(self.store, {"what": what, "steps": made_by, **facts})
+        return Keep(self.store, {"what": what, "format": FORMAT, "steps": made_by, **facts})
 
     def _kept(self, encoder: Step, *, fitted: bool) -> tuple[Keep | None, tuple[Stack, KeptEncodings] | None]:
         """Return where an encoder's looks and its encodings of the database are kept."""
