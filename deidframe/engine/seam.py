@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
+
+import numpy as np
 
 from deidframe.contract.errors import ArtifactError
 
@@ -43,3 +47,21 @@ def same_space(got: str, wanted: str, who: str) -> None:
     """
     if got != wanted:
         raise ArtifactError(who, "space", wanted, got)
+
+
+@contextmanager
+def own_chance(who: str) -> Iterator[None]:
+    """Catch a component that draws from the process's own random numbers: equal runs would differ with whatever ran before.
+
+    Raises:
+        ArtifactError: it did; the numbers go on as if it had not.
+    """
+    plain, deep = random.getstate(), np.random.get_state(legacy=False)
+    yield
+    now = np.random.get_state(legacy=False)
+    held, left = deep["state"], now["state"]
+    if random.getstate() == plain and held["pos"] == left["pos"] and np.array_equal(held["key"], left["key"]):
+        return
+    random.setstate(plain)
+    np.random.set_state(deep)
+    raise ArtifactError(who, "random numbers", "those of context.rng", "those of the whole process")

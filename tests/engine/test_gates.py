@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from examples import RECIPE, docstring_code, listed, planned
 
@@ -171,3 +172,36 @@ def test_two_pictures_of_one_person_are_one_person(tmp_path: Path) -> None:
     outcome = ran(tmp_path, "source", "noise", twins)
     flat = next(c for c in outcome.cells if c.method == "flat")
     assert (flat.status, flat.people, flat.groups, flat.k_counted) == ("ok", 4, 1, 4)
+
+
+DRAWS = "        __import__('numpy').random.random()\n"
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "verb"),
+    [
+        ("clusterer", "in-order", "    def cluster(self, people, k):\n"),
+        ("anonymizer", "first-member", "    def anonymize(self, people, partition):\n"),
+        ("synthesizer", "flat", "    def synthesize(self, faces, surrogates):\n"),
+    ],
+)
+def test_a_plugin_that_draws_from_the_numbers_of_the_process_is_caught(tmp_path: Path, role: str, name: str, verb: str) -> None:
+    state = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]
+    outcome = ran(tmp_path, role, name, (verb, verb + DRAWS))
+    refused(outcome, "random numbers: expected those of context.rng", "failed")
+    assert np.array_equal(np.random.get_state()[1], state)  # type: ignore[index]
+    other_folder = tmp_path / "plain"
+    other_folder.mkdir()
+    other = ran(other_folder, role, name, (verb, verb + "        __import__('random').random()\n"))
+    refused(other, "random numbers", "failed")
+
+
+def test_a_redactor_and_an_attacker_that_do_are_caught(tmp_path: Path) -> None:
+    verb = "    def redact(self, faces):\n"
+    grey = next(c for c in ran(tmp_path, "redactor", "grey", (verb, verb + DRAWS)).cells if c.method == "grey")
+    assert (grey.status, grey.released) == ("failed", 0) and "random numbers" in grey.reason
+    verb = "    def attack(self, probes, gallery, knowledge):\n"
+    (tmp_path / "attack").mkdir()
+    cells = ran(tmp_path / "attack", "attacker", "guess", (verb, verb + DRAWS)).cells
+    attacked = [c for c in cells if c.attack]
+    assert attacked and all(c.status == "failed" and "random numbers" in c.reason for c in attacked)
