@@ -135,7 +135,7 @@ def test_a_recipe_that_names_a_missing_or_broken_plugin_ends_with_4(tmp_path: Pa
     done = run(tmp_path / "site", "check", str(recipe))
     assert done.returncode == 4
     assert (
-        f'{recipe}:7:1: error[P101] detector.use: no detector is called "yunett"; installed: mtcnn, yunet; did you mean "yunet"?'
+        f'{recipe}:7:1: error[P101] detector.use: no detector is called "yunett"; installed: centerface, mtcnn, yunet; did you mean "yunet"?'
         in done.stderr
     )
     assert (
