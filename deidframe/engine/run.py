@@ -79,14 +79,14 @@ def run(
     """
     reporter = reporter or Quiet()
     _not_nested(plan.photos.folder, folder)
-    before = finished(plan, folder)
+    signed = signature(plan)
+    before = None if with_originals else finished(folder, signed)  # the page with originals may be missing from it
     if before is not None:
         reporter.say(f"{folder} is finished and nothing has changed since: nothing is computed")
         return before
     started = time.time()
     cells: list[Cell] = []
     facts = _facts(plan)
-    signed = signature(plan)
     lock = _claimed(folder, facts, signed, reporter)
     write_bytes(folder / "private" / "signature", signed.encode(), private=True)
     write_json(folder / "run.json", {**facts, "status": "running"})
@@ -132,26 +132,30 @@ def run(
         lock.close()
 
 
-def finished(plan: Plan, folder: Path) -> Outcome | None:
+def finished(folder: Path, signed: str) -> Outcome | None:
     """Return the outcome of this very run where it is finished in that folder: same recipe, pictures and code, releases whole.
+
+    Args:
+        folder: the run folder. signed: `signature` of the plan.
 
     Raises:
         UsageError: it is this run, and a release of it is no longer what was released.
     """
     try:
         held = json.loads((folder / "run.json").read_text("utf-8"))
-        signed = (folder / "private" / "signature").read_text("utf-8")
+        before = (folder / "private" / "signature").read_text("utf-8")
     except (OSError, ValueError):
         return None
-    if not isinstance(held, dict) or held.get("status") != "finished" or not signed or signed != signature(plan):
+    if not isinstance(held, dict) or held.get("status") != "finished" or not signed or signed != before:
         return None
-    if any(cell.status == "failed" for cell in read_run(folder).cells):  # it is tried again
+    cells = read_run(folder).cells
+    if any(cell.status == "failed" for cell in cells):  # it is tried again
         return None
     for path in sorted(folder.glob("release/*")):
         problems = verify(path).problems
         if problems:
             raise UsageError(f"{path} is not what this run released: {problems[0]}; give another folder with --out")
-    return Outcome(folder, read_run(folder).cells)
+    return Outcome(folder, cells)
 
 
 def signature(plan: Plan) -> str:

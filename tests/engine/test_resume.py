@@ -199,6 +199,8 @@ def test_a_finished_run_is_returned_and_one_whose_release_changed_is_not(tmp_pat
     again = run(plan(parsed, Catalogue(), tmp_path), tmp_path / "run")
     assert [c.as_dict() for c in again.cells] == json.loads(json.dumps([c.as_dict() for c in first.cells]))
     assert tree(tmp_path / "run") == before
+    with pytest.raises(UsageError, match="exists"):  # what was asked for besides is not there, and is not passed over in silence
+        run(plan(parsed, Catalogue(), tmp_path), tmp_path / "run", with_originals=True)
     other = parse(KILLED + "# changed\n", "r.toml")
     with pytest.raises(UsageError, match="exists"):
         run(plan(other, Catalogue(), tmp_path), tmp_path / "run")
