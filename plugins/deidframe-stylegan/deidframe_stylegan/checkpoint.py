@@ -36,8 +36,8 @@ def read_checkpoint(path: Path, sha256: str | None) -> tuple[Mapping[str, torch.
         return _safetensors(path), digest
     if path.suffix == ".pkl":
         raise WeightsError(
-            f"stylegan2: {path.name} is a pickle of NVIDIA's; reading one runs code that is in it. Convert it elsewhere to"
-            " rosinality's layout (its convert_weight.py), in a machine that you can lose"
+            f"stylegan2: {path.name} is a pickle of NVIDIA's, which is not read here, as a pickle is a program. Convert it:"
+            f" python -m deidframe_stylegan.nvidia {path.name} {path.stem}.pt --sha256 HASH"
         )
     try:
         held: Any = torch.load(path, map_location="cpu", weights_only=True)

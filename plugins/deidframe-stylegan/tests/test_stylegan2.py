@@ -168,7 +168,7 @@ def test_bad_checkpoints_end_in_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "list.pt").write_bytes(b"")
     torch.save([torch.zeros(2)], tmp_path / "list.pt")
     for name, message in [
-        ("n.pkl", "runs code that is in it"),
+        ("n.pkl", "deidframe_stylegan.nvidia"),
         ("bad.pt", "no plain tensors"),
         ("cut.safetensors", "no safetensors file"),
         ("huge.safetensors", "longer than the file"),
