@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 FAR = 1e-3
 """False accept rate at which a matcher's threshold is set."""
 PAIRS = 400_000
+CHUNK = 2_500_000
+"""Numbers gathered at once, 20 MB."""
 SEED = 0
 MAJORITY = 0.8
 """Share of a group that makes a clear majority: four of five."""
@@ -36,11 +38,9 @@ def threshold(vectors: NDArray[Any], people: list[str], far: float = FAR) -> flo
     if not other.any():
         return None
     table = np.asarray(vectors, np.float64)
+    first, second, rows = a[other], b[other], max(1, CHUNK // table.shape[1])
     apart = np.concatenate(
-        [
-            np.linalg.norm(table[a[other][s : s + 20_000]] - table[b[other][s : s + 20_000]], axis=1)
-            for s in range(0, int(other.sum()), 20_000)
-        ]
+        [np.linalg.norm(table[first[s : s + rows]] - table[second[s : s + rows]], axis=1) for s in range(0, len(first), rows)]
     )
     return float(np.quantile(apart, far))
 
@@ -57,12 +57,17 @@ def frechet_distance(a: NDArray[Any], b: NDArray[Any]) -> float | None:
     if len(a) < 2 or len(b) < 2:
         return None
     x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    first, second = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
-    values, vectors = np.linalg.eigh(np.atleast_2d(first))
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ np.atleast_2d(second) @ root), 0)).sum()
     means = float(((x.mean(axis=0) - y.mean(axis=0)) ** 2).sum())
-    return max(0.0, means + float(np.trace(np.atleast_2d(first)) + np.trace(np.atleast_2d(second)) - 2 * cross))
+    # with covariances A'A and B'B the trace of the root of their product is the sum of the singular values of AB': no D x D matrix
+    first, second = _root(x), _root(y)
+    cross = np.linalg.svd(first @ second.T, compute_uv=False).sum()
+    return max(0.0, means + float((first**2).sum() + (second**2).sum() - 2 * cross))
+
+
+def _root(x: Array) -> Array:
+    """Return a matrix of at most D rows whose square is the covariance."""
+    centred = (x - x.mean(axis=0)) / np.sqrt(len(x) - 1)
+    return np.asarray(np.linalg.qr(centred, mode="r")) if len(x) > x.shape[1] else centred
 
 
 def kernel_distance(a: NDArray[Any], b: NDArray[Any]) -> float | None:

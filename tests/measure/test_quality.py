@@ -39,6 +39,15 @@ def test_frechet_of_gaussians_is_what_the_formula_says() -> None:
     assert frechet_distance(a[:1], b) is None
 
 
+def test_frechet_of_few_wide_rows_is_that_of_their_whole_covariances() -> None:
+    a, b = RNG.standard_normal((6, 20)) * 2, RNG.standard_normal((9, 20)) + 0.3
+    first, second = np.cov(a.T), np.cov(b.T)
+    roots = np.sqrt(np.maximum(np.linalg.eigvals(first @ second).real, 0)).sum()
+    wanted = ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum() + np.trace(first) + np.trace(second) - 2 * roots
+    assert frechet_distance(a, b) == pytest.approx(wanted, rel=1e-6)
+    assert frechet_distance(a, np.repeat(b, 4, axis=0)) == pytest.approx(frechet_distance(np.repeat(b, 4, axis=0), a))
+
+
 def test_kernel_distance_is_about_zero_for_sets_alike_and_grows() -> None:
     a, b = RNG.standard_normal((2, 400, 8))
     near, far = kernel_distance(a, b), kernel_distance(a, b + 1)

@@ -16,6 +16,8 @@ PEOPLE = 200
 """Entries of the network's identity vector."""
 POSE = 4
 SIDE = 128
+BATCH = 10
+"""Pictures drawn at once: the network holds some 20 MB for each."""
 WEIGHTS = Path(__file__).parent / "gnn.xml"
 Array = NDArray[np.float32]
 
@@ -37,9 +39,14 @@ class Drawer:
 
     def draw(self, identities: Array, size: int) -> NDArray[np.uint8]:
         """Return `(N, size, size, 3)` pictures of `(N, 200)` identity vectors, in the usual pose."""
-        made = self._network(np.asarray(identities, np.float32), np.zeros((len(identities), POSE), np.float32))[0]
-        small = np.rint(np.clip(made.transpose(0, 2, 3, 1), 0, 1) * 255).astype(np.uint8)
-        return np.stack([np.asarray(cv2.resize(one, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8) for one in small])
+        pictures = np.empty((len(identities), size, size, 3), np.uint8)
+        for start in range(0, len(identities), BATCH):
+            part = np.asarray(identities[start : start + BATCH], np.float32)
+            made = self._network(part, np.zeros((len(part), POSE), np.float32))[0]
+            small = np.rint(np.clip(made.transpose(0, 2, 3, 1), 0, 1) * 255).astype(np.uint8)
+            for place, one in enumerate(small, start):
+                pictures[place] = cv2.resize(one, (size, size), interpolation=cv2.INTER_CUBIC)
+        return pictures
 
 
 class GnnFaces:
