@@ -17,6 +17,7 @@ from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, NothingToDo, ReleaseRefused
 from deidframe.engine.assault import assault
 from deidframe.engine.attributes import classes, people_attributes
+from deidframe.engine.audit import audit
 from deidframe.engine.grouping import group, groups_csv, map_data
 from deidframe.engine.intake import Intake
 from deidframe.engine.plan import AttackPlan, MethodPlan, Plan
@@ -27,7 +28,7 @@ from deidframe.engine.sheet import write_sheet
 from deidframe.engine.staging import Staged, stage
 from deidframe.engine.workshop import Workshop, blame
 from deidframe.guard.accounting import Account, account
-from deidframe.guard.certificate import Certificate, Evidence, certify
+from deidframe.guard.certificate import Audited, Certificate, Evidence, certify
 from deidframe.guard.hygiene import check_bare
 from deidframe.guard.residual import check_residual
 from deidframe.measure.interval import Figure, mean_by_person
@@ -144,7 +145,17 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
                 staged = stage(made.faces, home, at.names_key, method.slug, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
                 staged = Staged(at.faces, {}, {}, home)
-        closed, certificate = _gated(at, method, made, staged)
+        audited: Audited | None = None
+        if method.protects and at.plan.audit is not None:
+            row = {face: n for n, face in enumerate(at.faces.ids)}
+            originals = at.faces.take([row[face] for face in staged.faces.ids])
+            done = audit(at.shop, at.plan.audit, originals, staged.faces, staged.digests, method.name)
+            staged, audited = staged.without(done.withheld), done.said
+            kept = (
+                {face: group for face, group in made.groups.items() if face not in done.withheld} if made.groups else made.groups
+            )
+            made = replace(made, groups=kept, withheld={**made.withheld, **done.withheld})
+        closed, certificate = _gated(at, method, made, staged, audited)
         at.shop.remember(staged.faces)
         base = replace(
             base,
@@ -231,7 +242,9 @@ def _nothing_released(at: Bench, base: Cell, error: Exception) -> Cell:
     )
 
 
-def _gated(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> tuple[Account, Certificate | None]:
+def _gated(
+    at: Bench, method: MethodPlan, made: Protected, staged: Staged, audited: Audited | None
+) -> tuple[Account, Certificate | None]:
     """Pass every gate on the written files; an untouched baseline has no certificate, for it is never released."""
     faces = at.faces
     every = [*faces.ids, *at.withheld]
@@ -242,7 +255,7 @@ def _gated(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> tu
     row = {face: n for n, face in enumerate(faces.ids)}
     compared = check_residual(faces.take([row[face] for face in staged.faces.ids]), staged.faces, method.name)
     bare = check_bare((staged.folder / name for name in staged.names.values()), method.name)
-    evidence = Evidence(sum(face in row for face in staged.digests), compared, bare)
+    evidence = Evidence(sum(face in row for face in staged.digests), compared, bare, audited)
     person_of = dict(zip(faces.ids, faces.subjects or (), strict=True))
     found_by = f"{at.plan.finder[0].name} with {at.plan.finder[1].name}" if at.plan.finder else ""
     return closed, certify(

@@ -19,6 +19,7 @@ from deidframe.engine.cut import SIZE, CutStack
 from deidframe.engine.progress import Reporter
 from deidframe.engine.seam import checked, same_rows
 from deidframe.engine.shards import Keep, Shard, shards_of, stamps_of
+from deidframe.guard.audit import unmatched
 
 BATCH = 32
 BYTES_IN_FLIGHT = 256 * 1024 * 1024
@@ -32,12 +33,15 @@ class Intake:
     Args:
         faces: aligned, lazily cut, with subjects. withheld: photo or file id -> why it is not among them.
         total: how many ids came in; `len(faces) + len(withheld) == total`. shards: the faces in parts, as they are kept.
+        beside: other faces that only the second detector saw, covered. unseen: pictures without a face in which it saw one.
     """
 
     faces: FaceSet
     withheld: dict[str, str]
     total: int
     shards: tuple[Shard, ...] = ()
+    beside: int = 0
+    unseen: int = 0
 
 
 def nearest_to_centre(found: Detections, rows: list[int], width: float, height: float) -> int:
@@ -62,12 +66,15 @@ class _Seen:
     Args:
         withheld: place in the shard -> reason. places: `(M,)` which pictures have a face. landmarks: `(M, 5, 2)` of the face that
             is meant, in photo pixels. bystanders: for each of the M the boxes `(B, 4)` of the other faces.
+        beside: faces among them that only the second detector saw. unseen: pictures without a face in which it saw one.
     """
 
     withheld: dict[int, str]
     places: NDArray[np.int64]
     landmarks: NDArray[np.float32]
     bystanders: tuple[NDArray[np.float32], ...]
+    beside: int
+    unseen: int
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return it as plain arrays."""
@@ -78,6 +85,7 @@ class _Seen:
             "landmarks": self.landmarks,
             "others": np.concatenate([np.zeros((0, 4), np.float32), *self.bystanders]),
             "counts": np.array([len(boxes) for boxes in self.bystanders], np.int64),
+            "audit": np.array([self.beside, self.unseen], np.int64),
         }
 
     @classmethod
@@ -85,17 +93,25 @@ class _Seen:
         """Return what `arrays` gave."""
         reasons = {int(place): str(reason) for place, reason in json.loads(bytes(held["withheld"])).items()}
         boxes = np.split(held["others"], np.cumsum(held["counts"])[:-1]) if len(held["counts"]) else []
-        return cls(reasons, held["places"], held["landmarks"], tuple(boxes))
+        beside, unseen = held["audit"].tolist()
+        return cls(reasons, held["places"], held["landmarks"], tuple(boxes), beside, unseen)
 
 
 def take_in(
-    photos: Photos, people: tuple[str, ...], detector: Any, who: str, reporter: Reporter, keep: Keep | None = None
+    photos: Photos,
+    people: tuple[str, ...],
+    detector: Any,
+    who: str,
+    reporter: Reporter,
+    keep: Keep | None = None,
+    second: tuple[Any, str] | None = None,
 ) -> Intake:
     """Detect in every photo, shard by shard, in batches that are forgotten again.
 
     Args:
         photos: the database. people: the person of each photo. detector: the component. who: its name for errors.
         reporter: shows progress. keep: where shards are kept, None keeps nothing.
+        second: a detector, and its name for errors, that looks for bystanders whom the first does not see.
 
     Raises:
         NothingToDo: not one face was found.
@@ -110,7 +126,7 @@ def take_in(
     shards: list[Shard] = []
     target = align.template(SIZE)
     stamps = stamps_of(photos) if keep else [""] * len(photos)
-    kept_before = 0
+    kept_before = beside = unseen = 0
     with reporter.task("find faces", len(photos)) as advance:
         for rows in shards_of(stamps):
             part = photos.take(rows)
@@ -121,10 +137,11 @@ def take_in(
                 kept_before += len(rows)
                 advance(len(rows))
             else:
-                seen = _look(part, detector, who, advance)
+                seen = _look(part, detector, who, advance, second)
                 if keep and key:
                     keep.put(key, **seen.arrays())
             withheld.update({part.ids[place]: reason for place, reason in seen.withheld.items()})
+            beside, unseen = beside + seen.beside, unseen + seen.unseen
             first = len(ids)
             for n, place in enumerate(seen.places.tolist()):
                 try:
@@ -145,11 +162,15 @@ def take_in(
         raise NothingToDo(f"no face to work on in {total} pictures: {'; '.join(reasons)}; nothing was released")
     stack = CutStack(photos, tuple(ids), np.stack(matrices), tuple(others))
     faces = FaceSet(tuple(ids), stack, np.stack(marks), tuple(person_of[i] for i in ids))
-    return Intake(faces, withheld, total, tuple(shards))
+    if second:
+        name = second[1].removeprefix("detector ")
+        reporter.say(f"  {name} sees {beside} faces more, which are covered, and one in {unseen} pictures that are withheld")
+    return Intake(faces, withheld, total, tuple(shards), beside, unseen)
 
 
-def _look(photos: Photos, detector: Any, who: str, advance: Callable[[int], None]) -> _Seen:
+def _look(photos: Photos, detector: Any, who: str, advance: Callable[[int], None], second: tuple[Any, str] | None) -> _Seen:
     """Detect in the pictures of one shard."""
+    beside = unseen = 0
     unread: dict[str, str] = {}
     place_of = {photo: place for place, photo in enumerate(photos.ids)}
     withheld: dict[int, str] = {}
@@ -158,20 +179,32 @@ def _look(photos: Photos, detector: Any, who: str, advance: Callable[[int], None
     others: list[NDArray[np.float32]] = []
     for pictures in _batches(photos, unread, advance):
         batch_ids = tuple(pictures)
-        found = checked(detector.detect(Photos.from_arrays(batch_ids, list(pictures.values()))), Detections, who)
-        same_rows(found.looked_at, batch_ids, who)
+        batch = Photos.from_arrays(batch_ids, list(pictures.values()))
+        found = _detected(detector, who, batch)
         by_photo = rows_by_photo(found)
+        again = _detected(*second, batch) if second else Detections.none(batch_ids)
+        again_by_photo = rows_by_photo(again)
         for photo_id, picture in pictures.items():
             rows = by_photo.get(photo_id)
+            more = again.boxes[again_by_photo.get(photo_id, [])]
             if not rows:
                 withheld[place_of[photo_id]] = NO_FACE
+                unseen += bool(len(more))
                 continue
+            more = more[unmatched(more, found.boxes[rows])]
+            beside += len(more)
             row = nearest_to_centre(found, rows, picture.shape[1], picture.shape[0])
             places.append(place_of[photo_id])
             marks.append(found.landmarks[row : row + 1])
-            others.append(found.boxes[[r for r in rows if r != row]])
+            others.append(np.concatenate([found.boxes[[r for r in rows if r != row]], more]))
     withheld |= {place_of[photo]: reason for photo, reason in unread.items()}
-    return _Seen(withheld, np.array(places, np.int64), np.concatenate(marks), tuple(others))
+    return _Seen(withheld, np.array(places, np.int64), np.concatenate(marks), tuple(others), beside, unseen)
+
+
+def _detected(detector: Any, who: str, photos: Photos) -> Detections:
+    found = checked(detector.detect(photos), Detections, who)
+    same_rows(found.looked_at, photos.ids, who)
+    return found
 
 
 def _batches(photos: Photos, withheld: dict[str, str], advance: Callable[[int], None]) -> Iterator[dict[str, NDArray[np.uint8]]]:

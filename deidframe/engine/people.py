@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,4 +64,5 @@ def find_people(shop: Workshop, intake: Intake, clusterer: Step, encoder: Step, 
     if known is not None:
         facts["against_labels"] = against_labels(labels, [known[face] for face in faces.ids])
     withheld = {**intake.withheld, **{faces.ids[row]: UNKNOWN for row in np.flatnonzero(labels < 0).tolist()}}
-    return FoundPeople(Intake(FaceSet(taken.ids, taken.images, taken.landmarks, names), withheld, intake.total), facts)
+    found = FaceSet(taken.ids, taken.images, taken.landmarks, names)
+    return FoundPeople(replace(intake, faces=found, withheld=withheld, shards=()), facts)

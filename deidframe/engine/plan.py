@@ -17,7 +17,7 @@ from deidframe.engine.step import Step
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.complain import Complaint, complaints_of, nearest
 from deidframe.recipe.locate import Path
-from deidframe.recipe.model import AttackSpec, ElbowSpec, FoundSubjects, Part, QualitySpec
+from deidframe.recipe.model import AttackSpec, AuditSpec, ElbowSpec, FoundSubjects, Part, QualitySpec
 from deidframe.recipe.parse import Method, Parsed, slug
 
 ROLE_OF_KEY = {
@@ -97,6 +97,14 @@ class QualityPlan:
 
 
 @dataclass(frozen=True)
+class AuditPlan:
+    """The second pair of eyes; without an encoder a released face is held against its original by its pixels alone."""
+
+    detector: Step
+    encoder: Step | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run will do.
 
@@ -105,7 +113,7 @@ class Plan:
         people: the person of each photo or encoding. labelled: the source says who they are.
         source, detector: steps; no detector where there are only encodings. encodings: of a source of encodings.
         finder: clusterer and encoder that find the people, where the recipe says so; `people` then holds one for each picture.
-        elbows: curves for the report. quality: how released pictures are judged besides.
+        audit: a second pair of eyes. elbows: curves for the report. quality: how released pictures are judged besides.
         methods, attacks: in the recipe's order. limit: how many pictures are taken, None for all.
     """
 
@@ -122,6 +130,7 @@ class Plan:
     finder: tuple[Step, Step] | None = None
     elbows: tuple[ElbowPlan, ...] = ()
     quality: QualityPlan | None = None
+    audit: AuditPlan | None = None
 
     @property
     def person_count(self) -> int:
@@ -144,6 +153,8 @@ class Plan:
         ]
         all_steps += [*(self.finder or ()), *(e.encoder for e in self.elbows if e.encoder)]
         all_steps += [s for a in self.attacks for s in (a.step, a.encoder)]
+        if self.audit:
+            all_steps += [self.audit.detector, *([self.audit.encoder] if self.audit.encoder else [])]
         if self.quality:
             judges = self.quality.attributes
             all_steps += [*self.quality.encoders, *self.quality.detectors, *([judges] if judges else [])]
@@ -262,6 +273,20 @@ class _Planner:
             self.complain("R105", (*at, "encoders"), "is missing; without an attack nothing else says which encoder judges")
         return QualityPlan(tuple(judges.values()), tuple(step for step in detectors if step), attributes)
 
+    def audit(self, spec: AuditSpec | None, detector: Step | None) -> AuditPlan | None:
+        if spec is None:
+            return None
+        at: Path = ("audit",)
+        second = self.step("detector", spec.detector.use, spec.detector.params, (*at, "detector"))
+        encoder = self.encoder(spec.encoder, (*at, "encoder")) if spec.encoder else None
+        if second is None:
+            return None
+        if detector is not None and second.loaded.qualified == detector.loaded.qualified:
+            self.complain(
+                "R133", (*at, "detector"), f'"{second.name}" finds the faces already; a second look needs another detector'
+            )
+        return AuditPlan(second, encoder)
+
     def elbow(self, row: int, spec: ElbowSpec) -> ElbowPlan:
         if spec.encoder is None:
             return ElbowPlan(spec, None)
@@ -290,6 +315,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | Non
     finder = _finder(planner, recipe.source.subjects)
     elbows = tuple(planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow))
     quality = planner.quality(recipe.quality, [a.encoder for a in attacks if a])
+    audit = planner.audit(recipe.audit, detector)
     found: Database | None = None
     if source is not None:
         found = list_database(planner.complain, parsed, source, scratch, limit)
@@ -315,6 +341,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | Non
         finder,
         elbows,
         quality,
+        audit,
     )
 
 
@@ -350,6 +377,8 @@ def _fitting(planner: _Planner, found: Database, methods: Sequence[MethodPlan | 
         planner.complain(
             "R132", ("source", "subjects"), "the source gives encodings: who is on them is found by a method without k"
         )
+    if recipe.audit is not None:
+        planner.complain("R132", ("audit",), "the source gives encodings and no pictures: there is nothing to audit")
     for row, elbow in enumerate(recipe.elbow):
         if elbow.encoder is not None:
             planner.complain("R132", ("elbow", row, "encoder"), "the source gives encodings: leave the encoder out")

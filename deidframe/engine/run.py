@@ -108,6 +108,12 @@ def run(
                 intake, facts["people"] = people.intake, people.facts
             counts = {"total": intake.total, "faces": len(intake.faces), "withheld": len(intake.withheld)}
             facts["intake"] = {**counts, "seconds": seconds()}
+            if plan.audit is not None and intake is not None:
+                facts["intake"]["audit"] = {
+                    "detector": plan.audit.detector.name,
+                    "covered": intake.beside,
+                    "unseen": intake.unseen,
+                }
         write_json(folder / "private" / "withheld.json", intake.withheld if intake else {}, private=True)
         at_work = Bench(plan, folder, shop, reporter, intake, key, with_originals)
         for attack in plan.attacks:
@@ -181,8 +187,11 @@ def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter) -> Intake:
     """
     if plan.detector is None:
         raise NothingToDo("the plan has no detector, so no face can be found")
-    keep = shop.keep("faces", plan.source, plan.detector)
-    intake = take_in(plan.photos, plan.people, shop.make(plan.detector), f"detector {plan.detector.name}", reporter, keep)
+    auditor = plan.audit.detector if plan.audit else None
+    keep = shop.keep("faces", plan.source, plan.detector, *([auditor] if auditor else []))
+    second = (shop.make(auditor), f"detector {auditor.name}") if auditor else None
+    detector, who = shop.make(plan.detector), f"detector {plan.detector.name}"
+    intake = take_in(plan.photos, plan.people, detector, who, reporter, keep, second)
     shop.look_at_database(intake)
     return intake
 

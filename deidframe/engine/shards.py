@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deidframe.contract.photos import Photos
 from deidframe.record.store import Store
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the core keeps something else under the same facts, or comes to another result from them."""
 MOST = 128
 """Pictures in one shard, at most."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,25 @@ class Staged:
     names: dict[str, str]
     digests: dict[str, str]
     folder: Path
+
+    def without(self, faces: Collection[str]) -> Staged:
+        """Return it without these faces, whose files are removed."""
+        if not faces:
+            return self
+        for face in faces:
+            (self.folder / self.names[face]).unlink()
+        kept = [row for row, face in enumerate(self.faces.ids) if face not in faces]
+        left = [self.faces.ids[row] for row in kept]
+        base, at = self.faces.images, np.array(kept, np.int64)
+        assert isinstance(base, IndexedStack) and isinstance(base.pictures, FileStack)
+        used, rows = np.unique(base.rows[at], return_inverse=True)
+        first = dict(zip(rows[::-1].tolist(), left[::-1], strict=True))
+        paths = [self.folder / self.names[first[n]] for n in range(len(used))]
+        stack = IndexedStack(FileStack(paths, self.faces.size), rows.astype(np.int64))
+        marks = None if self.faces.landmarks is None else self.faces.landmarks[at]
+        who = None if self.faces.subjects is None else tuple(self.faces.subjects[row] for row in kept)
+        names, digests = ({face: held[face] for face in left} for held in (self.names, self.digests))
+        return Staged(FaceSet(tuple(left), stack, marks, who), names, digests, self.folder)
 
 
 class FileStack:

@@ -46,17 +46,34 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Audited:
+    """What a detector and an encoder that had no part in a method saw of its pictures.
+
+    Args:
+        detector, encoder: their names, no encoder for "". looked: pictures that they looked at and that are released.
+        bound: the distance within which light copies lie from their originals, None without an encoder.
+    """
+
+    detector: str
+    encoder: str
+    looked: int
+    bound: float | None
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What the gates counted before the certificate is written.
 
     Args:
         faced: released pictures whose original has a face that the detector found. compared: released pictures that were held
             against their originals. bare: written files that were read and hold nothing but a picture.
+        audited: what a second pair of eyes saw, None where the recipe asks for none.
     """
 
     faced: int
     compared: int
     bare: int
+    audited: Audited | None = None
 
 
 def certify(
@@ -82,7 +99,9 @@ def certify(
         ReleaseRefused: k was promised, and one picture is shared by fewer than k people, or a group shows several pictures; or
             a gate looked at fewer pictures than are released.
     """
-    for what, seen in (("found a face in", evidence.faced), ("compared", evidence.compared), ("read back", evidence.bare)):
+    audited = evidence.audited
+    gates = [("found a face in", evidence.faced), ("compared", evidence.compared), ("read back", evidence.bare)]
+    for what, seen in [*gates, *([("audited", audited.looked)] if audited else [])]:
         if seen != len(digest_of):
             raise ReleaseRefused(f"{method}: the gates {what} {seen} of {len(digest_of)} released pictures; nothing is released")
     people_of_picture: dict[str, set[str]] = {}
@@ -96,6 +115,14 @@ def certify(
         Check("nothing handed back", True, f"none of {evidence.compared} released pictures is its original"),
         Check("bare files", True, f"{evidence.bare} files read back hold a picture and nothing else, with one time for all"),
     ]
+    if audited:
+        words = f"{audited.detector} saw no face besides its own in any of {audited.looked} released pictures"
+        checks.append(Check("no other face", True, words))
+        if audited.bound is not None:
+            words = (
+                f"none of {audited.looked} lies within {audited.bound:.2f} of its original, where copies lie ({audited.encoder})"
+            )
+            checks.append(Check("no copy", True, words))
     if k is None or groups is None:
         checks.append(Check("k-anonymity", None, "this method makes no such promise"))
         return Certificate(

@@ -58,7 +58,7 @@ def frechet_distance(a: NDArray[Any], b: NDArray[Any]) -> float | None:
         return None
     x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
     means = float(((x.mean(axis=0) - y.mean(axis=0)) ** 2).sum())
-    # with covariances A'A and B'B the trace of the root of their product is the sum of the singular values of AB': no D x D matrix
+    # with covariances A'A and B'B the trace of the root of their product is the sum of the singular values of AB'
     first, second = _root(x), _root(y)
     cross = np.linalg.svd(first @ second.T, compute_uv=False).sum()
     return max(0.0, means + float((first**2).sum() + (second**2).sum() - 2 * cross))

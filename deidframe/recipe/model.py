@@ -114,6 +114,13 @@ class QualitySpec(Table):
     attributes: Use | None = None
 
 
+class AuditSpec(Table):
+    """A second pair of eyes: another detector, and an encoder by which a released face is held against its original."""
+
+    detector: Part
+    encoder: Use | None = None
+
+
 class Recipe(Table):
     """Everything a run does."""
 
@@ -124,5 +131,6 @@ class Recipe(Table):
     detector: Part | None = None
     method: Annotated[tuple[MethodSpec, ...], Field(min_length=1, max_length=200, strict=False)]
     attack: Annotated[tuple[AttackSpec, ...], Field(max_length=50, strict=False)] = ()
+    audit: AuditSpec | None = None
     quality: QualitySpec | None = None
     elbow: Annotated[tuple[ElbowSpec, ...], Field(max_length=10, strict=False)] = ()

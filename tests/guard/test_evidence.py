@@ -10,7 +10,7 @@ from PIL import Image
 
 from deidframe.contract import ReleaseRefused
 from deidframe.guard.accounting import account
-from deidframe.guard.certificate import Evidence, certify
+from deidframe.guard.certificate import Audited, Evidence, certify
 from deidframe.guard.hygiene import TIME, bare_jpeg, check_bare, encode_jpeg
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (40, 30, 3), np.uint8)
@@ -62,6 +62,17 @@ def test_files_are_read_back_and_their_time_looked_at(tmp_path: Path) -> None:
     os.utime(path, (TIME, TIME + 5))
     with pytest.raises(ReleaseRefused, match="more than its picture"):
         check_bare([path], "m")
+
+
+def test_an_audit_that_looked_at_fewer_pictures_than_are_released_refuses() -> None:
+    closed = account(["a", "b"], ["a", "b"], {}, {}, "m")
+    people, digests = {"a": "x", "b": "y"}, {"a": "1", "b": "1"}
+    for looked, bound, names in ((2, 0.4, {"no other face", "no copy"}), (2, None, {"no other face"})):
+        seen = Evidence(2, 2, 2, Audited("d", "e", looked, bound))
+        made = certify("m", 2, {"a": 0, "b": 0}, people, digests, closed, seen)
+        assert {check.name for check in made.checks} & {"no other face", "no copy"} == names
+    with pytest.raises(ReleaseRefused, match="audited 1 of 2"):
+        certify("m", 2, {"a": 0, "b": 0}, people, digests, closed, Evidence(2, 2, 2, Audited("d", "e", 1, 0.4)))
 
 
 @pytest.mark.parametrize("short", ["faced", "compared", "bare"])

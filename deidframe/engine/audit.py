@@ -1,0 +1,128 @@
+"""Look at what a method made with a detector and an encoder that had no part in it, and hold back what they should not see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract import align
+from deidframe.contract.artifacts import FaceSet
+from deidframe.contract.errors import ReleaseRefused
+from deidframe.contract.photos import Detections, Photos
+from deidframe.engine.cut import SIZE
+from deidframe.engine.intake import nearest_to_centre, rows_by_photo
+from deidframe.engine.plan import AuditPlan
+from deidframe.engine.seam import checked, same_rows
+from deidframe.engine.workshop import Workshop
+from deidframe.guard.audit import copy_bound, light_copy, unmatched
+from deidframe.guard.certificate import Audited
+
+BATCH = 32
+COPIES = 200
+"""Originals of which light copies are looked at, at most; evenly taken."""
+BESIDE = "a face besides its own is seen in what was made of it"
+NEAR = "what was made of it is as near to an original as a copy"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found.
+
+    Args:
+        withheld: face id -> reason. said: for the certificate, of the pictures that are left.
+    """
+
+    withheld: dict[str, str]
+    said: Audited
+
+
+def audit(shop: Workshop, plan: AuditPlan, clear: FaceSet, made: FaceSet, digests: Mapping[str, str], method: str) -> Audit:
+    """Look at every different picture of a method, and at as many light copies of originals as it takes to know their distance.
+
+    A picture that is held back is held back for everybody who shares it, so a group goes as a whole.
+
+    Args:
+        clear, made: the same faces in one order: the originals, and the pictures as the files show them, with the originals'
+            landmarks. digests: face id -> sha256 of its file; equal files are one picture.
+
+    Raises:
+        ReleaseRefused: half of the pictures, or more, are as near to their originals as copies.
+    """
+    first: dict[str, int] = {}
+    for row, face in enumerate(made.ids):
+        first.setdefault(digests[face], row)
+    rows = np.fromiter(first.values(), np.int64, len(first))
+    place = {digest: n for n, digest in enumerate(first)}
+    where = np.array([place[digests[face]] for face in made.ids], np.int64)
+    beside, vectors = _look(shop, plan, made, rows)
+    bound: float | None = None
+    near = np.zeros(len(rows), bool)
+    if plan.encoder is not None:
+        originals = shop.eyes(plan.encoder).encode(clear).vectors
+        assert vectors is not None
+        bound = _bound(shop, plan, clear, originals)
+        apart = np.linalg.norm(originals.astype(np.float64) - vectors[where], axis=1)
+        near[where[apart <= bound]] = True
+        share = near[where].mean() if len(where) else 0.0
+        if share >= 0.5:
+            raise ReleaseRefused(
+                f"{method}: {int(near[where].sum())} of {len(where)} pictures are as near to their originals as copies"
+                f" ({plan.encoder.name}: {bound:.2f}); nothing is released"
+            )
+    withheld = {
+        face: BESIDE if beside[n] else NEAR for face, n in zip(made.ids, where.tolist(), strict=True) if beside[n] or near[n]
+    }
+    if len(withheld) == len(made):
+        raise ReleaseRefused(f"{method}: the audit left no picture: {BESIDE}, or {NEAR}")
+    looked = len(made) - len(withheld)
+    encoder = plan.encoder.name if plan.encoder else ""
+    return Audit(withheld, Audited(plan.detector.name, encoder, looked, bound))
+
+
+def _look(
+    shop: Workshop, plan: AuditPlan, faces: FaceSet, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
+    """Return, for each of these rows, whether a face is seen besides its own, and its encoding where there is an encoder."""
+    detector, who = shop.make(plan.detector), f"detector {plan.detector.name}"
+    assert faces.landmarks is not None, "faces of a run carry landmarks"
+    centre = align.template(SIZE).mean(axis=0)
+    beside = np.zeros(len(rows), bool)
+    encoded = []
+    with shop.reporter.task(f"audit with {plan.detector.name}", len(rows)) as advance:
+        for start in range(0, len(rows), BATCH):
+            part = rows[start : start + BATCH]
+            pictures, marks = np.asarray(faces.images[part]), faces.landmarks[part].copy()
+            ids = tuple(f"row-{n}" for n in range(len(part)))
+            seen = checked(detector.detect(Photos.from_arrays(ids, list(pictures))), Detections, who)
+            same_rows(seen.looked_at, ids, who)
+            for photo, found in rows_by_photo(seen).items():
+                n = int(photo[4:])
+                boxes = seen.boxes[found]
+                own = ((centre >= boxes[:, :2]) & (centre <= boxes[:, 2:])).all(axis=1)
+                beside[start + n] = bool(len(unmatched(boxes[~own], boxes[own])))
+                if own.any():
+                    height, width = pictures.shape[1:3]
+                    marks[n] = seen.landmarks[
+                        nearest_to_centre(seen, [r for r, o in zip(found, own, strict=True) if o], width, height)
+                    ]
+            if plan.encoder is not None:
+                encoded.append(shop.eyes(plan.encoder).encode(FaceSet(ids, pictures, marks)).vectors)
+            advance(len(part))
+    return beside, np.concatenate(encoded) if encoded else None
+
+
+def _bound(shop: Workshop, plan: AuditPlan, clear: FaceSet, originals: NDArray[np.float32]) -> float:
+    """Return how far light copies lie from their originals, once for a run."""
+    assert plan.encoder is not None
+    key = f"audit|{plan.detector.key}|{plan.encoder.key}"
+    if key not in shop.shared:
+        some = np.unique(np.linspace(0, len(clear) - 1, min(COPIES, len(clear))).astype(np.int64))
+        chosen = clear.take(some)
+        copies = FaceSet(chosen.ids, np.stack([light_copy(one) for one in np.asarray(chosen.images[:])]), chosen.landmarks)
+        _, vectors = _look(shop, plan, copies, np.arange(len(copies)))
+        assert vectors is not None
+        shop.shared[key] = copy_bound(np.linalg.norm(originals[some].astype(np.float64) - vectors, axis=1))
+    return float(shop.shared[key])
