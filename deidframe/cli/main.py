@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import importlib
 import os
 import sys
@@ -70,6 +71,7 @@ def entry() -> None:
     After an interrupt everything is closed and cleaned up when `main` returns, and the process ends at once: a thread that was
     being started at that very moment is one that Python forgets to stop and then waits for without end.
     """
+    faulthandler.enable()  # a crash in a plugin's native code says where it was
     code = main()
     if code == 130:
         sys.stdout.flush()
@@ -93,6 +95,9 @@ def _complain(error: Exception, *, debug: bool) -> int:
     if isinstance(error, DeidframeError):
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    if isinstance(error, MemoryError):
+        print(f"error: no memory left ({error}); nothing half-written was left in a release", file=sys.stderr)
+        return 1
     print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
     if not debug:
         print("run again with --debug for the traceback, and please report it", file=sys.stderr)

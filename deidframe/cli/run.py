@@ -21,6 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="run folder: new, or of this very run that was cut short, which then goes on (default: runs/NAME)",
     )
     parser.add_argument("--no-store", action="store_true", help="keep nothing for the next run, and use nothing kept")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=float, help="a component that works longer than this in one call fails its method"
+    )
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     parser.add_argument(
         "--with-originals", action="store_true", help="also write a report that shows real people, under private/"
@@ -40,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from deidframe.cli.show import Bars, Lines
+    from deidframe.contract.errors import UsageError
     from deidframe.engine.plan import plan
     from deidframe.engine.run import run as run_plan
     from deidframe.engine.run import store_folder
@@ -49,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.report.page import write_report
     from deidframe.report.terminal import summary
 
+    if options.timeout is not None and not options.timeout > 0:
+        raise UsageError(f"--timeout {options.timeout:g}: expected a number of seconds above 0")
     started = time.monotonic()
     console = Console(stderr=True)
     reporter = Bars(console) if console.is_terminal else Lines()
@@ -60,7 +66,15 @@ def run(options: argparse.Namespace) -> int:
         f"{parsed.recipe.name}: {len(planned.people)} pictures of {planned.person_count} people, {len(planned.methods)} methods"
     )
     store = None if options.no_store else Store(store_folder())
-    outcome = run_plan(planned, folder, reporter, offline=options.offline, with_originals=options.with_originals, store=store)
+    outcome = run_plan(
+        planned,
+        folder,
+        reporter,
+        offline=options.offline,
+        with_originals=options.with_originals,
+        store=store,
+        timeout=options.timeout,
+    )
     written = write_report(folder)
     summary(folder, Console(file=sys.stdout))
     print(f"report   {written}")

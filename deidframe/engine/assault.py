@@ -8,7 +8,7 @@ from deidframe.contract.artifacts import FaceSet, LinkScores
 from deidframe.contract.errors import ArtifactError, NothingToDo
 from deidframe.contract.roles import Knowledge
 from deidframe.engine.plan import AttackPlan
-from deidframe.engine.seam import checked, own_chance
+from deidframe.engine.seam import at_work, checked
 from deidframe.engine.workshop import Workshop, blame
 from deidframe.measure.interval import Figure
 from deidframe.measure.rank import rank_rates
@@ -56,7 +56,7 @@ def assault(shop: Workshop, attack: AttackPlan, clear: FaceSet, released: FaceSe
     try:
         made = shop.make(attack.step, attack.encoder)
         # an attacker never sees who a probe is; it knows its own gallery
-        with own_chance(f"attacker {attack.step.name}"):
+        with at_work(f"attacker {attack.step.name}"):
             out = made.attack(probes.without_subjects(), gallery, Knowledge(spec.threat, spec.gallery))
     except Exception as error:
         raise blame(cell, attack.step, error) from error

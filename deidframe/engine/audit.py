@@ -14,6 +14,7 @@ from deidframe.contract.errors import ReleaseRefused
 from deidframe.contract.photos import Detections, Photos
 from deidframe.engine.cut import SIZE
 from deidframe.engine.intake import nearest_to_centre, rows_by_photo
+from deidframe.engine.limit import limited
 from deidframe.engine.plan import AuditPlan
 from deidframe.engine.seam import checked, same_rows
 from deidframe.engine.workshop import Workshop
@@ -96,7 +97,8 @@ def _look(
             part = rows[start : start + BATCH]
             pictures, marks = np.asarray(faces.images[part]), faces.landmarks[part].copy()
             ids = tuple(f"row-{n}" for n in range(len(part)))
-            seen = checked(detector.detect(Photos.from_arrays(ids, list(pictures))), Detections, who)
+            with limited(who):
+                seen = checked(detector.detect(Photos.from_arrays(ids, list(pictures))), Detections, who)
             same_rows(seen.looked_at, ids, who)
             for photo, found in rows_by_photo(seen).items():
                 n = int(photo[4:])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from deidframe.contract.artifacts import FaceSet
-from deidframe.contract.errors import DeidframeError, NothingToDo, ReleaseRefused
+from deidframe.contract.errors import DeidframeError, NothingToDo, PluginError, ReleaseRefused
 from deidframe.engine.assault import assault
 from deidframe.engine.attributes import classes, people_attributes
 from deidframe.engine.audit import audit
@@ -187,6 +187,16 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
     if staged.names:  # what was written is not looked at again
         at.shop.forget(staged.faces)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def died(at: Bench, method: MethodPlan, times: int) -> Cell:
+    """Return the row of a method in which the process died again and again: it is not tried once more in this run."""
+    at.reporter.say(method.name)
+    base = Cell(
+        method.name, method.slug, protects=method.protects, k=method.promised_k, total=at.total, seed=at.plan.parsed.recipe.seed
+    )
+    why = f"the process died {times} times while this method was at work (a crash in native code, no memory left, a kill)"
+    return replace(_nothing_released(at, base, PluginError(why)), grouping=method.grouping)
 
 
 def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:

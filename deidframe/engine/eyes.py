@@ -15,6 +15,7 @@ from deidframe.contract.photos import Detections, Photos
 from deidframe.contract.roles import Differentiable, Look, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack
 from deidframe.engine.intake import nearest_to_centre, rows_by_photo
+from deidframe.engine.limit import limited
 from deidframe.engine.progress import Quiet, Reporter
 from deidframe.engine.seam import checked, same_rows, same_space
 from deidframe.engine.shards import Keep, KeptEncodings
@@ -177,7 +178,8 @@ class CoreEyes:
                 self._note(memo, base, rows, held["places"], held["vectors"], held["scores"], held["landmarks"])
                 return
         ids = tuple(f"row-{row}" for row in rows.tolist())
-        seen = checked(self._detector.detect(Photos.from_arrays(ids, list(pictures))), Detections, "detector")
+        with limited("detector"):
+            seen = checked(self._detector.detect(Photos.from_arrays(ids, list(pictures))), Detections, "detector")
         same_rows(seen.looked_at, ids, "detector")
         by_photo = rows_by_photo(seen)
         places = [n for n, photo in enumerate(ids) if photo in by_photo]
@@ -213,7 +215,8 @@ class CoreEyes:
         memo.found[rows[places]] = landmarks
 
     def _vectors(self, faces: FaceSet) -> NDArray[np.float32]:
-        out = checked(self._encoder.encode(faces), Embeddings, f"encoder {self._who}")
+        with limited(f"encoder {self._who}"):
+            out = checked(self._encoder.encode(faces), Embeddings, f"encoder {self._who}")
         same_rows(out.ids, faces.ids, f"encoder {self._who}")
         same_space(out.space, self._space, f"encoder {self._who}")
         return out.unit().vectors

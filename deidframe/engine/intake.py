@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet
-from deidframe.contract.errors import NothingToDo, UnreadablePhoto
+from deidframe.contract.errors import DeidframeError, NothingToDo, StageError, UnreadablePhoto
 from deidframe.contract.photos import Detections, Photos
 from deidframe.engine.cut import SIZE, CutStack
+from deidframe.engine.limit import limited
 from deidframe.engine.progress import Reporter
 from deidframe.engine.seam import checked, same_rows
 from deidframe.engine.shards import Keep, Shard, shards_of, stamps_of
@@ -202,7 +203,14 @@ def _look(photos: Photos, detector: Any, who: str, advance: Callable[[int], None
 
 
 def _detected(detector: Any, who: str, photos: Photos) -> Detections:
-    found = checked(detector.detect(photos), Detections, who)
+    try:
+        with limited(who):
+            found = checked(detector.detect(photos), Detections, who)
+    except DeidframeError:
+        raise
+    except Exception as error:
+        role, _, name = who.partition(" ")
+        raise StageError("finding faces", role, name, f"{type(error).__name__}: {error}") from error
     same_rows(found.looked_at, photos.ids, who)
     return found
 

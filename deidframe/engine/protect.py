@@ -18,7 +18,7 @@ from deidframe.engine.attributes import classes, people_attributes
 from deidframe.engine.cut import SIZE
 from deidframe.engine.keep import synthesize_kept
 from deidframe.engine.plan import MethodPlan
-from deidframe.engine.seam import checked, own_chance, same_rows, same_space
+from deidframe.engine.seam import at_work, checked, same_rows, same_space
 from deidframe.engine.step import Step
 from deidframe.engine.workshop import Workshop, blame
 from deidframe.guard.groups import check_groups
@@ -65,7 +65,7 @@ class RedactedStack:
         rows = np.arange(len(self))[key].reshape(-1)
         part = self._faces.take(rows)
         who = f"redactor {self._step.name}"
-        with own_chance(who):
+        with at_work(who):
             out = checked(self._redactor.redact(part), FaceSet, who)
         same_rows(out.ids, part.ids, who)
         pictures = np.asarray(out.images[:])
@@ -113,7 +113,7 @@ def _k_same(shop: Workshop, faces: FaceSet, method: MethodPlan) -> Protected:
     def stage(key: str, work: Callable[[], T]) -> T:
         start = time.perf_counter()
         try:
-            with own_chance(f"{steps[key].role} {steps[key].name}"):
+            with at_work(f"{steps[key].role} {steps[key].name}"):
                 return work()
         except Exception as error:
             raise blame(method.name, steps[key], error) from error

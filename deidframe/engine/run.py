@@ -10,6 +10,7 @@ import secrets
 import shutil
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,10 +18,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from deidframe.contract.errors import DeidframeError, NothingToDo, UsageError
-from deidframe.engine.comparison import Bench, clear_cell, method_cells, timed
+from deidframe.engine.attempts import FILE, MOST, Attempts
+from deidframe.engine.comparison import Bench, clear_cell, died, method_cells, timed
 from deidframe.engine.elbow import inertia, reach
 from deidframe.engine.intake import Intake, take_in
 from deidframe.engine.keep import code_of, identity
+from deidframe.engine.limit import limit_calls
 from deidframe.engine.people import find_people
 from deidframe.engine.plan import ElbowPlan, Plan
 from deidframe.engine.progress import Quiet, Reporter
@@ -63,6 +66,7 @@ def run(
     with_originals: bool = False,
     names_key: bytes | None = None,
     store: Store | None = None,
+    timeout: float | None = None,
 ) -> Outcome:
     """Do all that a plan says.
 
@@ -72,6 +76,7 @@ def run(
         reporter: shows progress. offline: fetch nothing.
         with_originals: also keep thumbnails of real people for a report, under `private`.
         names_key: secret of the opaque file names; drawn afresh when not given. store: keeps what is slow to make.
+        timeout: how many seconds one call of a component may take, None for as long as it likes.
 
     Raises:
         UsageError: the run folder exists. NothingToDo: not one face was found. DeidframeError: a part that every method needs
@@ -94,6 +99,9 @@ def run(
         store.journal = folder / "private" / "store.keys"
     status = "interrupted"
     scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder / "private"))
+    attempts = Attempts(folder / "private")
+    limit = ExitStack()
+    limit.enter_context(limit_calls(timeout))
     try:
         shop = Workshop(plan, scratch, reporter, offline=offline, store=store)
         key = _names_key(folder, names_key)
@@ -122,6 +130,10 @@ def run(
         for number, elbow in enumerate(plan.elbows):
             _draw_elbow(at_work, number, elbow)
         for method in plan.methods:
+            if attempts.deaths(method.slug) >= MOST:
+                cells.append(died(at_work, method, attempts.deaths(method.slug)))
+                continue
+            attempts.begin(method.slug)
             for cell in method_cells(at_work, method):
                 cells.append(cell)  # at once: what follows may be cut short
         status = "finished"
@@ -130,8 +142,10 @@ def run(
         status = f"failed: {error}"
         raise
     finally:
+        limit.close()
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.rmtree(folder / "private" / "staged", ignore_errors=True)
+        attempts.end()
         write_lines(folder / "cells.jsonl", [cell.as_dict() for cell in cells])
         kept = {"kept": dict(store.taken)} if store is not None else {}
         write_json(folder / "run.json", {**facts, **kept, "status": status, "seconds": time.time() - started})
@@ -219,7 +233,7 @@ def _claimed(folder: Path, facts: dict[str, Any], signed: str, reporter: Reporte
     if before:
         reporter.say(f"going on with {folder}, which was cut short or in which something failed")
         for path in [*folder.iterdir(), *(folder / "private").iterdir()]:
-            if path.name in ("private", "names.key", "lock", "store.keys"):
+            if path.name in ("private", "names.key", "lock", "store.keys", FILE):
                 continue
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     return lock
@@ -236,6 +250,7 @@ def _unfinished(folder: Path, facts: dict[str, Any], signed: str) -> bool:
             "lock",
             "names.key",
             "signature",
+            FILE,
         }
     try:
         held = json.loads((folder / "run.json").read_text("utf-8"))

@@ -24,7 +24,7 @@ def recipe_schema(catalogue: Catalogue) -> dict[str, Any]:
         definitions[f"{role}-use"] = _use(catalogue, role, definitions)
     for key, role in ROLE_OF_KEY.items():
         definitions["MethodSpec"]["properties"][key] = _part(role)
-    schema["properties"]["detector"] = _part("detector")
+    schema["properties"]["detector"] = definitions["AuditSpec"]["properties"]["detector"] = _part("detector")
     for owner, role in (("SourceSpec", "source"), ("AttackSpec", "attacker")):
         definitions[owner]["allOf"] = [{"$ref": f"#/$defs/{role}-use"}]
     definitions.pop("Part", None)

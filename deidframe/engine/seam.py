@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from deidframe.contract.errors import ArtifactError
+from deidframe.engine.limit import limited
 
 T = TypeVar("T")
 
@@ -50,7 +51,18 @@ def same_space(got: str, wanted: str, who: str) -> None:
 
 
 @contextmanager
-def own_chance(who: str) -> Iterator[None]:
+def at_work(who: str) -> Iterator[None]:
+    """Let a component work, with random numbers of its own and within the time limit.
+
+    Raises:
+        ArtifactError: it drew from the process's random numbers. PluginError: it took too long.
+    """
+    with limited(who), _own_chance(who):
+        yield
+
+
+@contextmanager
+def _own_chance(who: str) -> Iterator[None]:
     """Catch a component that draws from the process's own random numbers: equal runs would differ with whatever ran before.
 
     Raises:

@@ -65,7 +65,10 @@ class Workshop:
                 others={name: self.eyes(other) for name, other in step.others.items()},
                 record=self._record,
             )
-            self._made[key] = step.loaded.make(step.params, context)
+            try:
+                self._made[key] = step.loaded.make(step.params, context)
+            except Exception as error:
+                raise blame("making it", step, error) from error
         return self._made[key]
 
     def facts(self, step: Step, eyes_with: Step) -> dict[str, Any]:

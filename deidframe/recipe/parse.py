@@ -151,9 +151,9 @@ def _leaves(table: dict[str, Any]) -> list[tuple[Path, Any]]:
     found: list[tuple[Path, Any]] = []
     for key, value in table.items():
         if isinstance(value, dict):
-            found.extend(((key, *path), leaf) for path, leaf in _leaves(value))
+            found.extend(((*key.split("."), *path), leaf) for path, leaf in _leaves(value))
         else:
-            found.append(((key,), value))
+            found.append((tuple(key.split(".")), value))
     return found
 
 

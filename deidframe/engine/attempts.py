@@ -1,0 +1,43 @@
+"""Which method was at work when the process died, so that one that kills it again and again does not keep the others back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from deidframe.record.write import write_json
+
+FILE = "attempts.json"
+"""Under `private` while methods are at work; whoever finds it knows that the process died."""
+MOST = 3
+"""So often may the process die in one method; then the run goes on without it."""
+
+
+class Attempts:
+    """The methods of a run in which the process died.
+
+    Args:
+        folder: the run's `private`; what an earlier process left there is counted.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._deaths: dict[str, int] = {}
+        try:
+            held = json.loads(self._path.read_text("utf-8"))
+            self._deaths = {str(method): int(times) for method, times in held["deaths"].items()}
+            self._deaths[held["at"]] = self._deaths.get(held["at"], 0) + 1
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            pass
+
+    def deaths(self, method: str) -> int:
+        """Return how often the process died while this method was at work."""
+        return self._deaths.get(method, 0)
+
+    def begin(self, method: str) -> None:
+        """Note that this method is at work now."""
+        write_json(self._path, {"at": method, "deaths": self._deaths}, private=True)
+
+    def end(self) -> None:
+        """Forget everything: the process came to an end of its own."""
+        self._path.unlink(missing_ok=True)

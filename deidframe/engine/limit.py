@@ -1,0 +1,68 @@
+"""A time limit on single calls of components: one that hangs fails its method, or ends the process where nothing else ends it."""
+
+from __future__ import annotations
+
+import faulthandler
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FrameType
+
+from deidframe.contract.errors import PluginError
+
+_SECONDS: ContextVar[float | None] = ContextVar("seconds", default=None)
+AGAIN = 1.0
+"""Seconds after which a component that swallowed the alarm hears it once more."""
+GRACE = 30.0
+"""Seconds after the limit at which the process ends: the component is in native code, which hears no alarm."""
+
+
+class _Alarm(BaseException):
+    """Not an `Exception`, so that a component's own error handling lets it pass."""
+
+
+@contextmanager
+def limit_calls(seconds: float | None) -> Iterator[None]:
+    """Let no call inside take longer, None for no limit."""
+    before = _SECONDS.set(seconds)
+    try:
+        yield
+    finally:
+        _SECONDS.reset(before)
+
+
+@contextmanager
+def limited(who: str) -> Iterator[None]:
+    """Hold one call of a component to the limit. A call inside another one counts as part of it.
+
+    A component that is stuck in native code cannot be stopped: after a grace the process writes where it hangs and ends with
+    code 1, without a release that is half written, and the same command goes on.
+
+    Raises:
+        PluginError: the limit passed.
+    """
+    seconds = _SECONDS.get()
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def alarm(number: int, frame: FrameType | None) -> None:
+        raise _Alarm
+
+    inner = _SECONDS.set(None)
+    before = signal.signal(signal.SIGALRM, alarm)
+    faulthandler.dump_traceback_later(seconds + GRACE, exit=True)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except _Alarm:
+        raise PluginError(f"{who} did not end within {seconds:g} s and was stopped") from None
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        signal.signal(signal.SIGALRM, before)
+        _SECONDS.reset(inner)
