@@ -56,7 +56,7 @@ def assault(shop: Workshop, attack: AttackPlan, clear: FaceSet, released: FaceSe
     try:
         made = shop.make(attack.step, attack.encoder)
         # an attacker never sees who a probe is; it knows its own gallery
-        with at_work(f"attacker {attack.step.name}"):
+        with at_work(f"attacker {attack.step.name}", exact=False):
             out = made.attack(probes.without_subjects(), gallery, Knowledge(spec.threat, spec.gallery))
     except Exception as error:
         raise blame(cell, attack.step, error) from error

@@ -10,7 +10,7 @@ import numpy as np
 from deidframe.contract.artifacts import FaceSet, Partition
 from deidframe.contract.errors import NothingToDo
 from deidframe.engine.intake import Intake
-from deidframe.engine.seam import checked, same_rows
+from deidframe.engine.seam import at_work, checked, same_rows
 from deidframe.engine.step import Step
 from deidframe.engine.workshop import Workshop, blame
 from deidframe.measure.grouping import against_labels
@@ -45,7 +45,9 @@ def find_people(shop: Workshop, intake: Intake, clusterer: Step, encoder: Step, 
     """
     faces = intake.faces
     try:
-        out = shop.make(clusterer).cluster(shop.encode(encoder, faces), 1)
+        encodings, made = shop.encode(encoder, faces), shop.make(clusterer)
+        with at_work(f"clusterer {clusterer.name}"):
+            out = made.cluster(encodings, 1)
     except Exception as error:
         raise blame("source", clusterer, error) from error
     labels = checked(out, Partition, f"clusterer {clusterer.name}").labels

@@ -19,6 +19,7 @@ from deidframe.engine.intake import Intake
 from deidframe.engine.keep import identity
 from deidframe.engine.plan import Plan
 from deidframe.engine.progress import Reporter, tracker
+from deidframe.engine.seam import at_work
 from deidframe.engine.seeds import derive
 from deidframe.engine.shards import FORMAT, Keep, KeptEncodings, Shard
 from deidframe.engine.step import Step
@@ -92,7 +93,8 @@ class Workshop:
             detector, made = self.make(self.plan.detector), self.make(encoder)
             fitted = isinstance(made, Fits) and self.clear is not None
             if fitted and self.clear is not None:
-                made.fit(self.clear.without_subjects())
+                with at_work(f"encoder {encoder.name}"):
+                    made.fit(self.clear.without_subjects())
             looks, encodings = self._kept(encoder, fitted=fitted)
             self._eyes[encoder.key] = CoreEyes(
                 detector, made, space, encoder.name, self.reporter, self._lasting, looks, encodings
