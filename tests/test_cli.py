@@ -100,3 +100,52 @@ def test_the_schema_takes_the_shipped_recipes_and_refuses_what_check_refuses() -
 def test_a_schema_of_one_recipe_and_a_check_of_none_are_refused() -> None:
     assert deidframe("check", "--schema", "x.toml").returncode == 2
     assert deidframe("check").returncode == 2
+
+
+def test_completion_knows_commands_and_the_names_of_plugins(tmp_path: Path) -> None:
+    script = deidframe("completion", "bash").stdout
+    (tmp_path / "deidframe.sh").write_text(script)
+    ask = (
+        "source deidframe.sh; COMP_WORDS=({words} ''); COMP_CWORD={at};"
+        " $(complete -p deidframe | sed 's/.*-F \\([^ ]*\\) .*/\\1/'); echo ${{COMPREPLY[@]}}"
+    )
+    for words, expected in (
+        ("deidframe", {"run", "check", "plugins", "completion"}),
+        ("deidframe plugins check", {"deidframe-ksame", "deidframe-stylegan"}),
+        ("deidframe cluster --use", {"fixed-size", "aroc"}),
+        ("deidframe encode --detector", {"yunet", "centerface"}),
+    ):
+        code = ask.format(words=words, at=len(words.split()))
+        done = subprocess.run(["bash", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+        assert expected <= set(done.stdout.split()), (words, done.stdout, done.stderr)
+    assert deidframe("completion", "zsh").stdout.startswith("#compdef deidframe")
+    assert deidframe("completion", "fish").returncode == 2
+
+
+def test_events_are_one_json_object_a_line(tmp_path: Path) -> None:
+    command = ["run", str(RECIPES / "quickstart.toml"), "--limit", "18", "--set", "method.0.k=2", "--set", "method.1.k=2"]
+    done = deidframe(*command, "--json", "--jobs", "1", "--out", str(tmp_path / "run"))
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert events[-1]["event"] == "end"
+    assert events[-1]["exit_code"] == 0
+    assert all(Path(one, "RELEASE.json").is_file() for one in events[-1]["released"])
+    rows = [{k: v for k, v in one.items() if k != "event"} for one in events if one["event"] == "row"]
+    assert rows == [json.loads(line) for line in (tmp_path / "run" / "cells.jsonl").read_text().splitlines()]
+    stages = [one for one in events if one["event"] == "stage" and one.get("ended")]
+    assert {"what": "find faces", "done": 18, "total": 18, "event": "stage", "ended": True} in stages
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["plugins", "check"], "which plugin?"),
+        (["plugins", "list", "deidframe-ksame"], "did you mean: deidframe plugins check deidframe-ksame"),
+        (["run", "r.toml", "--jobs", "0"], "at least 1"),
+        (["run", "r.toml", "--timeout", "-2"], "above 0"),
+    ],
+)
+def test_wrong_use_of_an_option_is_said(arguments: list[str], words: str) -> None:
+    done = deidframe(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr

@@ -192,9 +192,9 @@ def test_every_role_promises_checks_of_its_own() -> None:
 
 
 def test_the_command_line_checks_a_plugin(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plugins", "--check", "deidframe-redact"]) == 0
+    assert main(["plugins", "check", "deidframe-redact"]) == 0
     assert "checks, 0 do not hold" in capsys.readouterr().out
-    assert main(["plugins", "--check", "deidframe-none"]) == 4
+    assert main(["plugins", "check", "deidframe-none"]) == 4
 
 
 def test_an_unknown_plugin_is_said() -> None:

@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from deidframe import __version__
 
@@ -29,16 +30,12 @@ COMMANDS = (
     "plugins",
     "models",
     "doctor",
+    "completion",
 )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run `deidframe` and return its exit code.
-
-    Returns:
-        0 every cell ok; 1 some cell failed; 2 usage; 3 recipe invalid; 4 a plugin or its weights are missing or broken;
-        5 nothing to do; 6 release refused by a gate; 70 internal; 130 interrupted.
-    """
+def parser_of() -> tuple[argparse.ArgumentParser, dict[str, ModuleType]]:
+    """Return the parser of the whole command line and the module of each command."""
     parser = argparse.ArgumentParser(
         prog="deidframe",
         description="De-identify face databases: one recipe, many methods, a release, a certificate and a report.",
@@ -52,6 +49,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         one = commands.add_parser(name, help=module.HELP, description=module.HELP, epilog=f"example: {module.EXAMPLE}")
         one.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
         module.arguments(one)
+    return parser, modules
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `deidframe` and return its exit code.
+
+    Returns:
+        0 every cell ok; 1 some cell failed; 2 usage; 3 recipe invalid; 4 a plugin or its weights are missing or broken;
+        5 nothing to do; 6 release refused by a gate; 70 internal; 130 interrupted.
+    """
+    parser, modules = parser_of()
     options = parser.parse_args(argv)
     try:
         return int(modules[options.command].run(options))

@@ -5,19 +5,26 @@ from __future__ import annotations
 import argparse
 
 HELP = "list the installed plugins without importing them"
-EXAMPLE = "deidframe plugins --check deidframe-ksame"
+EXAMPLE = "deidframe plugins check deidframe-ksame"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--check", metavar="DISTRIBUTION", help="hold a plugin to all that its roles promise")
+    parser.add_argument("action", nargs="?", choices=("list", "check"), default="list", help="list them (default), or check one")
+    parser.add_argument("distribution", nargs="?", metavar="NAME", help="with check: which plugin is held to its roles")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print every announced component; return 4 when one of them has a problem."""
-    if options.check:
-        return _check(options.check)
+    from deidframe.contract.errors import UsageError
+
+    if options.action == "check":
+        if options.distribution is None:
+            raise UsageError("which plugin? deidframe plugins check NAME, such as deidframe-ksame")
+        return _check(options.distribution)
+    if options.distribution is not None:
+        raise UsageError(f"deidframe plugins list takes no name; did you mean: deidframe plugins check {options.distribution}?")
     import dataclasses
     import json
 

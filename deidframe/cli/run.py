@@ -20,6 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="run folder: new, or of this very run that was cut short, which then goes on (default: runs/NAME)",
     )
+    parser.add_argument("--json", action="store_true", help="print events, one JSON object a line, instead of progress and table")
+    parser.add_argument("--jobs", metavar="N", type=int, help="use at most N cores (default: all)")
     parser.add_argument("--no-store", action="store_true", help="keep nothing for the next run, and use nothing kept")
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=float, help="a component that works longer than this in one call fails its method"
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from deidframe.cli.show import Bars, Lines
+    from deidframe.cli.show import Bars, Events, Lines
     from deidframe.contract.errors import UsageError
     from deidframe.engine.plan import plan
     from deidframe.engine.run import run as run_plan
@@ -55,9 +57,12 @@ def run(options: argparse.Namespace) -> int:
 
     if options.timeout is not None and not options.timeout > 0:
         raise UsageError(f"--timeout {options.timeout:g}: expected a number of seconds above 0")
+    if options.jobs is not None:
+        _use(options.jobs)
     started = time.monotonic()
     console = Console(stderr=True)
-    reporter = Bars(console) if console.is_terminal else Lines()
+    events = Events() if options.json else None
+    reporter = events or (Bars(console) if console.is_terminal else Lines())
     parsed = load_recipe(Path(options.recipe), options.overrides)
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
@@ -76,11 +81,28 @@ def run(options: argparse.Namespace) -> int:
         timeout=options.timeout,
     )
     written = write_report(folder)
+    released = sorted(path.parent for path in folder.glob("release/*/RELEASE.json"))
+    if events:
+        paths = {"folder": str(folder), "report": str(written), "released": [str(one) for one in released]}
+        events.emit("end", exit_code=outcome.exit_code, seconds=round(time.monotonic() - started, 1), **paths)
+        return outcome.exit_code
     summary(folder, Console(file=sys.stdout))
     print(f"report   {written}")
-    released = sorted(path.parent for path in folder.glob("release/*/RELEASE.json"))
     for one in released:
         print(f"release  {one}")
     print(f"private  {folder / 'private'} (mapping and encodings: biometric data, do not share)")
     print(f"{time.monotonic() - started:.1f} s")
     return outcome.exit_code
+
+
+def _use(jobs: int) -> None:
+    """Keep the process to so many cores; everything that starts threads counts the cores that it may use."""
+    import os
+
+    from deidframe.contract.errors import UsageError
+
+    if jobs < 1:
+        raise UsageError(f"--jobs {jobs}: expected a number of cores of at least 1")
+    if not hasattr(os, "sched_setaffinity"):
+        raise UsageError("--jobs needs an operating system that keeps a process to some cores; this one does not")
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:jobs])

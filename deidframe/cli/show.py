@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -55,6 +57,41 @@ class Bars:
             if not self._progress.tasks:
                 self._progress.stop()
 
+    def row(self, cell: Mapping[str, Any]) -> None:
+        """Show nothing: the table comes at the end."""
+
+
+class Events:
+    """Reporter for a program: one JSON object a line on standard output."""
+
+    def emit(self, event: str, **facts: Any) -> None:
+        """Print one event."""
+        print(json.dumps({"event": event, **facts}, ensure_ascii=True, default=str), flush=True)
+
+    def say(self, line: str) -> None:
+        """Print a line as `message`."""
+        self.emit("message", text=line.strip())
+
+    @contextmanager
+    def task(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Print `stage` when it begins, about once a second, and when it ends."""
+        count, last = 0, time.monotonic()
+        self.emit("stage", what=what, done=0, total=total)
+
+        def advance(done: int) -> None:
+            nonlocal count, last
+            count += done
+            if time.monotonic() - last >= 1:
+                last = time.monotonic()
+                self.emit("stage", what=what, done=count, total=total)
+
+        yield advance
+        self.emit("stage", what=what, done=count, total=total, ended=True)
+
+    def row(self, cell: Mapping[str, Any]) -> None:
+        """Print a row, as it stands in `cells.jsonl`."""
+        self.emit("row", **cell)
+
 
 class Lines:
     """Reporter for a log: one line when a longer stage ends, and one now and then while it lasts."""
@@ -81,3 +118,6 @@ class Lines:
         took = time.monotonic() - start
         if took >= 0.5:
             self.say(f"  {what}: {count} in {took:.1f} s, {count / took:,.0f}/s")
+
+    def row(self, cell: Mapping[str, Any]) -> None:
+        """Show nothing: the table comes at the end."""

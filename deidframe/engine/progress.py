@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -20,6 +20,10 @@ class Reporter(Protocol):
         """Show a stage of `total` items; call what it gives with how many more are done."""
         ...
 
+    def row(self, cell: Mapping[str, Any]) -> None:
+        """Take a row of the comparison as plain data, as soon as it is there."""
+        ...
+
 
 class Quiet:
     """Shows nothing."""
@@ -31,6 +35,9 @@ class Quiet:
     def task(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
         """Count for nobody."""
         yield lambda done: None
+
+    def row(self, cell: Mapping[str, Any]) -> None:
+        """Drop the row."""
 
 
 def tracker(reporter: Reporter) -> Callable[[Iterable[T], int | None, str], Iterator[T]]:

@@ -91,6 +91,11 @@ def run(
         return before
     started = time.time()
     cells: list[Cell] = []
+
+    def note(cell: Cell) -> None:
+        cells.append(cell)
+        reporter.row(cell.as_dict())
+
     facts = _facts(plan)
     lock = _claimed(folder, facts, signed, reporter)
     write_bytes(folder / "private" / "signature", signed.encode(), private=True)
@@ -126,16 +131,16 @@ def run(
         at_work = Bench(plan, folder, shop, reporter, intake, key, with_originals)
         for attack in plan.attacks:
             if attack.spec.threat == "clear":
-                cells.append(clear_cell(at_work, attack))
+                note(clear_cell(at_work, attack))
         for number, elbow in enumerate(plan.elbows):
             _draw_elbow(at_work, number, elbow)
         for method in plan.methods:
             if attempts.deaths(method.slug) >= MOST:
-                cells.append(died(at_work, method, attempts.deaths(method.slug)))
+                note(died(at_work, method, attempts.deaths(method.slug)))
                 continue
             attempts.begin(method.slug)
             for cell in method_cells(at_work, method):
-                cells.append(cell)  # at once: what follows may be cut short
+                note(cell)  # at once: what follows may be cut short
         status = "finished"
         return Outcome(folder, tuple(cells))
     except Exception as error:
