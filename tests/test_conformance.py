@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import shutil
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ from deidframe.testing import CHECKS, checks_for, conform, conformance
 from deidframe_people.source import FACES
 
 ALL = Catalogue().listed
+TORCH = importlib.util.find_spec("torch") is not None
 
 
 def bad(role: str, name: str, change: tuple[str, str], code: str | None = None) -> tuple[Listed, Catalogue]:
@@ -213,7 +215,12 @@ def _files() -> dict[str, Path]:
     graph = helper.make_graph(nodes, "mean", [picture], [colour])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     (folder / "mean.onnx").write_bytes(model.SerializeToString())
-    return {"encodings": folder / "nine.npy", "onnx": folder / "mean.onnx"}
+    if TORCH:
+        import torch
+        from random_stylegan2 import random_state
+
+        torch.save({"g_ema": random_state(64, 8, 2)}, folder / "small.pt")
+    return {"encodings": folder / "nine.npy", "onnx": folder / "mean.onnx", "stylegan2": folder / "small.pt"}
 
 
 FILES = _files()
@@ -223,6 +230,10 @@ PARAMS = {
     "onnx": {"path": FILES["onnx"], "size": 32},
     "interpolate": {"alpha": 0.5},
     "dp-laplace": {"epsilon": 5.0},
+    "facenet": {"purpose": "test"},
+    "stylegan": {"candidates": 2},
+    "stylegan-mean": {"steps": 1},
+    "stylegan2": {"checkpoint": FILES["stylegan2"], "steps": 1, "starts": 2},
 }
 LIGHT = (
     "deidframe-ksame",
@@ -235,8 +246,12 @@ LIGHT = (
 )
 LIGHT_MORE = ("deidframe-gnn", "deidframe-classical", "deidframe-attributes", "deidframe-people", "deidframe-reid")
 READERS = ("deidframe-folder", "deidframe-encodings", "deidframe-encoders")
+NETWORKS = ("deidframe-facenet", "deidframe-stylegan") if TORCH else ()
 THERE = {one.distribution for one in list_plugins()}
 
 for _name in (*LIGHT, *LIGHT_MORE, *READERS):
     if _name in THERE:
         globals()[f"test_{_name.removeprefix('deidframe-').replace('-', '_')}_conforms"] = conformance(_name, PARAMS)
+for _name in NETWORKS:
+    if _name in THERE:  # eight minutes: python -m pytest tests/test_conformance.py -m slow
+        globals()[f"test_{_name.removeprefix('deidframe-')}_conforms"] = pytest.mark.slow(conformance(_name, PARAMS))

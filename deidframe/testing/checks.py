@@ -28,7 +28,7 @@ from deidframe.contract import (
     Photos,
     Surrogates,
 )
-from deidframe.testing.material import Bench, faces, partition, people, photos, surrogates
+from deidframe.testing.material import Bench, faces, partition, people, photos
 
 HEAVY = ("torch", "openvino", "sklearn", "hdbscan", "cv2", "numba", "matplotlib")
 """What a plugin's module must not import, so that listing and checking stay fast."""
@@ -120,7 +120,7 @@ def material_of(bench: Bench, count: int) -> Any:
     if role in ("outlier-handler", "anonymizer"):
         return people(count, bench.space), partition(count, max(1, count // 4))
     shown = bench.real_faces(count, subjects=known)
-    return shown, surrogates(shown, bench.space, max(1, count // 6))
+    return shown, bench.surrogates(shown, max(1, count // 6))
 
 
 def digest(value: Any) -> str:

@@ -88,6 +88,16 @@ class Bench:
             self._eyes[encoder] = CoreEyes(detector, made, space, encoder, Quiet())
         return self._eyes[encoder]
 
+    def surrogates(self, of: FaceSet, groups: int) -> Surrogates:
+        """Return targets as `surrogates` does; for a component with eyes they are what these see of the members, as in a run."""
+        made = surrogates(of, self.space, groups)
+        if not self.needs(Need.EYES) or not len(of):
+            return made
+        seen = self.eyes(self.space).encode(of).vectors
+        sums = np.zeros((int(made.groups.max()) + 1, seen.shape[1]), np.float32)
+        np.add.at(sums, made.groups, seen * made.weights[:, None].astype(np.float32))
+        return replace(made, targets=sums[made.groups])
+
     def needs(self, need: Need) -> bool:
         """Whether the component asks for this."""
         return need in self.loaded.component.needs
