@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deidframe.contract import align
+from deidframe.contract import align, boxes, means
 from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, Surrogates
 from deidframe.contract.component import ROLES, Component, Context, Need
 from deidframe.contract.errors import (
@@ -56,6 +56,8 @@ __all__ = [
     "UsageError",
     "WeightsError",
     "align",
+    "boxes",
     "hookimpl",
+    "means",
     "new_pictures",
 ]

@@ -142,6 +142,14 @@ class Detections:
         return cls(tuple(looked_at), (), empty((0, 4), "f4"), empty((0, 5, 2), "f4"), empty(0, "f4"))
 
     @classmethod
+    def one(
+        cls, photo_id: str, boxes: NDArray[np.float32], landmarks: NDArray[np.float32], scores: NDArray[np.float32]
+    ) -> Detections:
+        """Wrap what was found in one photo, nothing included."""
+        found = (np.asarray(boxes, np.float32), np.asarray(landmarks, np.float32), np.asarray(scores, np.float32))
+        return cls((photo_id,), (photo_id,) * len(scores), *found)
+
+    @classmethod
     def join(cls, parts: Sequence[Detections]) -> Detections:
         """Concatenate detections of disjoint photos."""
         if not parts:

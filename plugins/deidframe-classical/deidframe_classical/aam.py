@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, FaceSet, IndexedStack, PluginError, Surrogates, new_pictures
+from deidframe.contract import Context, FaceSet, IndexedStack, PluginError, Surrogates, means, new_pictures
 from deidframe_classical.eigen import SIDE, fit, small
-from deidframe_classical.means import as_picture, group_means, sampled
+from deidframe_classical.means import as_picture, sampled
 from deidframe_classical.plugin import EigenParams
 
 Array = NDArray[np.float32]
@@ -59,7 +59,7 @@ class Aam:
         def prepare(picture: NDArray[np.uint8], row: int) -> Array:
             return warp(picture, marks[row], base, triangles).astype(np.float32)
 
-        group_means(faces, surrogates.weights, inverse, prepare, put)
+        means.group_means(faces, surrogates.weights, inverse, prepare, put, self._context)
         return FaceSet(faces.ids, IndexedStack(pictures, inverse.astype(np.int64)), faces.landmarks)
 
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, FaceSet, IndexedStack, Surrogates, new_pictures
-from deidframe_classical.means import as_picture, group_means, sampled
+from deidframe.contract import Context, FaceSet, IndexedStack, Surrogates, means, new_pictures
+from deidframe_classical.means import as_picture, sampled
 from deidframe_classical.plugin import EigenParams
 
 SIDE = 128
@@ -74,7 +74,7 @@ class Eigen:
             drawn = model.nearest(small(mean).reshape(-1)).reshape(SIDE, SIDE, 3)
             pictures[group] = as_picture(cv2.resize(drawn, (width, height), interpolation=cv2.INTER_CUBIC))
 
-        group_means(faces, surrogates.weights, inverse, lambda picture, row: picture.astype(np.float32), put)
+        means.group_means(faces, surrogates.weights, inverse, lambda picture, row: picture.astype(np.float32), put, self._context)
         return FaceSet(faces.ids, IndexedStack(pictures, inverse.astype(np.int64)), faces.landmarks)
 
 

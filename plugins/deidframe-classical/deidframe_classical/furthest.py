@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, FaceSet, IndexedStack, Surrogates, new_pictures
-from deidframe_classical.means import as_picture, group_means
+from deidframe.contract import Context, FaceSet, IndexedStack, Surrogates, means, new_pictures
+from deidframe_classical.means import as_picture
 from deidframe_classical.plugin import NoParams
 
 
@@ -25,7 +25,7 @@ class Furthest:
         def put(group: int, mean: NDArray[np.float32]) -> None:
             pictures[group] = as_picture(mean)
 
-        group_means(faces, surrogates.weights, inverse, lambda picture, row: picture.astype(np.float32), put)
+        means.group_means(faces, surrogates.weights, inverse, lambda picture, row: picture.astype(np.float32), put, self._context)
         shown = partners(surrogates.targets[first])
         return FaceSet(faces.ids, IndexedStack(pictures, shown[inverse].astype(np.int64)), faces.landmarks)
 
