@@ -15,7 +15,8 @@ from deidframe.cli.main import COMMANDS
 from deidframe.contract import Context, FaceSet
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed, list_plugins
-from deidframe.recipe.model import AttackSpec, MethodSpec, Part, SourceSpec
+from deidframe.recipe.model import CHAIN, AttackSpec, MethodSpec, Part, SourceSpec
+from deidframe.recipe.parse import load_recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")])
@@ -130,3 +131,17 @@ def test_tests_that_hold_promises_are_there() -> None:
     page = (ROOT / "docs" / "explanation" / "promises.md").read_text("utf-8")
     for path in re.findall(r"`((?:tests|engine|guard|record|models|host|report)/[\w/.]*)`", page):
         assert (ROOT / path).exists() or (ROOT / "deidframe" / path).exists(), path
+
+
+@pytest.mark.parametrize("recipe", ["quickstart", "folder"])
+def test_what_a_newcomer_runs_needs_no_more_than_the_first_install(recipe: str) -> None:
+    parsed = load_recipe(ROOT / "recipes" / f"{recipe}.toml", ())
+    parts = [parsed.recipe.source, parsed.recipe.detector, *(a for a in parsed.recipe.attack)]
+    parts += [getattr(m.spec, key) for m in parsed.methods for key in (*CHAIN, "redactor")]
+    named = {part.use for part in parts if part}
+    if parsed.recipe.audit:
+        named |= {parsed.recipe.audit.detector.use, parsed.recipe.audit.encoder}
+    homes = {one.name: one.distribution for one in list_plugins()}
+    listed = (ROOT / "requirements.txt").read_text()
+    for name in sorted(named):
+        assert f"plugins/{homes[name]}\n" in listed, f"{name} of {homes[name]} is not installed by requirements.txt"
