@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +106,7 @@ def take_in(
     reporter: Reporter,
     keep: Keep | None = None,
     second: tuple[Any, str] | None = None,
+    stamps: Sequence[str] | None = None,
 ) -> Intake:
     """Detect in every photo, shard by shard, in batches that are forgotten again.
 
@@ -113,6 +114,7 @@ def take_in(
         photos: the database. people: the person of each photo. detector: the component. who: its name for errors.
         reporter: shows progress. keep: where shards are kept, None keeps nothing.
         second: a detector, and its name for errors, that looks for bystanders whom the first does not see.
+        stamps: of the photos, where they are known already.
 
     Raises:
         NothingToDo: not one face was found.
@@ -126,7 +128,8 @@ def take_in(
     others: list[NDArray[np.float32]] = []
     shards: list[Shard] = []
     target = align.template(SIZE)
-    stamps = stamps_of(photos) if keep else [""] * len(photos)
+    if keep is None or stamps is None:
+        stamps = stamps_of(photos) if keep else [""] * len(photos)
     kept_before = beside = unseen = 0
     with reporter.task("find faces", len(photos)) as advance:
         for rows in shards_of(stamps):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -48,8 +47,8 @@ def recertify(run: Path) -> list[Recount]:
 
 def _recount(folder: Path, path: Path) -> Recount:
     rows = _mapping(path)
-    problems = list(verify(folder).problems)
-    held = {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in sorted(folder.glob("*.jpg"))}
+    verdict = verify(folder)
+    problems, held = list(verdict.problems), verdict.digests
     mapped = Counter(str(row["file"]) for row in rows)
     problems += [f"{name}: the mapping names nobody behind it" for name in held if name not in mapped]
     problems += [f"{name}: the mapping names it and it is not there" for name in mapped if name not in held]

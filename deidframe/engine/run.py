@@ -10,6 +10,7 @@ import secrets
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -84,7 +85,8 @@ def run(
     """
     reporter = reporter or Quiet()
     _not_nested(plan.photos.folder, folder)
-    signed = signature(plan)
+    stamps = [] if plan.encodings is not None else stamps_of(plan.photos)
+    signed = signature(plan, stamps)
     before = None if with_originals else finished(folder, signed)  # the page with originals may be missing from it
     if before is not None:
         reporter.say(f"{folder} is finished and nothing has changed since: nothing is computed")
@@ -114,7 +116,7 @@ def run(
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}
         if plan.detector is not None and plan.encodings is None:
             with timed() as seconds:
-                intake = look_for_faces(plan, shop, reporter)
+                intake = look_for_faces(plan, shop, reporter, stamps)
             if plan.finder:
                 known = dict(zip(plan.photos.ids, plan.photos.subjects, strict=True)) if plan.photos.subjects else None
                 people = find_people(shop, intake, *plan.finder, known)
@@ -183,12 +185,16 @@ def finished(folder: Path, signed: str) -> Outcome | None:
     return Outcome(folder, cells)
 
 
-def signature(plan: Plan) -> str:
-    """Return one sha256 of all that a run's results depend on, "" where the source cannot say what its pictures hold."""
+def signature(plan: Plan, stamps: Sequence[str]) -> str:
+    """Return one sha256 of all that a run's results depend on, "" where the source cannot say what its pictures hold.
+
+    Args:
+        plan: of the run. stamps: of its photos, from `stamps_of`; not looked at where the source gives encodings.
+    """
     if plan.encodings is not None:
         content = [hashlib.sha256(np.ascontiguousarray(plan.encodings.vectors).tobytes()).hexdigest(), *plan.encodings.ids]
     else:
-        content = stamps_of(plan.photos)
+        content = list(stamps)
         if not all(content):
             return ""
     recipe = plan.parsed
@@ -198,8 +204,11 @@ def signature(plan: Plan) -> str:
     return Store.key({**facts, **who, "steps": steps, "core": code_of("deidframe")})
 
 
-def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter) -> Intake:
+def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter, stamps: Sequence[str] | None = None) -> Intake:
     """Find the face of every photo of the plan, and let every eye remember what it sees of them.
+
+    Args:
+        stamps: of the photos, where they are known already.
 
     Raises:
         NothingToDo: not one face was found.
@@ -210,7 +219,7 @@ def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter) -> Intake:
     keep = shop.keep("faces", plan.source, plan.detector, *([auditor] if auditor else []))
     second = (shop.make(auditor), f"detector {auditor.name}") if auditor else None
     detector, who = shop.make(plan.detector), f"detector {plan.detector.name}"
-    intake = take_in(plan.photos, plan.people, detector, who, reporter, keep, second)
+    intake = take_in(plan.photos, plan.people, detector, who, reporter, keep, second, stamps)
     shop.look_at_database(intake)
     return intake
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ class Verdict:
 
     Args:
         folder: of the release. files: pictures in it. distinct: different ones. k: promised, None without. problems: in words.
+        digests: file name -> sha256 of each.
     """
 
     folder: Path
@@ -30,6 +32,7 @@ class Verdict:
     distinct: int
     k: int | None
     problems: tuple[str, ...]
+    digests: Mapping[str, str]
 
 
 def releases_in(folder: Path) -> list[Path]:
@@ -92,7 +95,7 @@ def verify(folder: Path) -> Verdict:
         few = [digest for digest, count in sharers.items() if count < k]
         if few:
             problems.append(f"{len(few)} pictures are shared by fewer than {k} files")
-    return Verdict(folder, len(held), len(sharers), k, tuple(problems))
+    return Verdict(folder, len(held), len(sharers), k, tuple(problems), held)
 
 
 def _stated(folder: Path, problems: list[str]) -> dict[str, Any] | None:
