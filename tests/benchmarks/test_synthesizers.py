@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -57,3 +58,26 @@ def test_seconds_a_group(
     rounds = 1 if name == "stylegan" else 3
     benchmark.pedantic(work, rounds=rounds, warmup_rounds=int(name != "stylegan"))
     benchmark.extra_info["seconds_a_group"] = round(benchmark.stats.stats.min / groups, 3)
+
+
+@pytest.mark.parametrize("encode", [False, True], ids=["drawn", "drawn, found and encoded"])
+def test_full_size_faces_a_second(benchmark: BenchmarkFixture, tmp_path: Path, encode: bool) -> None:
+    """MobileStyleGAN at 1024 pixels, one face at a time; `extra_info` says faces a second."""
+    pytest.importorskip("deidframe_stylegan")
+    from deidframe_stylegan.generator import Generator
+
+    context = Context(seed=1, scratch=tmp_path)
+    generator, eyes = Generator(context), RealEyes("sface", context)
+    points = generator.draws(8, 1)
+
+    def work() -> int:
+        found = 0
+        for n, w in enumerate(points):
+            picture = generator.picture(w, 1024)
+            if encode:
+                small = np.asarray(cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
+                found += len(eyes.look(FaceSet((str(n),), small[None])).embeddings)
+        return found
+
+    benchmark.pedantic(work, rounds=3, warmup_rounds=1)
+    benchmark.extra_info["faces_a_second"] = round(len(points) / benchmark.stats.stats.min, 2)
