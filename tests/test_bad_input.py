@@ -169,6 +169,7 @@ def test_control_c_leaves_no_half_release(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which jobs in the background ignore
     )
     until = time.monotonic() + 60
     while not (out / "private" / "staged").exists() and not (out / "release").exists() and time.monotonic() < until:

@@ -80,7 +80,7 @@ sys.exit(run(planned, Path("run"), names_key=b"k" * 32).exit_code)
 
 
 def folder_of(home: Path, *, backwards: bool) -> None:
-    photos = SyntheticPeople(PeopleParams(people=10, pictures=2), Context(seed=1, scratch=home)).load()
+    photos = SyntheticPeople(PeopleParams(people=10, pictures=1), Context(seed=1, scratch=home)).load()
     for photo in sorted(photos.ids, reverse=backwards):
         person, picture = photo.removesuffix(".jpg").split("/")
         (home / "in" / person).mkdir(parents=True, exist_ok=True)
@@ -100,5 +100,5 @@ def released(home: Path, cores: int, batch: int, *, backwards: bool = False) -> 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core has one thread")
 def test_threads_batches_and_the_order_on_the_disk_change_no_byte(tmp_path: Path) -> None:
     first = released(tmp_path / "first", cores=2, batch=32)
-    assert len(first) == 4 * 20
+    assert len(first) == 4 * 10
     assert released(tmp_path / "second", cores=1, batch=3, backwards=True) == first
