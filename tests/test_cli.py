@@ -132,6 +132,10 @@ def test_events_are_one_json_object_a_line(tmp_path: Path) -> None:
     assert all(Path(one, "RELEASE.json").is_file() for one in events[-1]["released"])
     rows = [{k: v for k, v in one.items() if k != "event"} for one in events if one["event"] == "row"]
     assert rows == [json.loads(line) for line in (tmp_path / "run" / "cells.jsonl").read_text().splitlines()]
+    page = (tmp_path / "run" / "report.html").stat().st_mtime_ns
+    again = [json.loads(line) for line in deidframe(*command, "--json", "--out", str(tmp_path / "run")).stdout.splitlines()]
+    assert [one["event"] for one in again if one["event"] == "row"] == []
+    assert (tmp_path / "run" / "report.html").stat().st_mtime_ns == page  # nothing is drawn again
     stages = [one for one in events if one["event"] == "stage" and one.get("ended")]
     assert {"what": "find faces", "done": 18, "total": 18, "event": "stage", "ended": True} in stages
 

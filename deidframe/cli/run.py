@@ -80,7 +80,9 @@ def run(options: argparse.Namespace) -> int:
         store=store,
         timeout=options.timeout,
     )
-    written = write_report(folder)
+    written = folder / "report.html"
+    if not (outcome.found and written.is_file()):  # the page of the same records and the same code is there
+        written = write_report(folder)
     released = sorted(path.parent for path in folder.glob("release/*/RELEASE.json"))
     if events:
         paths = {"folder": str(folder), "report": str(written), "released": [str(one) for one in released]}

@@ -46,10 +46,12 @@ class Outcome:
 
     Args:
         folder: the run folder. cells: every row. exit_code: 0 all ok, 1 some failed, 6 a release was refused.
+        found: it was finished before, and nothing was computed.
     """
 
     folder: Path
     cells: tuple[Cell, ...]
+    found: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -182,7 +184,7 @@ def finished(folder: Path, signed: str) -> Outcome | None:
         problems = verify(path).problems
         if problems:
             raise UsageError(f"{path} is not what this run released: {problems[0]}; give another folder with --out")
-    return Outcome(folder, cells)
+    return Outcome(folder, cells, found=True)
 
 
 def signature(plan: Plan, stamps: Sequence[str]) -> str:

@@ -41,8 +41,6 @@ def write_report(folder: Path) -> Path:
         distances(record.methods, encoder, folder / "figures")
     draw_groupings(record)
     elbows = draw_elbows(record)
-    page = folder / "report.html"
-    write_bytes(page, render(record, svg, folder / "figures" / "sheet").encode("utf-8", "replace"))
     write_bytes(folder / "report.md", markdown(record).encode("utf-8", "replace"))
     for name, text in (
         *elbows.items(),
@@ -55,6 +53,8 @@ def write_report(folder: Path) -> Path:
     if shown_originals.is_dir():
         private = folder / "private" / "report-with-originals.html"
         write_bytes(private, render(record, svg, shown_originals).encode("utf-8", "replace"), private=True)
+    page = folder / "report.html"  # last: where it is, all is
+    write_bytes(page, render(record, svg, folder / "figures" / "sheet").encode("utf-8", "replace"))
     return page
 
 
