@@ -116,19 +116,26 @@ class StyleGan:
         )
         points = [bank.predict(target, scale) for scale in SCALES] + [bank.blend(target, near[:BLEND])]
         points = points[: self._params.candidates]
-        made = [self._made(w, target, size) for w in points]
+        made = self._made(points, target, size)
         known = near[: max(0, self._params.candidates - len(points))]
         far = ((bank.encodings[known] - target) ** 2).sum(axis=1)
         # every face of the bank was found by the detector with a score above the threshold when the bank was made
         return made + [_Candidate(float(d), bank.w[r], int(r), None, True) for d, r in zip(far, known.tolist(), strict=True)]
 
-    def _made(self, w: NDArray[np.float32], target: NDArray[np.float32], size: int) -> _Candidate:
-        picture = self._generator.picture(w, size)
-        look = self._eyes.look(FaceSet(("candidate",), picture[None]))
-        if not len(look.embeddings):
-            return _Candidate(float("inf"), w, -1, picture, False)
-        far = float(((look.embeddings.vectors[0] - target) ** 2).sum())
-        return _Candidate(far, w, -1, picture, float(look.scores[0]) >= self._params.min_score)
+    def _made(self, points: list[NDArray[np.float32]], target: NDArray[np.float32], size: int) -> list[_Candidate]:
+        if not points:
+            return []
+        pictures = self._generator.pictures(points, size)
+        names = tuple(str(n) for n in range(len(points)))
+        look = self._eyes.look(FaceSet(names, pictures))
+        far = {
+            name: float(((vector - target) ** 2).sum())
+            for name, vector in zip(look.embeddings.ids, look.embeddings.vectors, strict=True)
+        }
+        return [
+            _Candidate(far.get(name, float("inf")), w, -1, picture, float(score) >= self._params.min_score)
+            for name, w, picture, score in zip(names, points, pictures, look.scores, strict=True)
+        ]
 
 
 def _gradient_aim(params: StyleGanParams, context: Context, generator: Generator) -> GradientAim:
