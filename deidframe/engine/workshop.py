@@ -25,6 +25,9 @@ from deidframe.engine.shards import FORMAT, Keep, KeptEncodings, Shard
 from deidframe.engine.step import Step
 from deidframe.record.store import Store
 
+LONGEST = 300
+"""Characters of an error that are kept."""
+
 
 class Workshop:
     """Makes components and keeps them.
@@ -158,4 +161,10 @@ def blame(cell: str, step: Step, error: Exception) -> DeidframeError:
     """Return the error to record: our own as they are, anything else as a failure of this component."""
     if isinstance(error, DeidframeError):
         return error
-    return StageError(cell, step.role, step.loaded.qualified, f"{type(error).__name__}: {error}")
+    return StageError(cell, step.role, step.loaded.qualified, one_line(error))
+
+
+def one_line(error: Exception) -> str:
+    """Return what went wrong in one line: native libraries say it over many, the cause at the end."""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said if len(said) <= LONGEST else f'... {said[-LONGEST:]}'}"

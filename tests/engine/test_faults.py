@@ -14,8 +14,11 @@ import pytest
 from examples import docstring_code, listed, planned
 
 from deidframe.contract import PluginError
+from deidframe.engine.plan import plan
 from deidframe.engine.run import Outcome, run
 from deidframe.engine.verify import verify
+from deidframe.host.catalogue import Catalogue
+from deidframe.recipe.parse import parse
 
 SUPPORT = Path(__file__).parents[1] / "support"
 SLEEPS = "__import__('time').sleep(99)"
@@ -133,6 +136,22 @@ def test_without_memory_a_run_stops_cleanly_and_the_same_command_goes_on(tmp_pat
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "run" / "release").iterdir()} == {"pixel-mean", "blur"}
+
+
+def test_no_memory_for_a_large_face_fails_its_method_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = pytest.importorskip("deidframe_stylegan.generator")
+
+    def no_room(self: object, points: object, size: int) -> None:
+        raise RuntimeError("Exception from src/inference:1:\n[CPU] Convolution\nFailed to allocate 67108864 bytes of memory\n")
+
+    monkeypatch.setattr(generator.Generator, "pictures", no_room)
+    text = REAL.replace('use = "pixel-mean"', 'use = "stylegan"').replace('name = "pixel mean"', 'name = "StyleGAN"')
+    outcome = run(plan(parse(text, "r.toml"), Catalogue(), tmp_path), tmp_path / "run")
+    states = {cell.method: (cell.status, cell.released) for cell in outcome.cells}
+    assert states == {"StyleGAN": ("failed", 0), "blur": ("ok", 6)}
+    (cell,) = [cell for cell in outcome.cells if cell.status == "failed"]
+    assert cell.reason.endswith("[CPU] Convolution Failed to allocate 67108864 bytes of memory")
+    assert "synthesizer deidframe-stylegan:stylegan" in cell.reason
 
 
 REAL = """\

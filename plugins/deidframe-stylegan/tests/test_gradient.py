@@ -13,7 +13,7 @@ from real_eyes import RealEyes
 torch = pytest.importorskip("torch")
 
 
-from deidframe.contract import Context, FaceSet, PluginError, Surrogates, align  # noqa: E402
+from deidframe.contract import ArtifactError, Context, FaceSet, PluginError, Surrogates, align  # noqa: E402
 from deidframe_stylegan.bank import load_bank  # noqa: E402
 from deidframe_stylegan.differentiable import TorchGenerator  # noqa: E402
 from deidframe_stylegan.generator import STYLES, Generator  # noqa: E402
@@ -115,6 +115,28 @@ def test_where_aiming_gains_nothing_the_start_stands_and_it_is_recorded(
     notes: list[dict[str, Any]] = []
     aiming(base, eyes, notes, steps=1, tries=1).synthesize(*group)  # the first step is the start itself
     assert notes[0]["refused"] is True
+
+
+def test_a_group_of_one_gets_a_face_or_the_start(
+    base: Context, eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]
+) -> None:
+    """The core refuses such a group; asked all the same, nothing is divided by its spread of zero."""
+    faces, _ = group
+    alone = faces.take([0])
+    target = eyes["sface"].encode(alone).vectors
+    notes: list[dict[str, Any]] = []
+    asked = Surrogates(alone.ids, target, np.zeros(1, np.int64), np.ones(1), "sface")
+    made = aiming(base, eyes, notes, steps=2, tries=1).synthesize(alone, asked)
+    assert made.ids == ("a",) and len(notes) == 1
+    assert all(np.isfinite(c) for tried in notes[0]["tries"] for c in tried["curve"])
+    look = eyes["sface"].look(FaceSet(("a",), np.asarray(made.images[:])))
+    assert look.scores[0] > 0.6
+
+
+def test_a_target_that_is_no_number_is_refused(group: tuple[FaceSet, Surrogates]) -> None:
+    faces, surrogates = group
+    with pytest.raises(ArtifactError, match="targets"):
+        Surrogates(faces.ids, surrogates.targets * np.nan, surrogates.groups, surrogates.weights, "sface")
 
 
 def test_moved_targets_are_not_undone_by_another_encoder(eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]) -> None:
