@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,8 @@ def network_input(picture: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np
     Args:
         picture: `(h, w, 3)` uint8. max_side: in pixels.
     """
+    import cv2
+
     scale = min(1.0, max_side / max(picture.shape[:2]))
     if scale < 1:
         size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
@@ -39,6 +40,8 @@ def best_boxes(
         boxes: `(M, 4)` as x0, y0, x1, y1. marks: `(M, 5, 2)`. scores: `(M,)`. least: score.
         overlap: intersection over union above which two boxes are one face.
     """
+    import cv2
+
     sure = np.flatnonzero(scores >= least)
     boxes, marks, scores = boxes[sure], marks[sure], scores[sure]
     if len(sure):
