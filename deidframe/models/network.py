@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +13,6 @@ from numpy.typing import NDArray
 from deidframe.contract.errors import WeightsError
 
 Precision = Literal["f32", "bf16"]
-T = TypeVar("T")
 
 
 @functools.cache
@@ -46,46 +43,20 @@ class Network:
         graph: from `read_graph`, or an `openvino.Model` built elsewhere.
         shapes: one for each input, -1 for a free dimension; empty keeps the graph's own.
         precision: `f32`, or `bf16` where the CPU has it. OpenVINO takes bf16 silently unless it is told otherwise.
-        streams: batches that `many` runs side by side, each on its share of the cores; one batch alone is then slower.
     """
 
-    def __init__(self, graph: Any, shapes: Sequence[Sequence[int]] = (), precision: Precision = "f32", streams: int = 1) -> None:
+    def __init__(self, graph: Any, shapes: Sequence[Sequence[int]] = (), precision: Precision = "f32") -> None:
         if shapes:
             graph.reshape({port.any_name: list(shape) for port, shape in zip(graph.inputs, shapes, strict=True)})
-        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        if streams > 1:
-            settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": streams}
+        settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         self._compiled = _core().compile_model(graph, "CPU", settings)
-        self._requests = [self._compiled.create_infer_request() for _ in range(streams)]
+        self._request = self._compiled.create_infer_request()
         self._names = [tuple(sorted(port.names)) for port in self._compiled.outputs]
 
     def __call__(self, *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
         """Run one batch; inputs and outputs in the graph's order, outputs copied."""
-        return self._run(self._requests[0], inputs)
-
-    def _run(self, request: Any, inputs: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
-        results = request.infer(list(inputs))
+        results = self._request.infer(list(inputs))
         return [np.array(results[port], np.float32) for port in self._compiled.outputs]
-
-    def many(self, batches: Sequence[Sequence[NDArray[Any]]], finish: Callable[[list[NDArray[np.float32]]], T]) -> list[T]:
-        """Run several batches side by side and return what `finish` makes of each one's outputs, in order.
-
-        Args:
-            batches: the inputs of each. finish: is called in the thread of its batch, and gets copies.
-        """
-        free: SimpleQueue[Any] = SimpleQueue()
-        for request in self._requests:
-            free.put(request)
-
-        def one(inputs: Sequence[NDArray[Any]]) -> T:
-            request = free.get()
-            try:
-                return finish(self._run(request, inputs))
-            finally:
-                free.put(request)
-
-        with ThreadPoolExecutor(len(self._requests), thread_name_prefix="deidframe-network") as pool:
-            return list(pool.map(one, batches))
 
     def named(self, *inputs: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
         """Run one batch and return the outputs by name."""

@@ -141,10 +141,10 @@ def test_without_memory_a_run_stops_cleanly_and_the_same_command_goes_on(tmp_pat
 def test_no_memory_for_a_large_face_fails_its_method_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = pytest.importorskip("deidframe_stylegan.generator")
 
-    def no_room(self: object, points: object, size: int) -> None:
+    def no_room(self: object, w: object, size: int) -> None:
         raise RuntimeError("Exception from src/inference:1:\n[CPU] Convolution\nFailed to allocate 67108864 bytes of memory\n")
 
-    monkeypatch.setattr(generator.Generator, "pictures", no_room)
+    monkeypatch.setattr(generator.Generator, "picture", no_room)
     text = REAL.replace('use = "pixel-mean"', 'use = "stylegan"').replace('name = "pixel mean"', 'name = "StyleGAN"')
     outcome = run(plan(parse(text, "r.toml"), Catalogue(), tmp_path), tmp_path / "run")
     states = {cell.method: (cell.status, cell.released) for cell in outcome.cells}

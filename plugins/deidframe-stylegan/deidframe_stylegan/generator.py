@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -18,8 +17,6 @@ STYLES = 23
 """Affine maps from W in the synthesis network: the first convolution, three for each of seven layers, the picture."""
 MEAN_DRAWS = 4096
 """Draws that estimate the mean of W, as the truncation trick wants it (StyleGAN2, section 3)."""
-STREAMS = 2
-"""Faces that are drawn side by side: half again as many a second as one after the other, with equal bits."""
 _PACKAGE = "deidframe_stylegan"
 
 
@@ -38,9 +35,7 @@ class Generator:
             )
 
         self._mapping = Network(graph("mapping"), [(-1, LATENT)])
-        self._graph = with_layers(graph("synthesis"))
-        self._synthesis = Network(self._graph)
-        self._side_by_side: Network | None = None
+        self._synthesis = Network(with_layers(graph("synthesis")))
 
     def w(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
         """Map `(N, 512)` normal draws to `(N, 512)` points of W."""
@@ -56,26 +51,11 @@ class Generator:
         Args:
             w: `(512,)` a point of W, or `(23, 512)` one for each affine map (W+). size: side in pixels.
         """
-        return _finished(self._synthesis(*_layers(w)), size)
-
-    def pictures(self, points: Sequence[NDArray[np.float32]], size: int) -> NDArray[np.uint8]:
-        """Return what `picture` does for several points, `(N, size, size, 3)`: two at a time, each on half of the cores."""
-        if len(points) < 2:
-            return np.stack([self.picture(w, size) for w in points])
-        if self._side_by_side is None:
-            self._side_by_side = Network(self._graph, streams=STREAMS)
-        return np.stack(self._side_by_side.many([_layers(w) for w in points], lambda made: _finished(made, size)))
-
-
-def _layers(w: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    rows = np.broadcast_to(np.asarray(w, np.float32).reshape(-1, LATENT), (STYLES, LATENT))
-    return [row[None] for row in np.ascontiguousarray(rows)]
-
-
-def _finished(made: list[NDArray[np.float32]], size: int) -> NDArray[np.uint8]:
-    pixels = np.clip((made[0][0].transpose(1, 2, 0) + 1) * 127.5, 0, 255)
-    small = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(np.rint(small), np.uint8)
+        rows = np.broadcast_to(np.asarray(w, np.float32).reshape(-1, LATENT), (STYLES, LATENT))
+        made = self._synthesis(*(row[None] for row in np.ascontiguousarray(rows)))[0][0]
+        pixels = np.clip((made.transpose(1, 2, 0) + 1) * 127.5, 0, 255)
+        small = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
+        return np.asarray(np.rint(small), np.uint8)
 
 
 def with_layers(graph: Any) -> Any:

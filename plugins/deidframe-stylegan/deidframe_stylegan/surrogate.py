@@ -125,7 +125,7 @@ class StyleGan:
     def _made(self, points: list[NDArray[np.float32]], target: NDArray[np.float32], size: int) -> list[_Candidate]:
         if not points:
             return []
-        pictures = self._generator.pictures(points, size)
+        pictures = np.stack([self._generator.picture(w, size) for w in points])
         names = tuple(str(n) for n in range(len(points)))
         look = self._eyes.look(FaceSet(names, pictures))
         far = {

@@ -47,15 +47,6 @@ def test_a_found_face_nearer_than_a_random_one_and_different_for_each_group(cont
     assert np.array_equal(np.asarray(again.images[:]), np.asarray(out.images[:]))
 
 
-def test_faces_drawn_side_by_side_are_those_drawn_alone(context: Context) -> None:
-    generator = Generator(context)
-    points = generator.draws(3, 2)
-    made = generator.pictures(points, 256)
-    assert made.shape == (3, 256, 256, 3)
-    assert all(np.array_equal(picture, generator.picture(w, 256)) for picture, w in zip(made, points, strict=True))
-    assert np.array_equal(generator.pictures(points[:1], 256), made[:1])
-
-
 def test_the_bank_knows_its_own_faces(context: Context) -> None:
     assert context.eyes is not None
     bank = load_bank("dlib-resnet")
