@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import json
 import subprocess
@@ -153,3 +154,17 @@ def test_wrong_use_of_an_option_is_said(arguments: list[str], words: str) -> Non
     done = deidframe(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+def test_jobs_keep_every_thread_to_so_many_cores() -> None:
+    """Numbers of threads are settled on import, so the cores are taken away before."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom deidframe.cli.main import main\n"
+        f"main(['run', {str(RECIPES / 'quickstart.toml')!r}, '--jobs', '1', '--dry-run'])\n"
+        "assert 'numpy' in sys.modules\n"
+        "tasks = [path.read_text() for path in Path('/proc/self/task').glob('*/status')]\n"
+        "print({line for one in tasks for line in one.splitlines() if line.startswith('Cpus_allowed_list')})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    (kept,) = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert kept.split(":")[1].strip().isdigit()  # one core, the same for all

@@ -34,6 +34,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run a recipe and print the comparison and the paths."""
+    if options.jobs is not None:
+        _use(options.jobs)  # before anything is imported that starts threads
     if options.dry_run:
         options.schema = False
         return check.run(options)
@@ -57,8 +59,6 @@ def run(options: argparse.Namespace) -> int:
 
     if options.timeout is not None and not options.timeout > 0:
         raise UsageError(f"--timeout {options.timeout:g}: expected a number of seconds above 0")
-    if options.jobs is not None:
-        _use(options.jobs)
     started = time.monotonic()
     console = Console(stderr=True)
     events = Events() if options.json else None
@@ -101,10 +101,11 @@ def _use(jobs: int) -> None:
     """Keep the process to so many cores; everything that starts threads counts the cores that it may use."""
     import os
 
+    if jobs >= 1 and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:jobs])
+        return
     from deidframe.contract.errors import UsageError
 
     if jobs < 1:
         raise UsageError(f"--jobs {jobs}: expected a number of cores of at least 1")
-    if not hasattr(os, "sched_setaffinity"):
-        raise UsageError("--jobs needs an operating system that keeps a process to some cores; this one does not")
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:jobs])
+    raise UsageError("--jobs needs an operating system that keeps a process to some cores; this one does not")

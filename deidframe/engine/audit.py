@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import ReleaseRefused
-from deidframe.contract.photos import Detections, Photos
+from deidframe.contract.photos import Photos
 from deidframe.engine.cut import SIZE
 from deidframe.engine.intake import nearest_to_centre, rows_by_photo
-from deidframe.engine.limit import limited
 from deidframe.engine.plan import AuditPlan
-from deidframe.engine.seam import checked, same_rows
+from deidframe.engine.seam import detected
 from deidframe.engine.workshop import Workshop
 from deidframe.guard.audit import copy_bound, light_copy, unmatched
 from deidframe.guard.certificate import Audited
@@ -97,9 +96,7 @@ def _look(
             part = rows[start : start + BATCH]
             pictures, marks = np.asarray(faces.images[part]), faces.landmarks[part].copy()
             ids = tuple(f"row-{n}" for n in range(len(part)))
-            with limited(who):
-                seen = checked(detector.detect(Photos.from_arrays(ids, list(pictures))), Detections, who)
-            same_rows(seen.looked_at, ids, who)
+            seen = detected(detector, who, Photos.from_arrays(ids, list(pictures)))
             for photo, found in rows_by_photo(seen).items():
                 n = int(photo[4:])
                 boxes = seen.boxes[found]

@@ -131,9 +131,7 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
     The method's own row comes before the attacks begin, so that what is released is on record even when they are cut short.
     """
     at.reporter.say(method.name)
-    base = Cell(
-        method.name, method.slug, protects=method.protects, k=method.promised_k, total=at.total, seed=at.plan.parsed.recipe.seed
-    )
+    base = _base(at, method)
     if method.grouping:
         yield _grouped(at, method, base)
         return
@@ -192,11 +190,15 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
 def died(at: Bench, method: MethodPlan, times: int) -> Cell:
     """Return the row of a method in which the process died again and again: it is not tried once more in this run."""
     at.reporter.say(method.name)
-    base = Cell(
-        method.name, method.slug, protects=method.protects, k=method.promised_k, total=at.total, seed=at.plan.parsed.recipe.seed
-    )
+    base = _base(at, method)
     why = f"the process died {times} times while this method was at work (a crash in native code, no memory left, a kill)"
     return replace(_nothing_released(at, base, PluginError(why)), grouping=method.grouping)
+
+
+def _base(at: Bench, method: MethodPlan) -> Cell:
+    """Return a method's row before anything is known."""
+    seed = at.plan.parsed.recipe.seed
+    return Cell(method.name, method.slug, protects=method.protects, k=method.promised_k, total=at.total, seed=seed)
 
 
 def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:

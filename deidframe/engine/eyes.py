@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import Embeddings, FaceSet
-from deidframe.contract.photos import Detections, Photos
+from deidframe.contract.photos import Photos
 from deidframe.contract.roles import Differentiable, Look, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack
 from deidframe.engine.intake import nearest_to_centre, rows_by_photo
 from deidframe.engine.limit import limited
 from deidframe.engine.progress import Quiet, Reporter
-from deidframe.engine.seam import checked, same_rows, same_space
+from deidframe.engine.seam import checked, detected, same_rows, same_space
 from deidframe.engine.shards import Keep, KeptEncodings
 
 BATCH = 32
@@ -178,9 +178,7 @@ class CoreEyes:
                 self._note(memo, base, rows, held["places"], held["vectors"], held["scores"], held["landmarks"])
                 return
         ids = tuple(f"row-{row}" for row in rows.tolist())
-        with limited("detector"):
-            seen = checked(self._detector.detect(Photos.from_arrays(ids, list(pictures))), Detections, "detector")
-        same_rows(seen.looked_at, ids, "detector")
+        seen = detected(self._detector, "detector of the recipe", Photos.from_arrays(ids, list(pictures)))
         by_photo = rows_by_photo(seen)
         places = [n for n, photo in enumerate(ids) if photo in by_photo]
         height, width = pictures.shape[1:3]

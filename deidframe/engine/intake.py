@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet
-from deidframe.contract.errors import DeidframeError, NothingToDo, StageError, UnreadablePhoto
+from deidframe.contract.errors import NothingToDo, UnreadablePhoto
 from deidframe.contract.photos import Detections, Photos
 from deidframe.engine.cut import SIZE, CutStack
-from deidframe.engine.limit import limited
 from deidframe.engine.progress import Reporter
-from deidframe.engine.seam import checked, same_rows
+from deidframe.engine.seam import detected
 from deidframe.engine.shards import Keep, Shard, shards_of, stamps_of
 from deidframe.guard.audit import unmatched
 
@@ -184,9 +183,9 @@ def _look(photos: Photos, detector: Any, who: str, advance: Callable[[int], None
     for pictures in _batches(photos, unread, advance):
         batch_ids = tuple(pictures)
         batch = Photos.from_arrays(batch_ids, list(pictures.values()))
-        found = _detected(detector, who, batch)
+        found = detected(detector, who, batch)
         by_photo = rows_by_photo(found)
-        again = _detected(*second, batch) if second else Detections.none(batch_ids)
+        again = detected(*second, batch) if second else Detections.none(batch_ids)
         again_by_photo = rows_by_photo(again)
         for photo_id, picture in pictures.items():
             rows = by_photo.get(photo_id)
@@ -203,19 +202,6 @@ def _look(photos: Photos, detector: Any, who: str, advance: Callable[[int], None
             others.append(np.concatenate([found.boxes[[r for r in rows if r != row]], more]))
     withheld |= {place_of[photo]: reason for photo, reason in unread.items()}
     return _Seen(withheld, np.array(places, np.int64), np.concatenate(marks), tuple(others), beside, unseen)
-
-
-def _detected(detector: Any, who: str, photos: Photos) -> Detections:
-    try:
-        with limited(who):
-            found = checked(detector.detect(photos), Detections, who)
-    except DeidframeError:
-        raise
-    except Exception as error:
-        role, _, name = who.partition(" ")
-        raise StageError("finding faces", role, name, f"{type(error).__name__}: {error}") from error
-    same_rows(found.looked_at, photos.ids, who)
-    return found
 
 
 def _batches(photos: Photos, withheld: dict[str, str], advance: Callable[[int], None]) -> Iterator[dict[str, NDArray[np.uint8]]]:

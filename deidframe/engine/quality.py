@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet
-from deidframe.contract.photos import Detections, Photos
+from deidframe.contract.photos import Photos
 from deidframe.engine.attributes import male_and_years, people_attributes
 from deidframe.engine.plan import QualityPlan
-from deidframe.engine.seam import checked, same_rows
+from deidframe.engine.seam import detected
 from deidframe.engine.workshop import Workshop
 from deidframe.measure.interval import mean_by_person
 from deidframe.measure.quality import (
@@ -116,8 +116,7 @@ def _best_scores(detector: Any, faces: FaceSet, name: str) -> NDArray[np.float64
     for start in range(0, len(faces), BATCH):
         part = faces.slice(start, min(start + BATCH, len(faces)))
         ids = tuple(f"row-{row}" for row in range(start, start + len(part)))
-        seen = checked(detector.detect(Photos.from_arrays(ids, list(np.asarray(part.images[:])))), Detections, f"detector {name}")
-        same_rows(seen.looked_at, ids, f"detector {name}")
+        seen = detected(detector, f"detector {name}", Photos.from_arrays(ids, list(np.asarray(part.images[:]))))
         for photo, score in zip(seen.photo_ids, seen.scores.tolist(), strict=True):
             row = int(photo[4:])
             out[row] = max(out[row], score)

@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from deidframe.contract.errors import ArtifactError
+from deidframe.contract.errors import ArtifactError, DeidframeError, StageError
+from deidframe.contract.photos import Detections, Photos
 from deidframe.engine.limit import limited
 
 T = TypeVar("T")
+LONGEST = 300
+"""Characters of an error that are kept."""
 
 
 def checked(out: Any, kind: type[T], who: str) -> T:
@@ -49,6 +52,30 @@ def same_space(got: str, wanted: str, who: str) -> None:
     """
     if got != wanted:
         raise ArtifactError(who, "space", wanted, got)
+
+
+def detected(detector: Any, who: str, photos: Photos) -> Detections:
+    """Ask a detector, within the time limit, and check what it says.
+
+    Raises:
+        ArtifactError: it broke its contract. PluginError: it took too long. StageError: it raised something of its own.
+    """
+    try:
+        with limited(who):
+            found = checked(detector.detect(photos), Detections, who)
+    except DeidframeError:
+        raise
+    except Exception as error:
+        role, _, name = who.partition(" ")
+        raise StageError("finding faces", role, name, one_line(error)) from error
+    same_rows(found.looked_at, photos.ids, who)
+    return found
+
+
+def one_line(error: Exception) -> str:
+    """Return what went wrong in one line: native libraries say it over many, the cause at the end."""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said if len(said) <= LONGEST else f'... {said[-LONGEST:]}'}"
 
 
 @contextmanager

@@ -19,14 +19,11 @@ from deidframe.engine.intake import Intake
 from deidframe.engine.keep import identity
 from deidframe.engine.plan import Plan
 from deidframe.engine.progress import Reporter, tracker
-from deidframe.engine.seam import at_work
+from deidframe.engine.seam import at_work, one_line
 from deidframe.engine.seeds import derive
 from deidframe.engine.shards import FORMAT, Keep, KeptEncodings, Shard
 from deidframe.engine.step import Step
 from deidframe.record.store import Store
-
-LONGEST = 300
-"""Characters of an error that are kept."""
 
 
 class Workshop:
@@ -162,9 +159,3 @@ def blame(cell: str, step: Step, error: Exception) -> DeidframeError:
     if isinstance(error, DeidframeError):
         return error
     return StageError(cell, step.role, step.loaded.qualified, one_line(error))
-
-
-def one_line(error: Exception) -> str:
-    """Return what went wrong in one line: native libraries say it over many, the cause at the end."""
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said if len(said) <= LONGEST else f'... {said[-LONGEST:]}'}"

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from examples import RECIPE, catalogue, install
+from examples import REAL, RECIPE, catalogue, install
 
 from deidframe.contract import UsageError
 from deidframe.engine.plan import plan
@@ -171,9 +171,9 @@ def used(folder: Path) -> dict[str, int]:
 
 
 def test_a_second_run_looks_at_no_picture_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "r.toml").write_text(KILLED)
+    (tmp_path / "r.toml").write_text(REAL)
     store = Store(tmp_path / "store")
-    parsed = parse(KILLED, "r.toml")
+    parsed = parse(REAL, "r.toml")
     run(plan(parsed, Catalogue(), tmp_path), tmp_path / "one", store=store)
     assert not used(tmp_path / "one")
     again = Store(tmp_path / "store")
@@ -193,7 +193,7 @@ def test_a_second_run_looks_at_no_picture_again(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_finished_run_is_returned_and_one_whose_release_changed_is_not(tmp_path: Path) -> None:
-    parsed = parse(KILLED, "r.toml")
+    parsed = parse(REAL, "r.toml")
     first = run(plan(parsed, Catalogue(), tmp_path), tmp_path / "run")
     before = tree(tmp_path / "run")
     again = run(plan(parsed, Catalogue(), tmp_path), tmp_path / "run")
@@ -201,7 +201,7 @@ def test_a_finished_run_is_returned_and_one_whose_release_changed_is_not(tmp_pat
     assert tree(tmp_path / "run") == before
     with pytest.raises(UsageError, match="exists"):  # what was asked for besides is not there, and is not passed over in silence
         run(plan(parsed, Catalogue(), tmp_path), tmp_path / "run", with_originals=True)
-    other = parse(KILLED + "# changed\n", "r.toml")
+    other = parse(REAL + "# changed\n", "r.toml")
     with pytest.raises(UsageError, match="exists"):
         run(plan(other, Catalogue(), tmp_path), tmp_path / "run")
     picture = next((tmp_path / "run").glob("release/*/*.jpg"))
@@ -213,7 +213,7 @@ def test_a_finished_run_is_returned_and_one_whose_release_changed_is_not(tmp_pat
 @pytest.mark.parametrize("kilobytes", [2, 8, 60])
 def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path, kilobytes: int) -> None:
     """A limit on the size of files stands for a disk with no room left: the same calls fail at the same places."""
-    (tmp_path / "r.toml").write_text(KILLED)
+    (tmp_path / "r.toml").write_text(REAL)
     command = [sys.executable, "-m", "deidframe", "run", "r.toml", "--out", "run", "--no-store"]
 
     def limited() -> None:
@@ -240,38 +240,12 @@ def test_a_changed_picture_is_looked_at_again_and_its_neighbours_are_not() -> No
     assert [len(rows) for rows in shards_of([""] * 300)] == [128, 128, 44]
 
 
-KILLED = """\
-schema = 1
-name = "killed"
-seed = 5
-
-[source]
-use = "synthetic-people"
-subjects = "labelled"
-params = { people = 10, pictures = 2 }
-
-[detector]
-use = "yunet"
-
-[[method]]
-name = "pixel mean"
-k = 5
-encoder     = { use = "dlib-resnet" }
-clusterer   = { use = "fixed-size" }
-outliers    = { use = "nearest-group" }
-anonymizer  = { use = "centroid" }
-synthesizer = { use = "pixel-mean" }
-
-[[method]]
-name = "blur"
-redactor = { use = "gaussian-blur" }
-"""
 KILLS = int(os.environ.get("DEIDFRAME_KILLS", "4"))
 """Kills in one test; `DEIDFRAME_KILLS=100` is the whole campaign."""
 
 
 def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
-    (tmp_path / "r.toml").write_text(KILLED)
+    (tmp_path / "r.toml").write_text(REAL)
     command = [sys.executable, "-m", "deidframe", "run", "r.toml", "--out", "run"]
     weights = Path(os.environ.get("DEIDFRAME_CACHE", Path.home() / ".cache" / "deidframe"))
     cache = tmp_path / "cache"  # the weights that are there, and a store of its own

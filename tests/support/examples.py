@@ -60,6 +60,34 @@ threat = "naive"
 gallery = "exact"
 """
 
+REAL = """\
+schema = 1
+name = "killed"
+seed = 5
+
+[source]
+use = "synthetic-people"
+subjects = "labelled"
+params = { people = 10, pictures = 2 }
+
+[detector]
+use = "yunet"
+
+[[method]]
+name = "pixel mean"
+k = 5
+encoder     = { use = "dlib-resnet" }
+clusterer   = { use = "fixed-size" }
+outliers    = { use = "nearest-group" }
+anonymizer  = { use = "centroid" }
+synthesizer = { use = "pixel-mean" }
+
+[[method]]
+name = "blur"
+redactor = { use = "gaussian-blur" }
+"""
+"""A small run with real networks: ten people who do not exist, one k-Same method and a redactor."""
+
 
 def docstring_code(role: str) -> str:
     """Return the code inside a hook's docstring."""

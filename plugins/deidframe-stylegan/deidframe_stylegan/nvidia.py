@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -96,8 +96,7 @@ def _pair(level: int) -> list[tuple[str, str, int]]:
     return [(f"convs.{first}", "conv0", first + 1), (f"convs.{first + 1}", "conv1", first + 2)]
 
 
-def _modulated(name: str, theirs: str, get: object) -> dict[str, torch.Tensor]:
-    assert callable(get)
+def _modulated(name: str, theirs: str, get: Callable[[str], torch.Tensor]) -> dict[str, torch.Tensor]:
     return {
         f"{name}.conv.weight": get(f"{theirs}.weight")[None],
         f"{name}.conv.modulation.weight": get(f"{theirs}.affine.weight"),
