@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import faulthandler
 import importlib
 import os
@@ -103,10 +104,18 @@ def _complain(error: Exception, *, debug: bool) -> int:
     if isinstance(error, DeidframeError):
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    if isinstance(error, MemoryError):
-        print(f"error: no memory left ({error}); nothing half-written was left in a release", file=sys.stderr)
+    if _no_memory(error):
+        said = f" ({error})" if str(error) else ""
+        print(f"error: no memory left{said}; nothing half-written was left in a release", file=sys.stderr)
         return 1
     print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
     if not debug:
         print("run again with --debug for the traceback, and please report it", file=sys.stderr)
     return 70
+
+
+def _no_memory(error: Exception) -> bool:
+    """Whether an error says that the machine has no memory left; Python says so of a thread's stack in words alone."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and str(error) == "can't start new thread")

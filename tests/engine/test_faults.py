@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from examples import REAL, docstring_code, listed, planned
 
+from deidframe.cli.main import main
 from deidframe.contract import PluginError
 from deidframe.engine.plan import plan
 from deidframe.engine.run import Outcome, run
@@ -129,7 +131,8 @@ def test_without_memory_a_run_stops_cleanly_and_the_same_command_goes_on(tmp_pat
         resource.setrlimit(resource.RLIMIT_AS, (megabytes * 1024**2, megabytes * 1024**2))
 
     short = subprocess.run(command, cwd=tmp_path, preexec_fn=limit, capture_output=True, text=True)
-    assert short.returncode in (1, 4, -signal.SIGSEGV, -signal.SIGABRT), short.stderr
+    # Signals, and the 127 with which the C library ends a process that has no room for a thread's variables, are native code's.
+    assert short.returncode in (1, 4, 127, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS), short.stderr
     assert "internal error" not in short.stderr and "Traceback" not in short.stderr
     for path in tmp_path.glob("run/release/*"):
         assert not verify(path).problems
@@ -152,3 +155,24 @@ def test_no_memory_for_a_large_face_fails_its_method_alone(tmp_path: Path, monke
     (cell,) = [cell for cell in outcome.cells if cell.status == "failed"]
     assert cell.reason.endswith("[CPU] Convolution Failed to allocate 67108864 bytes of memory")
     assert "synthesizer deidframe-stylegan:stylegan" in cell.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (MemoryError(), 1, "error: no memory left; nothing"),
+        (MemoryError("12 MiB"), 1, "error: no memory left (12 MiB); nothing"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 1, "no memory left"),
+        (RuntimeError("can't start new thread"), 1, "no memory left"),
+        (RuntimeError("of another kind"), 70, "internal error: RuntimeError: of another kind"),
+    ],
+)
+def test_no_memory_is_said_however_python_says_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, code: int, words: str
+) -> None:
+    def raises(options: object) -> int:
+        raise error
+
+    monkeypatch.setattr("deidframe.cli.doctor.run", raises)
+    assert main(["doctor"]) == code
+    assert words in capsys.readouterr().err
