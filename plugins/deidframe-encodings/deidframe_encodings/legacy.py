@@ -6,12 +6,11 @@ what numpy needs to rebuild an array. What comes back is a `.npz`, checked like 
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from deidframe.contract import Embeddings, UsageError
+from deidframe.contract.apart import read_apart
 from deidframe.contract.encodings import read_encodings
 
 SECONDS = 300
@@ -29,12 +28,13 @@ def read_legacy(path: Path, scratch: Path, memory_mb: int = 4096) -> Embeddings:
     """
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         out = Path(folder) / "read.npz"
-        child = [sys.executable, "-I", str(Path(__file__).with_name("unpickle.py")), str(path), str(out), str(memory_mb)]
-        try:
-            done = subprocess.run(child, capture_output=True, text=True, timeout=SECONDS, errors="replace", check=False)
-        except subprocess.TimeoutExpired:
-            raise UsageError(f"{path.name}: was not read within {SECONDS} s; it is no list of encodings") from None
-        if done.returncode or not out.is_file():
-            said = (done.stderr.strip().splitlines() or [f"the child process ended with {done.returncode}"])[-1]
-            raise UsageError(f"{path.name}: is no legacy list of encodings that can be trusted: {said[:300]}")
+        read_apart(
+            Path(__file__).with_name("unpickle.py"),
+            path,
+            out,
+            wanted="a legacy list of encodings",
+            raises=UsageError,
+            memory_mb=memory_mb,
+            seconds=SECONDS,
+        )
         return read_encodings(out)

@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 import torch
 
 from deidframe.contract import DeidframeError, WeightsError
+from deidframe.contract.apart import read_apart
 from deidframe_stylegan.checkpoint import read_checkpoint
 from deidframe_stylegan.stylegan2 import StyleGan2
 
@@ -46,7 +46,16 @@ def convert(source: Path, target: Path, sha256: str) -> str:
         digest = _copied(source, kept)
         if digest != sha256.lower():
             raise WeightsError(f"{source.name} has sha256 {digest}, expected {sha256}")
-        _read_apart(source.name, kept, inner)
+        read_apart(
+            Path(__file__).with_name("unpickle.py"),
+            kept,
+            inner,
+            wanted="a generator of NVIDIA's",
+            raises=WeightsError,
+            memory_mb=MEMORY_MB,
+            seconds=SECONDS,
+            name=source.name,
+        )
         state = rosinality(read_checkpoint(inner, None)[0])
         StyleGan2(state)
         torch.save({"g_ema": state}, made)
@@ -114,17 +123,6 @@ def _copied(source: Path, target: Path) -> str:
     except OSError as error:
         raise WeightsError(f"cannot read {str(source)!r}: {error.strerror}") from None
     return digest.hexdigest()
-
-
-def _read_apart(name: str, source: Path, target: Path) -> None:
-    child = [sys.executable, "-I", str(Path(__file__).with_name("unpickle.py")), str(source), str(target), str(MEMORY_MB)]
-    try:
-        done = subprocess.run(child, capture_output=True, text=True, timeout=SECONDS, errors="replace", check=False)
-    except subprocess.TimeoutExpired:
-        raise WeightsError(f"{name}: was not read within {SECONDS} s; it is no generator") from None
-    if done.returncode or not target.is_file():
-        said = (done.stderr.strip().splitlines() or [f"the child process ended with {done.returncode}"])[-1]
-        raise WeightsError(f"{name}: is no generator of NVIDIA's that can be trusted: {said[:300]}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
