@@ -16,25 +16,20 @@ BAND = 20
 def people_attributes(
     shop: Workshop, judge: Step, clear: FaceSet
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Return people in order of first appearance, probability of male and years `(P,)` each, and the person row of each face.
-
-    Clear faces are looked at once in a run.
-    """
-    encoder = shop.make(judge)
-    seen: dict[str, NDArray[np.float32]] = shop.shared.setdefault(f"attributes|{judge.key}", {})
-    todo = [row for row, face in enumerate(clear.ids) if face not in seen]
-    if todo:
-        said = encoder.encode(clear.take(todo).without_subjects()).vectors
-        seen.update(zip([clear.ids[row] for row in todo], said, strict=True))
+    """Return people in order of first appearance, probability of male and years `(P,)` each, and the person row of each face."""
+    said = shop.eyes(judge).encode(clear).vectors
     row_of: dict[str, int] = {}
     rows = np.array([row_of.setdefault(subject, len(row_of)) for subject in clear.subjects or ()], np.int64)
-    per_face = np.stack([male_and_years(seen[face]) for face in clear.ids])
+    per_face = np.stack([male_and_years(one) for one in said])
     male, years = (np.bincount(rows, per_face[:, column]) / np.bincount(rows) for column in (0, 1))
     return tuple(row_of), male, years, rows
 
 
 def male_and_years(said: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the probability of male and the age in years of an attribute encoder's row; see `deidframe-attributes`."""
+    """Return the probability of male and the age in years of an attribute encoder's row; see `deidframe-attributes`.
+
+    Both are shares of two of its numbers, so that the length of the row does not matter.
+    """
     return float(said[1] / max(said[0] + said[1], 1e-9)), float(100 * said[2] / max(said[2] + said[3], 1e-9))
 
 

@@ -96,7 +96,6 @@ def _attributes(
     shop: Workshop, plan: QualityPlan, clear: FaceSet, released: FaceSet, groups: dict[str, int]
 ) -> dict[str, float | int]:
     assert plan.attributes is not None
-    encoder = shop.make(plan.attributes)
     _, male, years, rows = people_attributes(shop, plan.attributes, clear)
     _, first, numbers = np.unique([groups[face] for face in released.ids], return_index=True, return_inverse=True)
     label = np.zeros(len(male), np.int64)
@@ -105,7 +104,7 @@ def _attributes(
     look = shop.eyes(plan.encoders[0]).look(shown)
     assert shown.landmarks is not None, "faces of a run carry landmarks"
     marks = np.where((look.scores > 0)[:, None, None], look.landmarks, shown.landmarks)
-    said = encoder.encode(FaceSet(shown.ids, shown.images, marks.astype(np.float32))).vectors
+    said = shop.eyes(plan.attributes).encode(FaceSet(shown.ids, shown.images, marks.astype(np.float32))).vectors
     shown_male, shown_years = np.stack([male_and_years(one) for one in said]).T
     return attribute_fit(male, years, label, shown_male, shown_years)
 
