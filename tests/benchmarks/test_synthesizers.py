@@ -79,3 +79,22 @@ def test_full_size_faces_a_second(benchmark: BenchmarkFixture, tmp_path: Path, e
 
     benchmark.pedantic(work, rounds=3, warmup_rounds=1)
     benchmark.extra_info["faces_a_second"] = round(len(points) / benchmark.stats.stats.min, 2)
+
+
+@pytest.mark.parametrize("by", ["strips", "openvino"])
+@pytest.mark.benchmark(group="one face of 1024 pixels")
+def test_drawing_against_an_engine(benchmark: BenchmarkFixture, tmp_path: Path, by: str) -> None:
+    """The same face by our strips and by the published graph in OpenVINO."""
+    pytest.importorskip("deidframe_stylegan")
+    from deidframe.models import Network, read_graph, weights_path
+    from deidframe_stylegan.generator import Generator
+
+    context = Context(seed=1, scratch=tmp_path)
+    generator = Generator(context)
+    w = generator.draws(1, 1)[0]
+    if by == "strips":
+        benchmark.pedantic(lambda: generator.picture(w, 1024), rounds=20, warmup_rounds=2)
+        return
+    parts = ("mobilestylegan-synthesis-graph", "mobilestylegan-synthesis")
+    network = Network(read_graph(*(weights_path("deidframe_stylegan", part, context) for part in parts)), [(1, 512)])
+    benchmark.pedantic(lambda: network(w[None]), rounds=20, warmup_rounds=2)
