@@ -126,6 +126,27 @@ class Grey:
 def deidframe_redactors():
     return [Component("grey", f"{__name__}:Grey", Params, "grey")]
 """
+ATTACKER = """
+import numpy as np
+from pydantic import BaseModel
+from deidframe.contract import Component, LinkScores, hookimpl
+
+class Params(BaseModel, extra="forbid"):
+    pass
+
+class Pixels:
+    def __init__(self, params, context):
+        pass
+
+    def attack(self, probes, gallery, knowledge):
+        seen, known = (np.asarray(one.images[:], np.float32).reshape(len(one), -1) / 255 for one in (probes, gallery))
+        far = ((seen[:, None] - known[None]) ** 2).mean(axis=2)
+        return LinkScores(probes.ids, gallery.ids, -far)
+
+@hookimpl
+def deidframe_attackers():
+    return [Component("pixels", f"{__name__}:Pixels", Params, "distance of pixels")]
+"""
 
 
 @pytest.mark.parametrize(
@@ -158,6 +179,8 @@ def deidframe_redactors():
             "withheld_people_stay_out",
         ),
         ("redactor", "grey", REDACTOR, ("(faces.ids, grey", "(faces.ids, pictures"), "nothing_is_handed_back"),
+        ("attacker", "pixels", ATTACKER, (", -far)", ", far)"), "the_very_same_pictures_match"),
+        ("attacker", "pixels", ATTACKER, (", -far)", ", far.mean(axis=0) - far)"), "probes_are_judged_one_by_one"),
     ],
 )
 def test_a_bad_plugin_fails_the_check_that_it_should(
@@ -179,6 +202,7 @@ def test_a_target_for_each_member_is_found() -> None:
         ("outlier-handler", "drop", HANDLER),
         ("anonymizer", "mean", ANONYMIZER),
         ("redactor", "grey", REDACTOR),
+        ("attacker", "pixels", ATTACKER),
     ],
 )
 def test_the_same_plugins_unchanged_conform(role: str, name: str, code: str) -> None:

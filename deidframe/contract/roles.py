@@ -176,7 +176,10 @@ class Redactor(Protocol):
 @runtime_checkable
 class Attacker(Protocol):
     def attack(self, probes: FaceSet, gallery: FaceSet, knowledge: Knowledge) -> LinkScores:
-        """Say how alike each probe and each gallery face are; higher means the same person."""
+        """Say how alike each probe and each gallery face are; higher means the same person.
+
+        Probes of a large database come in several calls with the same gallery, so none may be judged by the others.
+        """
         ...
 
 

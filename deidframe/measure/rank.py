@@ -43,12 +43,11 @@ def rank_hits(
     return people, hits
 
 
-def rank_rates(scores: LinkScores, person_of: Mapping[str, str], ranks: tuple[int, ...] = RANKS) -> dict[int, Figure]:
-    """Return the closed-set rank-r rates, each person's probes weighing 1 together.
+def rank_rates(people: list[str], hits: NDArray[np.float64], ranks: tuple[int, ...] = RANKS) -> dict[int, Figure]:
+    """Return the closed-set rank-r rates of what `rank_hits` gave, each person's probes weighing 1 together.
 
     Probes that gave no score are not in the rates; they are counted apart.
     """
-    people, hits = rank_hits(scores, person_of, ranks)
     if not people:
         return {}
     per_person = by_person(people, hits)

@@ -428,3 +428,14 @@ def check_the_very_same_pictures_match(bench: Bench) -> None:
     ask(rows, "no probe was scored, although drawn faces with known landmarks were given")
     right = sum(out.scores[n, at] >= out.scores[n].max() - 1e-6 for n, at in rows)
     ask(right == len(rows), f"{len(rows) - right} of {len(rows)} pictures are not most like themselves")
+
+
+@check("attacker")
+def check_probes_are_judged_one_by_one(bench: Bench) -> None:
+    """The probes of a large database come in several calls; an attack that follows from the company of a probe would change."""
+    given, made = material_of(bench, COUNT), bench.make()
+    whole = made.attack(given, given, Knowledge("naive", "exact"))
+    for n, name in enumerate(whole.probe_ids):
+        alone = made.attack(given.take([given.ids.index(name)]), given, Knowledge("naive", "exact"))
+        ask(alone.probe_ids == (name,), f"probe {n} gives a score among others and none alone")
+        ask(np.allclose(alone.scores[0], whole.scores[n], atol=1e-4), f"probe {n} is scored differently alone")

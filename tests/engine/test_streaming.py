@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path[:0] = [{support!r}]
 from examples import RECIPE, docstring_code, listed, planned
 from deidframe.contract import Photos
+from deidframe.engine import assault
 from deidframe.engine.run import run
 
 LAZY = '''
@@ -47,7 +48,7 @@ def deidframe_sources():
     return [Component("noise", f"{{__name__}}:Lazy", Params, "made when asked for")]
 '''
 text = RECIPE.replace("count = 12", "count = {count}").replace("k = 3", "k = 300")
-text = text[:text.index("[[attack]]")]  # an attack holds its (probes, gallery) scores by contract
+assault.SCORES = 2**18
 outcome = run(planned(Path({scratch!r}), listed("source", "noise", LAZY), recipe=text), Path({scratch!r}) / "run")
 assert outcome.exit_code == 0, [c.reason for c in outcome.cells]
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
@@ -115,3 +116,25 @@ def test_other_faces_in_a_picture_are_covered(shift: int) -> None:
     assert not (face[80:180, 215:] == (255, 0, 0)).all(axis=2).any()
     x, y = align.template(SIZE).mean(axis=0).astype(int)
     assert np.array_equal(face[y, x], photo[y, x])
+
+
+def test_an_attack_says_the_same_in_one_call_and_in_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = docstring_code("attacker").replace(
+        "scores = self.context.rng(knowledge.threat).random(shape, np.float32)",
+        """seen, known = (np.asarray(one.images[:], np.float32).mean(axis=(1, 2)) for one in (probes, gallery))
+        CALLS.append(len(probes))
+        scores = -((seen[:, None] - known[None]) ** 2).sum(axis=2).reshape(shape)""",
+    )
+    text = text.replace("class Guess:", "CALLS = []\n\nclass Guess:").replace("import numpy as np\n", "")
+    text = "import numpy as np\n" + text
+    said = []
+    for name, scores in (("one", 2**26), ("many", 5 * 12), ("each", 1)):
+        monkeypatch.setattr("deidframe.engine.assault.SCORES", scores)
+        guess = listed("attacker", "guess", text)
+        (tmp_path / name).mkdir()
+        outcome = run(planned(tmp_path / name, guess), tmp_path / name / "run")
+        calls = sys.modules[guess.module].CALLS
+        assert max(calls) == {"one": 12, "many": 5, "each": 1}[name]
+        said.append([(c.method, c.metrics, c.probes, c.missed, c.candidates) for c in outcome.cells if c.attack])
+        assert len(said[-1]) == 2
+    assert said[0] == said[1] == said[2]

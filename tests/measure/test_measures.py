@@ -51,13 +51,13 @@ def test_a_constant_release_gives_chance() -> None:
     n = 40
     person = {f"p{i}": str(i) for i in range(n)} | {f"g{i}": str(i) for i in range(n)}
     got = LinkScores(tuple(f"p{i}" for i in range(n)), tuple(f"g{i}" for i in range(n)), np.ones((n, n), np.float32))
-    assert rank_rates(got, person, (1,))[1].value == pytest.approx(1 / n)
+    assert rank_rates(*rank_hits(got, person, (1,)), (1,))[1].value == pytest.approx(1 / n)
 
 
 def test_each_person_weighs_the_same() -> None:
     person = {"a1": "a", "b1": "b", **{f"pa{i}": "a" for i in range(9)}, "pb": "b"}
     got = scores([[1, 0]] * 9 + [[1, 0]], [f"pa{i}" for i in range(9)] + ["pb"], ["a1", "b1"])
-    assert rank_rates(got, person, (1,))[1].value == pytest.approx(0.5)
+    assert rank_rates(*rank_hits(got, person, (1,)), (1,))[1].value == pytest.approx(0.5)
 
 
 @settings(deadline=None, max_examples=50)
@@ -72,7 +72,7 @@ def test_a_shared_surrogate_never_beats_one_in_k(k: int, groups: int, seed: int)
     person = {name: str(i) for name, i in probes} | {f"g{i}": str(i) for i in range(people)}
     table = np.stack([per_group[i // k] for _, i in probes])
     got = LinkScores(tuple(name for name, _ in probes), tuple(f"g{i}" for i in range(people)), table)
-    assert rank_rates(got, person, (1,))[1].value <= 1 / k + 1e-9
+    assert rank_rates(*rank_hits(got, person, (1,)), (1,))[1].value <= 1 / k + 1e-9
 
 
 def test_intervals() -> None:
