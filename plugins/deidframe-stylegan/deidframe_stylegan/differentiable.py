@@ -7,11 +7,14 @@ smooth picture by its sum, noise by its mean.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional
 
 from deidframe.contract import Context
 from deidframe_stylegan.arrays import LAYERS, SIDES, SLOPE, STYLES, read_arrays
+from deidframe_stylegan.following import Following, follow
 
 FULL = 1024
 
@@ -29,7 +32,9 @@ class TorchGenerator(torch.nn.Module):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self.styles = STYLES
-        for name, value in read_arrays(context).items():
+        arrays = read_arrays(context)
+        self._following = Following(arrays)
+        for name, value in arrays.items():
             self.register_buffer(name, torch.from_numpy(value), persistent=False)
 
     def forward(self, w: torch.Tensor, side: int = FULL) -> torch.Tensor:
@@ -41,6 +46,12 @@ class TorchGenerator(torch.nn.Module):
         if w.ndim == 2:
             w = w[:, None].expand(-1, STYLES, -1)
         s = [self._style(w, n) for n in range(STYLES)]
+        if w.device.type == "cpu" and side < FULL:
+            return torch.stack([follow(self._following, [style[row] for style in s], side) for row in range(len(w))])
+        return self.in_torch(s, side)
+
+    def in_torch(self, s: Sequence[torch.Tensor], side: int) -> torch.Tensor:
+        """Return the same from the 23 styles, `(N, C)` each, by torch's own operations: for other devices, and to compare."""
         x = functional.conv2d(
             s[0][:, :, None, None] * self._get("constant"), self._get("first"), self._get("first_bias"), padding=1
         )

@@ -58,6 +58,6 @@ def test_bits_do_not_depend_on_threads(context: Context, drawing: Drawing, gener
     wanted = drawing.draw(points, half=True)
     other = Drawing(read_arrays(context))
     for threads, blas in ((1, 1), (3, 2), (8, 1)):
-        other._pool = ThreadPoolExecutor(threads)
+        other._strips.pool = ThreadPoolExecutor(threads)
         with threadpool_limits(blas, user_api="blas"):
             assert np.array_equal(other.draw(points, half=True), wanted)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
@@ -64,9 +65,37 @@ def aiming(base: Context, eyes: Mapping[str, Any], notes: list[dict[str, Any]] |
 def test_the_torch_generator_equals_the_drawing_layer_by_layer(base: Context, generator: Generator) -> None:
     layers = generator.draws(STYLES, 3)
     wanted = generator._drawing.draw(layers, half=False)
+    model = TorchGenerator(base)
     with torch.inference_mode():
-        made = TorchGenerator(base)(torch.from_numpy(layers[None]))[0].permute(1, 2, 0).numpy()
+        made = model(torch.from_numpy(layers[None]))[0].permute(1, 2, 0).numpy()
     assert np.abs(np.clip((made + 1) * 127.5, 0, 255) - wanted).max() < 0.13  # 1e-3 of -1 to 1
+
+
+@pytest.mark.parametrize("side", [64, 128, 256, 512])
+def test_the_proxy_and_its_gradient_are_those_of_torch(base: Context, generator: Generator, side: int) -> None:
+    """The loops go the way back by formulas of our own; torch derives them."""
+    model = TorchGenerator(base)
+    w = torch.from_numpy(np.stack([generator.draws(STYLES, 3), generator.draws(STYLES, 4)])).requires_grad_()
+    weights = torch.from_numpy(np.random.default_rng(2).standard_normal((2, 3, side, side)).astype(np.float32))
+    made = model(w, side)
+    (ours,) = torch.autograd.grad((made * weights).sum(), w)
+    plain = model.in_torch([model._style(w, n) for n in range(STYLES)], side)
+    (theirs,) = torch.autograd.grad((plain * weights).sum(), w)
+    assert torch.abs(made - plain).max() < 1e-4
+    assert torch.linalg.norm(theirs) > 1
+    # a value next to a rectifier's corner may fall to its other side: float32 lies up to 8e-4 from float64, in torch and in ours
+    assert torch.linalg.norm(ours - theirs) < 5e-3 * torch.linalg.norm(theirs)
+
+
+def test_the_proxy_does_not_depend_on_threads(base: Context, generator: Generator) -> None:
+    model = TorchGenerator(base)
+    w = torch.from_numpy(generator.draws(STYLES, 3)[None]).requires_grad_()
+    said = []
+    for threads in (1, 3):
+        model._following._strips.pool = ThreadPoolExecutor(threads)
+        made = model(w, 128)
+        said.append((made.detach(), *torch.autograd.grad(made.square().sum(), w)))
+    assert all(torch.equal(one, other) for one, other in zip(*said, strict=True))
 
 
 def test_the_proxy_is_the_picture_made_small(base: Context, generator: Generator) -> None:
