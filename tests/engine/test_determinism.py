@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -63,6 +64,18 @@ synthesizer = { use = "eigen" }
 name = "blur"
 redactor = { use = "gaussian-blur" }
 """
+AIMED = """
+[[method]]
+name = "StyleGAN aimed"
+k = 5
+encoder     = { use = "dlib-resnet" }
+clusterer   = { use = "fixed-size" }
+outliers    = { use = "nearest-group" }
+anonymizer  = { use = "centroid" }
+synthesizer = { use = "stylegan", params = { aim = "gradient", steps = 4, tries = 1 } }
+"""
+if importlib.util.find_spec("torch"):
+    RECIPE += AIMED
 SCRIPT = """\
 import os, sys
 from pathlib import Path
@@ -100,5 +113,5 @@ def released(home: Path, cores: int, batch: int, *, backwards: bool = False) -> 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core has one thread")
 def test_threads_batches_and_the_order_on_the_disk_change_no_byte(tmp_path: Path) -> None:
     first = released(tmp_path / "first", cores=2, batch=32)
-    assert len(first) == 4 * 10
+    assert len(first) == RECIPE.count("[[method]]") * 10
     assert released(tmp_path / "second", cores=1, batch=3, backwards=True) == first

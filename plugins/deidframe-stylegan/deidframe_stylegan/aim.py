@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,14 +21,20 @@ LOOK_AGAIN = 10
 """Steps after which landmarks are found afresh."""
 PATIENCE = 12
 """Steps without a gain of `PAYS` after which a stage ends."""
+BETAS = (0.6, 0.95)
+"""Of Adam: it goes some forty steps only, in which longer memories never get going."""
 PAYS = 0.005
 """Share of the loss that is worth going on for."""
 
 
 class Followed(Protocol):
-    """A generator through which gradients are followed: W+ with `styles` points, to `(G, 3, side, side)`, -1 to 1."""
+    """A generator through which gradients are followed: W+ with `styles` points, to `(G, 3, side, side)`, -1 to 1.
+
+    `threads`: it has threads of its own, so that torch can do with one.
+    """
 
     styles: int
+    threads: bool
 
     def __call__(self, w: torch.Tensor, side: int, /) -> torch.Tensor:
         """Return pictures of `(G, styles, 512)` points of W."""
@@ -39,8 +46,7 @@ class Stage:
     """Steps at one resolution.
 
     Args:
-        side: pixels of the proxy. steps: at most. rate, last_rate: of Adam on the common point, first and last; half for the
-            layers' own. rates fall by a cosine.
+        side: pixels of the proxy. steps: at most. rate, last_rate: of Adam, first and last; it falls by a cosine.
     """
 
     side: int
@@ -91,10 +97,23 @@ def aim(
     best = Aimed(
         np.repeat(np.asarray(start, np.float32)[:, None], generator.styles, axis=1), ratio=np.full(len(start), np.inf, np.float32)
     )
-    for stage in stages:
-        _run_stage(generator, objective, axes, middle, common, own, find, rng, stage, best)
+    with _one_thread() if generator.threads else nullcontext():
+        for stage in stages:
+            _run_stage(generator, objective, axes, middle, common, own, find, rng, stage, best)
     best.seconds = time.perf_counter() - began
     return best
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch's own operations run in one thread: they sum in another order with each number of threads, and a face must not
+    depend on it. What takes long, the generator, has threads of its own."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _run_stage(
@@ -109,14 +128,14 @@ def _run_stage(
     stage: Stage,
     best: Aimed,
 ) -> None:
-    adam = torch.optim.Adam([{"params": [common]}, {"params": [own]}])
+    adam = torch.optim.Adam([common, own], betas=BETAS)
     marks: NDArray[np.float32] | None = None
     lowest = np.full(len(common), np.inf, np.float32)  # another resolution has another scale: the best is sought anew
     paid, reached = 0, float("inf")
     for step in range(stage.steps):
         share = (1 + np.cos(np.pi * step / max(stage.steps - 1, 1))) / 2
         rate = stage.last_rate + (stage.rate - stage.last_rate) * share
-        adam.param_groups[0]["lr"], adam.param_groups[1]["lr"] = rate, rate / 2
+        adam.param_groups[0]["lr"] = rate
         adam.zero_grad(set_to_none=True)
         points = common[:, None] + own
         pictures = generator(middle + points @ axes, stage.side)
