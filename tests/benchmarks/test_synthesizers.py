@@ -98,3 +98,24 @@ def test_drawing_against_an_engine(benchmark: BenchmarkFixture, tmp_path: Path, 
     parts = ("mobilestylegan-synthesis-graph", "mobilestylegan-synthesis")
     network = Network(read_graph(*(weights_path("deidframe_stylegan", part, context) for part in parts)), [(1, 512)])
     benchmark.pedantic(lambda: network(w[None]), rounds=20, warmup_rounds=2)
+
+
+@pytest.mark.parametrize("side", [128, 256])
+@pytest.mark.parametrize("by", ["loops", "torch"])
+def test_the_proxy_and_its_gradient(benchmark: BenchmarkFixture, tmp_path: Path, by: str, side: int) -> None:
+    """What aiming on a CPU does in each step, by our loops and by torch's operations."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("deidframe_stylegan")
+    from deidframe_stylegan.arrays import STYLES
+    from deidframe_stylegan.differentiable import TorchGenerator
+
+    benchmark.group = f"gradient at {side} pixels"
+    model = TorchGenerator(Context(seed=1, scratch=tmp_path))
+    points = torch.zeros(1, STYLES, 512, requires_grad=True)
+
+    def work() -> None:
+        styles = [model._style(points, n) for n in range(STYLES)] if by == "torch" else []
+        made = model.in_torch(styles, side) if by == "torch" else model(points, side)
+        made.sum().backward()
+
+    benchmark.pedantic(work, rounds=10, warmup_rounds=2)

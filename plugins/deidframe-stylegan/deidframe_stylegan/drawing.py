@@ -47,8 +47,8 @@ class Drawing:
             points: `(23, 512)`, a point of W for each affine map.
             half: `(512, 512, 3)`, the means of 2x2 pixels, instead of `(1024, 1024, 3)`.
         """
-        styles = [weight @ points[n] + bias for n, (weight, bias) in enumerate(self._styles)]
         with self._strips.one_thread_each():
+            styles = [weight @ points[n] + bias for n, (weight, bias) in enumerate(self._styles)]
             x = self._begin(styles[0])
             for n, layer in enumerate(self._layers[:-1]):
                 x = self._features(layer, x, into(styles, n), styles[3 + 3 * n])
