@@ -115,7 +115,7 @@ class Following:
             low, high = max(start - 1, 0), min(start + layer.rows + 1, side)
             rows, part = slice(start, start + layer.rows), start // layer.rows
             z = product(g[low:high], layer.back[1][: g.shape[2]])
-            kernel.followed_back(z, low, kept.middle[rows], style, start, layer.kernels[1], middle[rows], styles[part])
+            kernel.filtered_back(z, low, kept.middle[rows], style, start, layer.kernels[1], middle[rows], styles[part])
 
         def first(start: int) -> None:
             low, high = max(start - 1, 0), min(start + layer.rows + 1, side)

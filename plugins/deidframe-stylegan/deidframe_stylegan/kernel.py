@@ -10,8 +10,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from deidframe_stylegan.arrays import SLOPE
+
 Array = NDArray[np.float32]
-_HALF, _SLOPE = np.float32(0.5), np.float32(0.2)
+_HALF, _SLOPE = np.float32(0.5), np.float32(SLOPE)
 
 
 @numba.njit(inline="always")  # type: ignore[misc, unused-ignore]
@@ -95,8 +97,14 @@ def bend(x: Array, noise: Array, bias: Array) -> None:
                 x[i, j, c] = max(value, _SLOPE * value)
 
 
+@numba.njit(inline="always")  # type: ignore[misc, unused-ignore]
+def _one_back(x: Array, out: Array, sums: Array, factor: Array, c: int, g: np.float32) -> None:
+    sums[c] += g * x[c]
+    out[c] = g * factor[c] * (np.float32(1) if x[c] > 0 else _SLOPE)
+
+
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})  # type: ignore[misc, unused-ignore]
-def followed_back(g: Array, base: int, x: Array, factor: Array, first: int, kernels: Array, out: Array, sums: Array) -> None:
+def filtered_back(g: Array, base: int, x: Array, factor: Array, first: int, kernels: Array, out: Array, sums: Array) -> None:
     """The way back through `bend` and `scaled_and_filtered`: from the gradient of its result to that of what was bent.
 
     Args:
@@ -120,9 +128,7 @@ def followed_back(g: Array, base: int, x: Array, factor: Array, first: int, kern
             _filtered(rows[(i + 1) % 3], rows[(i + 2) % 3], into, turned, back)
             for j in range(side):
                 for c in range(channels):
-                    value = x[i - 1, j, c]
-                    sums[c] += back[j, c] * value
-                    out[i - 1, j, c] = back[j, c] * factor[c] * (np.float32(1) if value > 0 else _SLOPE)
+                    _one_back(x[i - 1, j], out[i - 1, j], sums, factor, c, back[j, c])
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})  # type: ignore[misc, unused-ignore]
@@ -157,12 +163,6 @@ def transformed_back(g: Array, base: int, x: Array, factor: Array, first: int, k
                 _one_back(p, o, sums, factor, channels + c, _HALF * (a - d))
                 _one_back(p, o, sums, factor, 2 * channels + c, _HALF * (b + e))
                 _one_back(p, o, sums, factor, 3 * channels + c, _HALF * (b - e))
-
-
-@numba.njit(inline="always")  # type: ignore[misc, unused-ignore]
-def _one_back(x: Array, out: Array, sums: Array, factor: Array, c: int, g: np.float32) -> None:
-    sums[c] += g * x[c]
-    out[c] = g * factor[c] * (np.float32(1) if x[c] > 0 else _SLOPE)
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})  # type: ignore[misc, unused-ignore]
