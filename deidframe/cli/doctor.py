@@ -20,9 +20,10 @@ def run(options: argparse.Namespace) -> int:
     import shutil
 
     from deidframe import __version__
+    from deidframe.environment import cache_folder
     from deidframe.host.discover import list_plugins
     from deidframe.models.catalogue import listed_weights
-    from deidframe.models.fetch import cache_folder, locate
+    from deidframe.models.fetch import locate
 
     print(f"deidframe {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
     # what plugins say of themselves in their metadata; none of their code runs

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from deidframe import __version__
+from deidframe.environment import contain_libraries
 
 COMMANDS = (
     "run",
@@ -60,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 every cell ok; 1 some cell failed; 2 usage; 3 recipe invalid; 4 a plugin or its weights are missing or broken;
         5 nothing to do; 6 release refused by a gate; 70 internal; 130 interrupted.
     """
+    contain_libraries()
     parser, modules = parser_of()
     options = parser.parse_args(argv)
     try:

@@ -31,8 +31,8 @@ from deidframe.engine.progress import Quiet, Reporter
 from deidframe.engine.shards import stamps_of
 from deidframe.engine.verify import verify
 from deidframe.engine.workshop import Workshop
+from deidframe.environment import cache_folder
 from deidframe.models.catalogue import listed_weights
-from deidframe.models.fetch import cache_folder
 from deidframe.record.provenance import provenance
 from deidframe.record.read import read_run
 from deidframe.record.schema import Cell

@@ -15,6 +15,7 @@ from deidframe.contract.component import Component, Context
 from deidframe.contract.errors import PluginError
 from deidframe.contract.roles import VERBS
 from deidframe.contract.version import CONTRACT_VERSION
+from deidframe.environment import contain_libraries
 from deidframe.host.discover import GROUP, Listed, list_plugins
 
 
@@ -104,6 +105,7 @@ class Catalogue:
 def _component(listed: Listed) -> Component:
     """Load one module on a throw-away manager, so that nothing it does lasts, and return the component asked for."""
     who = f"{listed.distribution} {listed.version}"
+    contain_libraries()  # before any code of a plugin is imported
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     hook = hookspecs.HOOKS[listed.role]

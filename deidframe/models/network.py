@@ -10,16 +10,29 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract.errors import WeightsError
+from deidframe.contract.errors import PluginError, WeightsError
+from deidframe.environment import contain_libraries
 
 Precision = Literal["f32", "bf16"]
 
 
+def import_openvino() -> Any:
+    """Return the module `openvino`, kept from reporting its use; everything here and in plugins imports it by this.
+
+    Raises:
+        PluginError: it is not installed.
+    """
+    contain_libraries()
+    try:
+        import openvino
+    except ImportError as error:
+        raise PluginError(f"OpenVINO cannot be imported ({error}); python -m pip install openvino") from None
+    return openvino
+
+
 @functools.cache
 def _core() -> Any:
-    import openvino
-
-    return openvino.Core()
+    return import_openvino().Core()
 
 
 def read_graph(model: bytes | Path, weights: Path | None = None) -> Any:

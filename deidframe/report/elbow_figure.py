@@ -7,17 +7,13 @@ import json
 
 from deidframe.record.read import Record
 from deidframe.record.write import write_bytes
-from deidframe.report.figure import FAINT, INK, METHOD_COLOURS, SETTINGS, plain_axes
+from deidframe.report.figure import FAINT, INK, METHOD_COLOURS, SETTINGS, plain_axes, pyplot
 
 
 def elbow_png(x: list[float], y: list[float], x_label: str, y_label: str, place: int, title: str) -> bytes:
     """Return a PNG of the curve with its knee marked and named."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+    mpl, plt = pyplot()
+    with mpl.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
         axes.plot(x, y, color=METHOD_COLOURS[0], lw=1.6, marker="o" if len(x) < 60 else None, ms=4)
         axes.axvline(x[place], color=FAINT, lw=1, ls="--")

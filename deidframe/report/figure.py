@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from deidframe.environment import contain_libraries
 from deidframe.report.table import Row
 
 METHOD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#A58B00", "#555555")
@@ -18,6 +19,17 @@ INK, FAINT = "#1A1A1B", "#8A8A8B"
 
 SETTINGS: dict[str, Any] = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "svg.hashsalt": "deidframe"}
 """Text stays text, and equal figures give equal bytes."""
+
+
+def pyplot() -> tuple[Any, Any]:
+    """Return `matplotlib` and its `pyplot`, imported here alone: it draws into memory, and its own folders lie in our cache."""
+    contain_libraries()
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    return mpl, plt
 
 
 def style_of(place: int) -> tuple[str, str]:
@@ -37,12 +49,8 @@ def trade_off(rows: Sequence[Row], guess: float | None, encoder: str, folder: Pa
     points = [(n, row) for n, row in enumerate(rows) if row.loss and row.worst]
     if not points:
         return ""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+    mpl, plt = pyplot()
+    with mpl.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
         reach = max(float(row.loss["high"]) for _, row in points if row.loss)
         right = max(1.5, reach * 1.05)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deidframe.record.schema import Cell
-from deidframe.report.figure import INK, SETTINGS, for_page, plain_axes, style_of
+from deidframe.report.figure import INK, SETTINGS, for_page, plain_axes, pyplot, style_of
 from deidframe.report.table import most_tried_k
 
 
@@ -22,12 +22,8 @@ def loss_against_k(cells: Sequence[Cell], folder: Path | None) -> str:
     lines = _families(cells)
     if not lines:
         return ""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+    mpl, plt = pyplot()
+    with mpl.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
         ends = []
         for place, (name, points) in enumerate(sorted(lines.items(), key=lambda item: -item[1][-1][1])):
@@ -69,12 +65,8 @@ def time_against_loss(cells: Sequence[Cell], folder: Path | None) -> str:
         points = [c for c in points if _stem(c.method) in place_of]
     if len(points) < 3:
         return ""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+    mpl, plt = pyplot()
+    with mpl.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
         seconds = [max(sum(c.stages.values()), 1e-3) for c in points]
         losses = [float(c.metrics["sse"]) / c.people for c in points]

@@ -11,7 +11,7 @@ import numpy as np
 
 from deidframe.record.read import Record
 from deidframe.record.write import write_bytes
-from deidframe.report.figure import FAINT, INK, METHOD_COLOURS, SETTINGS, plain_axes
+from deidframe.report.figure import FAINT, INK, METHOD_COLOURS, SETTINGS, plain_axes, pyplot
 from deidframe.report.table import groupings, most_tried_k
 
 HOME = Path("figures") / "groupings"
@@ -37,11 +37,7 @@ def panels(data: dict[str, Any]) -> bytes:
     Args:
         data: sizes, distances, labels, pca, tsne as `engine` wrote them.
     """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+    mpl, plt = pyplot()
     labels = np.array(data["labels"], np.int64)
     with mpl.rc_context(SETTINGS | {"font.size": 8}):  # type: ignore[arg-type]
         figure, axes = plt.subplots(1, 4, figsize=(9.6, 2.5), layout="constrained")
@@ -81,11 +77,10 @@ def _map(axes: Any, points: Any, labels: Any) -> None:
     noise = labels < 0
     axes.scatter(*points[noise].T, s=5, color=FAINT, marker="x", lw=0.6)
     # neighbouring numbers get unlike hues: the golden ratio spreads them over the circle
-    import matplotlib.colors as colours
-
+    mpl, _ = pyplot()
     hues = (labels[~noise] * 0.61803398875) % 1
     values = 0.55 + 0.3 * ((labels[~noise] * 0.381966) % 1)
-    axes.scatter(*points[~noise].T, s=7, lw=0, c=colours.hsv_to_rgb(np.column_stack([hues, np.full(len(hues), 0.75), values])))
+    axes.scatter(*points[~noise].T, s=7, lw=0, c=mpl.colors.hsv_to_rgb(np.column_stack([hues, np.full(len(hues), 0.75), values])))
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_aspect("equal", "datalim")

@@ -8,19 +8,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.report.figure import INK, SETTINGS, plain_axes, style_of
+from deidframe.report.figure import INK, SETTINGS, plain_axes, pyplot, style_of
 
 Curve = Mapping[str, NDArray[np.float64]]
 
 
 def morph_png(alphas: NDArray[np.float64], to_a: Curve, to_b: Curve) -> bytes:
     """Return a PNG: distance to A (filled marks) and to B (open marks) against alpha, one colour an encoder."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+    mpl, plt = pyplot()
+    with mpl.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
         for place, name in enumerate(to_a):
             colour, mark = style_of(place)

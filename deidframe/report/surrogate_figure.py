@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deidframe.record.schema import Cell
-from deidframe.report.figure import FAINT, INK, SETTINGS, plain_axes, style_of
+from deidframe.report.figure import FAINT, INK, SETTINGS, plain_axes, pyplot, style_of
 from deidframe.report.grouping_figure import written
 from deidframe.report.table import Row
 
@@ -27,12 +27,8 @@ def distances(cells: Sequence[Cell], encoder: str, folder: Path | None) -> str:
     shown = [c for c in cells if f"distance_median.{encoder}" in c.metrics]
     if not shown:
         return ""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+    mpl, plt = pyplot()
+    with mpl.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(7.0, 0.9 + 0.32 * len(shown)), layout="constrained")
         boxes = []
         for cell in shown:
@@ -75,12 +71,8 @@ def against_k(rows: Sequence[Row], encoder: str, folder: Path | None) -> str:
     lines = {name: sorted(points) for name, points in lines.items() if len(points) > 1}
     if not lines:
         return ""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+    mpl, plt = pyplot()
+    with mpl.rc_context(SETTINGS):
         figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.8), layout="constrained")
         for place, (name, points) in enumerate(lines.items()):
             colour, mark = style_of(place)

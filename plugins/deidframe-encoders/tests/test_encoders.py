@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from float32 import apart
 from onnx import TensorProto, helper, numpy_helper
 
 from deidframe.contract import Context, FaceSet, PluginError, WeightsError, align
@@ -35,7 +36,8 @@ def test_sface_drops_in_as_a_file(context: Context, faces: FaceSet) -> None:
 
     path = weights_path("deidframe_opencv_zoo", "sface", context)
     by_file = OnnxFile(OnnxParams(path=path, mean=0, scale=1), context).encode(faces)
-    assert np.allclose(by_file.vectors, SFace(SFaceParams(), context).encode(faces).vectors, atol=1e-4)
+    by_name = SFace(SFaceParams(), context).encode(faces).vectors
+    assert np.allclose(by_file.vectors, by_name, atol=apart(12544, 29, np.abs(by_name).max()))  # fc: 256 x 7 x 7, 28 before
     other = OnnxFile(OnnxParams(path=path, mean=0, scale=1, colour="bgr"), context).encode(faces)
     assert not np.allclose(by_file.vectors, other.vectors, atol=0.1)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import Context, Embeddings, FaceSet, WeightsError, align
-from deidframe.models import Network
+from deidframe.models import Network, import_openvino, reproducible_torch
 from deidframe_facenet.plugin import FaceNetParams
 from deidframe_facenet.release import released_weights
 from deidframe_facenet.upstream import module
@@ -104,7 +104,7 @@ def torch_runner(model: Any, device: str) -> Callable[[NDArray[np.float32]], NDA
     placed = model.to(device)
 
     def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
+        with reproducible_torch(), torch.inference_mode():
             return np.asarray(placed(torch.from_numpy(batch).to(device)).cpu().numpy(), np.float32)
 
     return run
@@ -112,11 +112,10 @@ def torch_runner(model: Any, device: str) -> Callable[[NDArray[np.float32]], NDA
 
 def openvino_runner(model: Any, params: FaceNetParams) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """Return what runs a batch in OpenVINO, exported from the module here and now."""
-    import openvino
     import torch
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of a shape that is constant, as it should be
-        graph = openvino.convert_model(model, example_input=torch.zeros(1, 3, SIZE, SIZE))
+        graph = import_openvino().convert_model(model, example_input=torch.zeros(1, 3, SIZE, SIZE))
     network = Network(graph, [(-1, 3, SIZE, SIZE)], params.precision)
     return lambda batch: network(batch)[0]

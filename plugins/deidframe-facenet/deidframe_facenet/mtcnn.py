@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import Context, Detections, Photos
+from deidframe.models import reproducible_torch
 from deidframe_facenet.plugin import MtcnnParams
 from deidframe_facenet.upstream import module, package_folder
 
@@ -47,7 +48,7 @@ class Mtcnn:
         return Detections((photo_id,), (photo_id,) * count, boxes[kept], marks[kept], scores[kept])
 
     def _run(self, network: Any, batch: Array) -> list[Array]:
-        with self._torch.inference_mode():
+        with reproducible_torch(), self._torch.inference_mode():
             return [np.asarray(out.numpy(), np.float32) for out in network(self._torch.from_numpy(np.ascontiguousarray(batch)))]
 
     def _proposals(self, picture: NDArray[np.uint8]) -> Array:

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from deidframe.models import import_openvino, reproducible_torch
 from deidframe_gnn.network import PEOPLE, POSE, SIDE, Gnn
 from deidframe_gnn.surrogate import WEIGHTS
 
@@ -32,16 +33,14 @@ KEEP_EVERY = 180.0
 """Seconds between checkpoints."""
 
 
+@reproducible_torch()
 def main() -> None:
     """Parse the options, train, and write the network into the package."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "deidframe-gnn")
     options.add_argument("--minutes", type=float, default=60.0, help="of training in all, earlier runs counted")
-    options.add_argument("--threads", type=int, help="of torch")
     options.add_argument("--out", type=Path, default=WEIGHTS)
     chosen = options.parse_args()
-    if chosen.threads:
-        torch.set_num_threads(chosen.threads)
     data = Data(chosen.work)
     model, curve = train(data, chosen.work / "checkpoint.pt", chosen.minutes * 60)
     draw(curve, chosen.work / "loss.png")
@@ -139,10 +138,9 @@ def train(data: Data, checkpoint: Path, seconds: float) -> tuple[Gnn, list[dict[
 
 def draw(curve: list[dict[str, float]], path: Path) -> None:
     """Draw the loss against minutes."""
-    import matplotlib as mpl
+    from deidframe.report.figure import pyplot
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+    _, plt = pyplot()
 
     figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
     for name in ("loss", "held out"):
@@ -156,8 +154,7 @@ def draw(curve: list[dict[str, float]], path: Path) -> None:
 
 def export(model: Gnn, data: Data, path: Path) -> None:
     """Write the network as OpenVINO's IR with half-precision weights."""
-    import openvino
-
+    openvino = import_openvino()
     model.eval()
     example = (torch.zeros(1, PEOPLE), torch.zeros(1, POSE))
     with warnings.catch_warnings():

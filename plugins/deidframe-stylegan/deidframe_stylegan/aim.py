@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from deidframe.models import reproducible_torch
 from deidframe_stylegan.objective import Objective, jittered, plain
 
 Array = NDArray[np.float32]
@@ -28,13 +28,9 @@ PAYS = 0.005
 
 
 class Followed(Protocol):
-    """A generator through which gradients are followed: W+ with `styles` points, to `(G, 3, side, side)`, -1 to 1.
-
-    `threads`: it has threads of its own, so that torch can do with one.
-    """
+    """A generator through which gradients are followed: W+ with `styles` points, to `(G, 3, side, side)`, -1 to 1."""
 
     styles: int
-    threads: bool
 
     def __call__(self, w: torch.Tensor, side: int, /) -> torch.Tensor:
         """Return pictures of `(G, styles, 512)` points of W."""
@@ -97,23 +93,11 @@ def aim(
     best = Aimed(
         np.repeat(np.asarray(start, np.float32)[:, None], generator.styles, axis=1), ratio=np.full(len(start), np.inf, np.float32)
     )
-    with _one_thread() if generator.threads else nullcontext():
+    with reproducible_torch():
         for stage in stages:
             _run_stage(generator, objective, axes, middle, common, own, find, rng, stage, best)
     best.seconds = time.perf_counter() - began
     return best
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch's own operations run in one thread: they sum in another order with each number of threads, and a face must not
-    depend on it. What takes long, the generator, has threads of its own."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _run_stage(

@@ -31,7 +31,7 @@ class TorchGenerator(torch.nn.Module):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self.styles, self.threads = STYLES, True
+        self.styles = STYLES
         arrays = read_arrays(context)
         self._following = Following(arrays)
         for name, value in arrays.items():

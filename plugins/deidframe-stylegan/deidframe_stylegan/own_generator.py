@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from deidframe.contract import Context, FaceSet, IndexedStack, PluginError, Surrogates, new_pictures
+from deidframe.models import reproducible_torch
 from deidframe_stylegan.aim import Stage, aim
 from deidframe_stylegan.checkpoint import read_checkpoint
 from deidframe_stylegan.gradient import differentiable, find_landmarks
@@ -37,6 +38,7 @@ class StyleGan2Faces:
         WeightsError: the checkpoint is missing, damaged or another network. PluginError: an encoder cannot be followed.
     """
 
+    @reproducible_torch()
     def __init__(self, params: StyleGan2Params, context: Context) -> None:
         if context.eyes is None:
             raise PluginError("stylegan2 needs eyes: a detector and the encoder that made the groups")
@@ -58,6 +60,7 @@ class StyleGan2Faces:
         self._q = (PSI * (w[: params.starts] - self._w_mean) @ (vectors[:, order] / scales)).astype(np.float32)
         self._seen: dict[str, Array] | None = None
 
+    @reproducible_torch()
     def synthesize(self, faces: FaceSet, surrogates: Surrogates) -> FaceSet:
         """Return one face for each group, shown by all the group's faces."""
         groups, inverse = np.unique(surrogates.groups, return_inverse=True)

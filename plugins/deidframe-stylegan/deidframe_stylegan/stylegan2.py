@@ -35,7 +35,7 @@ class StyleGan2(torch.nn.Module):
         super().__init__()
         self.side, self.depth = _checked(state)
         self.levels = int(math.log2(self.side)) - 2
-        self.styles, self.threads = 2 * self.levels + 2, False
+        self.styles = 2 * self.levels + 2
         for name, value in state.items():
             if not name.endswith(".kernel"):
                 self.register_buffer(name.replace(".", "__"), value.detach().float().clone(), persistent=False)
