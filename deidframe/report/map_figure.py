@@ -39,7 +39,7 @@ def panels(data: dict[str, Any]) -> bytes:
     """
     mpl, plt = pyplot()
     labels = np.array(data["labels"], np.int64)
-    with mpl.rc_context(SETTINGS | {"font.size": 8}):  # type: ignore[arg-type]
+    with mpl.rc_context(SETTINGS | {"font.size": 8}):
         figure, axes = plt.subplots(1, 4, figsize=(9.6, 2.5), layout="constrained")
         _sizes(axes[0], data["sizes"])
         _distances(figure, axes[1], np.array(data["distances"], float))
