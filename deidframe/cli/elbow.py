@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.contract.errors import UsageError
     from deidframe.engine.elbow import inertia, reach
     from deidframe.engine.encode import read_any
+    from deidframe.engine.pool import ComponentPool
+    from deidframe.engine.progress import Quiet
     from deidframe.record.write import write_bytes
     from deidframe.report.elbow_figure import elbow_csv, elbow_png
 
@@ -44,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--groups {options.groups!r}: expected numbers with commas between, as in 10,20,50") from None
     encodings = read_any(Path(options.file), normalise=options.normalise)
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
-        found = inertia(encodings, Path(scratch), groups) if options.use == "k-means" else reach(encodings, options.neighbour)
+        pool = ComponentPool(0, None, Path(scratch), Quiet())
+        found = inertia(pool, encodings, groups) if options.use == "k-means" else reach(encodings, options.neighbour)
     x, y = found.x.tolist(), found.y.tolist()
     write_bytes(picture, elbow_png(x, y, found.x_label, found.y_label, found.place, found.title))
     write_bytes(table, elbow_csv(x, y, found.x_label, found.y_label, found.place).encode())

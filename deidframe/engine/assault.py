@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet, LinkScores
-from deidframe.contract.errors import ArtifactError, NothingToDo
+from deidframe.contract.errors import NothingToDo
 from deidframe.contract.roles import Knowledge
 from deidframe.engine.plan import AttackPlan
-from deidframe.engine.seam import at_work, checked
-from deidframe.engine.workshop import Workshop, blame
+from deidframe.engine.pool import ComponentPool
 from deidframe.measure.interval import Figure
 from deidframe.measure.rank import rank_hits, rank_rates
 
@@ -34,7 +33,7 @@ class Assault:
     missed: int
 
 
-def assault(shop: Workshop, attack: AttackPlan, clear: FaceSet, released: FaceSet, cell: str) -> Assault:
+def assault(pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released: FaceSet, cell: str) -> Assault:
     """Attack `released` with all that the threat model gives.
 
     Args:
@@ -62,32 +61,15 @@ def assault(shop: Workshop, attack: AttackPlan, clear: FaceSet, released: FaceSe
     people: list[str] = []
     hits: list[NDArray[np.float64]] = []
     missed, candidates = 0, 0
+    knowledge = Knowledge(spec.threat, spec.gallery)
     # an attacker never sees who a probe is; it knows its own gallery
     anonymous, at_once = probes.without_subjects(), max(1, SCORES // len(gallery))
     for start in range(0, len(probes), at_once):
         part = anonymous.take(range(start, min(start + at_once, len(probes))))
-        scores = _scores(shop, attack, part, gallery, cell)
+        scores: LinkScores = pool.call(attack.step, part, gallery, knowledge, sees_with=attack.encoder)
         named, right = rank_hits(scores, person_of)
         people += named
         hits.append(right)
         missed += len(scores.missed_probes)
         candidates = len({person_of[face] for face in scores.gallery_ids})
     return Assault(rank_rates(people, np.concatenate(hits)), candidates, len(people), missed)
-
-
-def _scores(shop: Workshop, attack: AttackPlan, probes: FaceSet, gallery: FaceSet, cell: str) -> LinkScores:
-    who = f"attacker {attack.step.name}"
-    try:
-        made = shop.make(attack.step, attack.encoder)
-        with at_work(who, exact=False):
-            out = made.attack(probes, gallery, Knowledge(attack.spec.threat, attack.spec.gallery))
-    except Exception as error:
-        raise blame(cell, attack.step, error) from error
-    scores = checked(out, LinkScores, who)
-    for field, got, wanted in (
-        ("probe_ids", (*scores.probe_ids, *scores.missed_probes), probes.ids),
-        ("gallery_ids", (*scores.gallery_ids, *scores.missed_gallery), gallery.ids),
-    ):
-        if sorted(got) != sorted(wanted):
-            raise ArtifactError(who, field, f"all {len(wanted)} faces, scored or missed", f"{len(got)}")
-    return scores

@@ -6,23 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet
+from deidframe.engine.pool import ComponentPool
 from deidframe.engine.step import Step
-from deidframe.engine.workshop import Workshop
 
 BAND = 20
 """Years in one band of ages."""
 
 
 def people_attributes(
-    shop: Workshop, judge: Step, clear: FaceSet
+    pool: ComponentPool, judge: Step, clear: FaceSet
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Return people in order of first appearance, probability of male and years `(P,)` each, and the person row of each face."""
-    said = shop.eyes(judge).encode(clear).vectors
+    said = pool.eyes(judge).encode(clear).vectors
     row_of: dict[str, int] = {}
     rows = np.array([row_of.setdefault(subject, len(row_of)) for subject in clear.subjects or ()], np.int64)
     per_face = np.stack([male_and_years(one) for one in said])
     male, years = (np.bincount(rows, per_face[:, column]) / np.bincount(rows) for column in (0, 1))
     return tuple(row_of), male, years, rows
+
+
+def people_classes(pool: ComponentPool, judge: Step, by: str, clear: FaceSet) -> NDArray[np.int64]:
+    """Return the class of each person, by sex or by age band, in order of first appearance."""
+    _, male, years, _ = people_attributes(pool, judge, clear)
+    return classes(male, years, by)
 
 
 def male_and_years(said: NDArray[np.float32]) -> tuple[float, float]:

@@ -15,8 +15,7 @@ from deidframe.contract.photos import Photos
 from deidframe.engine.cut import SIZE
 from deidframe.engine.intake import nearest_to_centre, rows_by_photo
 from deidframe.engine.plan import AuditPlan
-from deidframe.engine.seam import detected
-from deidframe.engine.workshop import Workshop
+from deidframe.engine.pool import ComponentPool
 from deidframe.guard.audit import copy_bound, light_copy, unmatched
 from deidframe.guard.certificate import Audited
 
@@ -39,7 +38,7 @@ class Audit:
     said: Audited
 
 
-def audit(shop: Workshop, plan: AuditPlan, clear: FaceSet, made: FaceSet, digests: Mapping[str, str], method: str) -> Audit:
+def audit(pool: ComponentPool, plan: AuditPlan, clear: FaceSet, made: FaceSet, digests: Mapping[str, str], method: str) -> Audit:
     """Look at every different picture of a method, and at as many light copies of originals as it takes to know their distance.
 
     A picture that is held back is held back for everybody who shares it, so a group goes as a whole.
@@ -57,13 +56,13 @@ def audit(shop: Workshop, plan: AuditPlan, clear: FaceSet, made: FaceSet, digest
     rows = np.fromiter(first.values(), np.int64, len(first))
     place = {digest: n for n, digest in enumerate(first)}
     where = np.array([place[digests[face]] for face in made.ids], np.int64)
-    beside, vectors = _look(shop, plan, made, rows)
+    beside, vectors = _look(pool, plan, made, rows)
     bound: float | None = None
     near = np.zeros(len(rows), bool)
     if plan.encoder is not None:
-        originals = shop.eyes(plan.encoder).encode(clear).vectors
+        originals = pool.eyes(plan.encoder).encode(clear).vectors
         assert vectors is not None
-        bound = _bound(shop, plan, clear, originals)
+        bound = _bound(pool, plan, clear, originals)
         apart = np.linalg.norm(originals.astype(np.float64) - vectors[where], axis=1)
         near[where[apart <= bound]] = True
         share = near[where].mean() if len(where) else 0.0
@@ -83,20 +82,19 @@ def audit(shop: Workshop, plan: AuditPlan, clear: FaceSet, made: FaceSet, digest
 
 
 def _look(
-    shop: Workshop, plan: AuditPlan, faces: FaceSet, rows: NDArray[np.int64]
+    pool: ComponentPool, plan: AuditPlan, faces: FaceSet, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
     """Return, for each of these rows, whether a face is seen besides its own, and its encoding where there is an encoder."""
-    detector, who = shop.make(plan.detector), f"detector {plan.detector.name}"
     assert faces.landmarks is not None, "faces of a run carry landmarks"
     centre = align.template(SIZE).mean(axis=0)
     beside = np.zeros(len(rows), bool)
     encoded = []
-    with shop.reporter.task(f"audit with {plan.detector.name}", len(rows)) as advance:
+    with pool.reporter.task(f"audit with {plan.detector.name}", len(rows)) as advance:
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
             pictures, marks = np.asarray(faces.images[part]), faces.landmarks[part].copy()
             ids = tuple(f"row-{n}" for n in range(len(part)))
-            seen = detected(detector, who, Photos.from_arrays(ids, list(pictures)))
+            seen = pool.call(plan.detector, Photos.from_arrays(ids, list(pictures)))
             for photo, found in rows_by_photo(seen).items():
                 n = int(photo[4:])
                 boxes = seen.boxes[found]
@@ -108,20 +106,22 @@ def _look(
                         nearest_to_centre(seen, [r for r, o in zip(found, own, strict=True) if o], width, height)
                     ]
             if plan.encoder is not None:
-                encoded.append(shop.eyes(plan.encoder).encode(FaceSet(ids, pictures, marks)).vectors)
+                encoded.append(pool.eyes(plan.encoder).encode(FaceSet(ids, pictures, marks)).vectors)
             advance(len(part))
     return beside, np.concatenate(encoded) if encoded else None
 
 
-def _bound(shop: Workshop, plan: AuditPlan, clear: FaceSet, originals: NDArray[np.float32]) -> float:
+def _bound(pool: ComponentPool, plan: AuditPlan, clear: FaceSet, originals: NDArray[np.float32]) -> float:
     """Return how far light copies lie from their originals, once for a run."""
     assert plan.encoder is not None
     key = f"audit|{plan.detector.key}|{plan.encoder.key}"
-    if key not in shop.shared:
+
+    def bound() -> float:
         some = np.unique(np.linspace(0, len(clear) - 1, min(COPIES, len(clear))).astype(np.int64))
         chosen = clear.take(some)
         copies = FaceSet(chosen.ids, np.stack([light_copy(one) for one in np.asarray(chosen.images[:])]), chosen.landmarks)
-        _, vectors = _look(shop, plan, copies, np.arange(len(copies)))
+        _, vectors = _look(pool, plan, copies, np.arange(len(copies)))
         assert vectors is not None
-        shop.shared[key] = copy_bound(np.linalg.norm(originals[some].astype(np.float64) - vectors, axis=1))
-    return float(shop.shared[key])
+        return copy_bound(np.linalg.norm(originals[some].astype(np.float64) - vectors, axis=1))
+
+    return pool.once(key, bound)

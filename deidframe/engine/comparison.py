@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import time
 from collections import Counter
@@ -16,17 +17,19 @@ import numpy as np
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, NothingToDo, PluginError, ReleaseRefused
 from deidframe.engine.assault import assault
-from deidframe.engine.attributes import classes, people_attributes
+from deidframe.engine.attributes import people_classes
 from deidframe.engine.audit import audit
+from deidframe.engine.boundary import one_line
 from deidframe.engine.grouping import group, groups_csv, map_data
+from deidframe.engine.groups import people_of
 from deidframe.engine.intake import Intake
-from deidframe.engine.plan import AttackPlan, MethodPlan, Plan
+from deidframe.engine.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
+from deidframe.engine.pool import ComponentPool
 from deidframe.engine.progress import Reporter
-from deidframe.engine.protect import Protected, people_of, protect
+from deidframe.engine.protect import Protected, protect
 from deidframe.engine.quality import quality
 from deidframe.engine.sheet import write_sheet
 from deidframe.engine.staging import Staged, stage
-from deidframe.engine.workshop import Workshop, blame
 from deidframe.guard.accounting import Account, account
 from deidframe.guard.certificate import Audited, Certificate, Evidence, certify
 from deidframe.guard.hygiene import check_bare
@@ -51,13 +54,13 @@ class Bench:
     """What all rows of one run share.
 
     Args:
-        plan, shop, reporter: of the run. folder: the run folder. intake: the faces, none where there are only encodings.
+        plan, pool, reporter: of the run. folder: the run folder. intake: the faces, none where there are only encodings.
         names_key: secret of the opaque file names. with_originals: keep thumbnails of real people under `private`.
     """
 
     plan: Plan
     folder: Path
-    shop: Workshop
+    pool: ComponentPool
     reporter: Reporter
     intake: Intake | None
     names_key: bytes
@@ -111,9 +114,11 @@ def _attacked(at: Bench, base: Cell, attack: AttackPlan, released: FaceSet) -> C
     )
     with timed() as seconds:
         try:
-            done = assault(at.shop, attack, at.faces, released, f"{base.method} / {spec.name}")
+            name = f"{base.method} / {spec.name}"
+            with at.pool.working_on(name):
+                done = assault(at.pool, attack, at.faces, released, name)
         except Exception as error:
-            return replace(cell, status="failed", reason=str(blame(spec.name, attack.step, error)))
+            return replace(cell, status="failed", reason=reason_of(error))
     metrics: dict[str, Any] = {}
     for r, figure in done.rates.items():
         metrics[f"rank{r}"] = figure.as_dict()
@@ -137,24 +142,26 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
         return
     home = at.folder / "private" / "staged" / method.slug
     try:
+        at.pool.take_seconds()
         with timed() as seconds:
-            made = protect(at.shop, at.faces, method)
+            made = protect(at.pool, at.faces, method)
             if method.protects or "synthesizer" in method.steps:
                 staged = stage(made.faces, home, at.names_key, method.slug, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
                 staged = Staged(at.faces, {}, {}, home)
+        spent = {KEY_OF_ROLE[role]: part for role, part in at.pool.take_seconds().items() if role in KEY_OF_ROLE}
         audited: Audited | None = None
         if method.protects and at.plan.audit is not None:
             row = {face: n for n, face in enumerate(at.faces.ids)}
             originals = at.faces.take([row[face] for face in staged.faces.ids])
-            done = audit(at.shop, at.plan.audit, originals, staged.faces, staged.digests, method.name)
+            done = audit(at.pool, at.plan.audit, originals, staged.faces, staged.digests, method.name)
             staged, audited = staged.without(done.withheld), done.said
             kept = (
                 {face: group for face, group in made.groups.items() if face not in done.withheld} if made.groups else made.groups
             )
             made = replace(made, groups=kept, withheld={**made.withheld, **done.withheld})
         closed, certificate = _gated(at, method, made, staged, audited)
-        at.shop.remember(staged.faces)
+        at.pool.remember(staged.faces)
         base = replace(
             base,
             k_counted=certificate.k_counted if certificate else 1,
@@ -164,11 +171,11 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
             withheld=closed.withheld,
             failed=closed.failed,
             reasons=dict(closed.reasons),
-            stages={**made.seconds, "method": seconds()},
+            stages={**spent, "method": seconds()},
             certificate=certificate.as_dict() if certificate else None,
         )
         base = replace(base, metrics=_measures(at, method, made, staged))
-        records = at.shop.take_records()
+        records = at.pool.take_records()
         if records:
             write_json(at.folder / "private" / "records" / f"{method.slug}.json", records, private=True)
         write_sheet(at.folder, at.faces, staged.faces, made.groups, method.slug, at.plan, with_originals=at.with_originals)
@@ -183,7 +190,7 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
         if attack.spec.threat != "clear":
             yield _attacked(at, base, attack, staged.faces)
     if staged.names:  # what was written is not looked at again
-        at.shop.forget(staged.faces)
+        at.pool.forget(staged.faces)
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -208,17 +215,16 @@ def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
             encodings, people, space = at.plan.encodings, at.plan.people, at.plan.encodings.space
         else:
             step = method.steps["encoder"]
-            encodings, people, space = at.shop.encode(step, at.faces), at.faces.subjects or (), step.name
+            encodings, people, space = at.pool.encode(step, at.faces), at.faces.subjects or (), step.name
         apart = None
         if method.within is not None:
-            _, male, years, _ = people_attributes(at.shop, method.within[0], at.faces)
-            apart = classes(male, years, method.within[1])
-        done = group(at.shop, encodings, people, method, labelled=at.plan.labelled, apart=apart)
+            apart = functools.partial(people_classes, at.pool, *method.within, at.faces)
+        done = group(at.pool, encodings, people, method, labelled=at.plan.labelled, apart=apart)
         text = groups_csv(done.ids, done.labels)
         write_bytes(
             at.folder / "private" / "groups" / f"{method.slug}.csv", text.encode("utf-8", "surrogateescape"), private=True
         )
-        write_json(at.folder / "figures" / "groupings" / f"{method.slug}.json", map_data(at.shop, done))
+        write_json(at.folder / "figures" / "groupings" / f"{method.slug}.json", map_data(at.pool, done))
     except Exception as error:
         return replace(_nothing_released(at, base, error), grouping=True)
     reasons = dict(Counter(at.withheld.values())) | {GROUPED: len(done.ids)}
@@ -239,7 +245,7 @@ def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
 def _nothing_released(at: Bench, base: Cell, error: Exception) -> Cell:
     """Return the row of a method that released nothing, with the reason: every picture counts as failed."""
     status: Status = "refused" if isinstance(error, ReleaseRefused) else "failed"
-    reason = str(error) if isinstance(error, DeidframeError) else f"{type(error).__name__}: {error}"
+    reason = reason_of(error)
     at.reporter.say(f"  {status}: {reason}")
     return replace(
         base,
@@ -252,6 +258,11 @@ def _nothing_released(at: Bench, base: Cell, error: Exception) -> Cell:
         metrics={},
         certificate=None,
     )
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a row says of an error: our own words as they are, anything else with its kind."""
+    return str(error) if isinstance(error, DeidframeError) else one_line(error)
 
 
 def _gated(
@@ -283,7 +294,7 @@ def _measures(at: Bench, method: MethodPlan, made: Protected, staged: Staged) ->
     metrics: dict[str, Any] = {}
     people = list(kept.subjects or ())
     for step in at.plan.encoders(method).values():
-        eyes = at.shop.eyes(step)
+        eyes = at.pool.eyes(step)
         look = eyes.look(released, known_landmarks=True)
         found = mean_by_person(by_person(people, (look.scores > 0).astype(np.float64)), proportion=True)
         _put(metrics, "faces_found", found)
@@ -297,7 +308,7 @@ def _measures(at: Bench, method: MethodPlan, made: Protected, staged: Staged) ->
             metrics[f"sse.{step.name}"] = sse(members.vectors, labels)
             _put(metrics, f"loss_ratio.{step.name}", loss_ratio(members.vectors, labels, shown.vectors))
     if at.plan.quality is not None:
-        metrics |= quality(at.shop, at.plan.quality, kept, released, staged.digests, made.groups)
+        metrics |= quality(at.pool, at.plan.quality, kept, released, staged.digests, made.groups)
     return metrics
 
 
@@ -316,7 +327,7 @@ def _publish(at: Bench, method: MethodPlan, made: Protected, staged: Staged, cer
     ]
     write_json(at.folder / "private" / "mapping" / f"{method.slug}.json", mapping, private=True)
     if made.people is not None:
-        part = at.shop.scratch / "encodings.npz"
+        part = at.pool.scratch / "encodings.npz"
         np.savez(part, vectors=made.people.vectors, people=np.array(made.person_names), space=np.array(made.people.space))
         write_bytes(at.folder / "private" / "encodings" / f"{method.slug}.npz", part.read_bytes(), private=True)
     files = {staged.names[face]: staged.digests[face] for face in staged.faces.ids}

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import Embeddings
-from deidframe.contract.component import Context
-from deidframe.contract.errors import DeidframeError, UnreadablePhoto
+from deidframe.contract.errors import UnreadablePhoto
 from deidframe.contract.photos import Photos
-from deidframe.engine.seeds import derive
+from deidframe.engine.pool import ComponentPool
+from deidframe.engine.progress import Quiet
 from deidframe.engine.step import Step
 from deidframe.recipe.parse import Parsed
 
@@ -32,10 +32,9 @@ class Database:
 
 def list_database(complain: Complain, parsed: Parsed, source: Step, scratch: Path, limit: int | None) -> Database:
     """List the pictures or encodings and say who is on each, as the recipe states."""
-    seed = derive(parsed.recipe.seed, source.key)
-    loaded = source.loaded.make(source.params, Context(seed=seed, scratch=scratch)).load()
-    if not isinstance(loaded, (Photos, Embeddings)):
-        raise DeidframeError(f"source {source.loaded.qualified}: expected Photos or Embeddings, got {type(loaded).__name__}")
+    pool = ComponentPool(parsed.recipe.seed, None, scratch, Quiet())
+    with pool.working_on("listing the database"):
+        loaded: Photos | Embeddings = pool.call(source)
     kept = loaded if limit is None else loaded.take(range(min(limit, len(loaded))))
     photos = kept if isinstance(kept, Photos) else Photos((), _no_picture)
     encodings = kept if isinstance(kept, Embeddings) else None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import Embeddings, Partition
-from deidframe.contract.component import Context
 from deidframe.contract.curves import knee, neighbour_distances
 from deidframe.contract.errors import UsageError
-from deidframe.engine.seam import checked
+from deidframe.engine.pool import ComponentPool
+from deidframe.engine.step import Step
 from deidframe.host.catalogue import Catalogue
 from deidframe.measure.loss import sse
 
@@ -36,11 +35,11 @@ class Elbow:
     title: str
 
 
-def inertia(encodings: Embeddings, scratch: Path, groups: list[int] | None = None) -> Elbow:
+def inertia(pool: ComponentPool, encodings: Embeddings, groups: list[int] | None = None) -> Elbow:
     """Return k-means' inertia (the SSE) against the number of groups.
 
     Args:
-        encodings: N rows, at least 3. scratch: an existing folder. groups: numbers to try; None: about 25 spread over 2 to N / 2.
+        pool: calls k-means. encodings: N rows, at least 3. groups: numbers to try; None: about 25 spread over 2 to N / 2.
 
     Raises:
         UsageError: too few rows, or a number of groups out of range.
@@ -54,8 +53,7 @@ def inertia(encodings: Embeddings, scratch: Path, groups: list[int] | None = Non
     loaded = Catalogue().load("clusterer", "k-means")
     values = []
     for count in tried:
-        made = loaded.make(loaded.component.params(clusters=count), Context(seed=0, scratch=scratch))
-        found = checked(made.cluster(encodings, 1), Partition, "clusterer k-means")
+        found: Partition = pool.call(Step("clusterer", loaded, loaded.component.params(clusters=count)), encodings, 1)
         values.append(sse(encodings.vectors, found.labels))
     y = np.array(values)
     at = knee(np.interp(np.linspace(tried[0], tried[-1], 200), tried, y))

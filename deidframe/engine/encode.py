@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from deidframe.contract.artifacts import Embeddings
-from deidframe.contract.component import Context
 from deidframe.contract.errors import PluginError, UsageError
 from deidframe.engine.grouping import Grouped, group
 from deidframe.engine.intake import Intake
 from deidframe.engine.plan import Plan, plan
-from deidframe.engine.progress import Reporter
-from deidframe.engine.run import look_for_faces
-from deidframe.engine.workshop import Workshop
+from deidframe.engine.pool import ComponentPool
+from deidframe.engine.progress import Quiet, Reporter
+from deidframe.engine.run import look_for_faces, pool_of
+from deidframe.engine.step import Step
 from deidframe.host.catalogue import Catalogue
 from deidframe.measure.verification import Pairs
 from deidframe.recipe.parse import parse
@@ -39,7 +39,7 @@ def read_any(path: Path, *, space: str | None = None, normalise: bool = False) -
     loaded = catalogue.load("source", "encodings")
     params = loaded.component.params(**{"path": path, "space": space, "normalise": normalise})
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
-        found = loaded.make(params, Context(seed=0, scratch=Path(scratch))).load()
+        found = ComponentPool(0, None, Path(scratch), Quiet()).call(Step("source", loaded, params))
     if not isinstance(found, Embeddings):
         raise PluginError(f"{loaded.qualified} gave {type(found).__name__}, expected Embeddings")
     return found
@@ -55,10 +55,10 @@ def encode_folder(
     """
     method = {"name": "encode", "encoder": {"use": encoder}, "clusterer": {"use": _any("clusterer")}}
     planned = _planned(_of_folder(folder, detector, method), scratch)
-    shop = Workshop(planned, scratch, reporter, offline=offline)
-    intake = look_for_faces(planned, shop, reporter)
+    pool = pool_of(planned, scratch, reporter, offline=offline)
+    intake = look_for_faces(planned, pool, reporter)
     faces = intake.faces
-    found = shop.encode(planned.methods[0].steps["encoder"], faces)
+    found = pool.encode(planned.methods[0].steps["encoder"], faces)
     subjects = faces.subjects if planned.labelled else None
     return Embeddings(found.ids, found.vectors, found.space, subjects), intake.withheld
 
@@ -99,7 +99,7 @@ def faces_of_folder(folder: Path, detector: str, scratch: Path, reporter: Report
     """
     method = {"name": "look", "redactor": {"use": _any("redactor")}}
     planned = _planned(_of_folder(folder, detector, method), scratch)
-    return look_for_faces(planned, Workshop(planned, scratch, reporter), reporter)
+    return look_for_faces(planned, pool_of(planned, scratch, reporter), reporter)
 
 
 def _of_folder(folder: Path, detector: str, method: dict[str, Any]) -> dict[str, Any]:
@@ -160,8 +160,8 @@ def cluster_file(
         overrides.append(f"method[0].clusterer.params.{one}")
     planned = _planned(recipe, scratch, overrides)
     assert planned.encodings is not None
-    shop = Workshop(planned, scratch, reporter)
-    return group(shop, planned.encodings, planned.people, planned.methods[0], labelled=planned.labelled)
+    pool = pool_of(planned, scratch, reporter)
+    return group(pool, planned.encodings, planned.people, planned.methods[0], labelled=planned.labelled)
 
 
 def _any(role: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,23 @@ from deidframe.contract.photos import Photos
 from deidframe.contract.roles import Differentiable, Look, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack
 from deidframe.engine.intake import nearest_to_centre, rows_by_photo
-from deidframe.engine.limit import limited
 from deidframe.engine.progress import Quiet, Reporter
-from deidframe.engine.seam import checked, detected, same_rows, same_space
 from deidframe.engine.shards import Keep, KeptEncodings
+from deidframe.engine.step import Step
 
 BATCH = 32
+
+
+class Caller(Protocol):
+    """What of a `ComponentPool` eyes need."""
+
+    def make(self, step: Step, sees_with: Step | None = None) -> Any:
+        """Return the component."""
+        ...
+
+    def call(self, step: Step, *arguments: Any, sees_with: Step | None = None, verb: str = "") -> Any:
+        """Let it work."""
+        ...
 
 
 class _Memo:
@@ -41,7 +52,7 @@ class CoreEyes:
     """Implements the contract's `Eyes`.
 
     Args:
-        detector, encoder: made components. space: the encoder's. who: the encoder's name for errors.
+        pool: calls both. detector, encoder: the steps.
         reporter: shows progress of long encodings.
         lasting: by identity, the stacks of which it is worth remembering what was seen; shared by all eyes of a run.
         looks: where looks at lasting stacks are kept for a second run, by the pictures' content.
@@ -50,17 +61,16 @@ class CoreEyes:
 
     def __init__(
         self,
-        detector: Any,
-        encoder: Any,
-        space: str,
-        who: str,
+        pool: Caller,
+        detector: Step,
+        encoder: Step,
         reporter: Reporter,
         lasting: dict[int, Stack] | None = None,
         looks: Keep | None = None,
         encodings: tuple[Stack, KeptEncodings] | None = None,
     ) -> None:
         self._looks, self._kept = looks, encodings
-        self._detector, self._encoder, self._space, self._who = detector, encoder, space, who
+        self._pool, self._detector, self._encoder = pool, detector, encoder
         self._reporter = reporter
         self._lasting = {} if lasting is None else lasting
         self._memos: dict[int, _Memo] = {}
@@ -68,7 +78,7 @@ class CoreEyes:
     @property
     def space(self) -> str:
         """Embedding space of what is returned."""
-        return self._space
+        return self._encoder.space
 
     def forget(self, faces: FaceSet) -> None:
         """Drop what is known of these faces' stack."""
@@ -99,13 +109,13 @@ class CoreEyes:
                 self._save(memo, rows[part], whole=True)
         self._save(memo, rows[todo], whole=False)
         if memo.encoded is None:
-            return Embeddings(faces.ids, np.zeros((0, 1), np.float32), self._space)
+            return Embeddings(faces.ids, np.zeros((0, 1), np.float32), self.space)
         if out is None:
             out = memo.encoded[rows]
         else:
             known = np.flatnonzero(~fresh)
             out[known] = memo.encoded[rows[known]]
-        return Embeddings(faces.ids, out, self._space)
+        return Embeddings(faces.ids, out, self.space)
 
     def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
         """Find the face in each picture afresh and encode it; see the contract."""
@@ -136,19 +146,20 @@ class CoreEyes:
         return Look(
             faces.ids,
             np.where(found, scores, 0).astype(np.float32),
-            Embeddings(ids, vectors[kept], self._space),
+            Embeddings(ids, vectors[kept], self.space),
             memo.found[rows],
         )
 
     def as_torch(self) -> TorchEncoder | None:
         """Return the encoder for following gradients, None where it is not differentiable."""
-        if not isinstance(self._encoder, Differentiable):
+        if not isinstance(self._pool.make(self._encoder), Differentiable):
             return None
-        return checked(self._encoder.as_torch(), TorchEncoder, f"encoder {self._who}")
+        found: TorchEncoder = self._pool.call(self._encoder, verb="as_torch")
+        return found
 
     def _task(self, what: str, count: int) -> AbstractContextManager[Callable[[int], None]]:
         """Show what takes more than a moment; the single candidates of a synthesizer do not."""
-        return (self._reporter if count > BATCH else Quiet()).task(f"{what} with {self._who}", count)
+        return (self._reporter if count > BATCH else Quiet()).task(f"{what} with {self._encoder.name}", count)
 
     def _memo(self, base: Stack) -> _Memo:
         if self._lasting.get(id(base)) is not base:  # candidates of a synthesizer come and go
@@ -178,7 +189,7 @@ class CoreEyes:
                 self._note(memo, base, rows, held["places"], held["vectors"], held["scores"], held["landmarks"])
                 return
         ids = tuple(f"row-{row}" for row in rows.tolist())
-        seen = detected(self._detector, "detector of the recipe", Photos.from_arrays(ids, list(pictures)))
+        seen = self._pool.call(self._detector, Photos.from_arrays(ids, list(pictures)))
         by_photo = rows_by_photo(seen)
         places = [n for n, photo in enumerate(ids) if photo in by_photo]
         height, width = pictures.shape[1:3]
@@ -213,11 +224,8 @@ class CoreEyes:
         memo.found[rows[places]] = landmarks
 
     def _vectors(self, faces: FaceSet) -> NDArray[np.float32]:
-        with limited(f"encoder {self._who}"):
-            out = checked(self._encoder.encode(faces), Embeddings, f"encoder {self._who}")
-        same_rows(out.ids, faces.ids, f"encoder {self._who}")
-        same_space(out.space, self._space, f"encoder {self._who}")
-        return out.unit().vectors
+        encodings: Embeddings = self._pool.call(self._encoder, faces)
+        return encodings.unit().vectors
 
 
 def base_of(faces: FaceSet) -> tuple[Stack, NDArray[np.int64]]:

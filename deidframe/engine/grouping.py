@@ -5,17 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import resource
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract.artifacts import Embeddings, Partition
-from deidframe.engine.plan import MethodPlan
-from deidframe.engine.protect import clustered, people_of
-from deidframe.engine.seam import checked, same_rows
-from deidframe.engine.workshop import Workshop, blame
+from deidframe.contract.artifacts import Embeddings
+from deidframe.engine.groups import make_groups
+from deidframe.engine.plan import KEY_OF_ROLE, MethodPlan
+from deidframe.engine.pool import ComponentPool
 from deidframe.guard.groups import check_groups
 from deidframe.measure.grouping import against_labels, as_metrics, summary
 from deidframe.measure.maps import flat_maps, group_distances
@@ -41,13 +40,13 @@ class Grouped:
 
 
 def group(
-    shop: Workshop,
+    pool: ComponentPool,
     encodings: Embeddings,
     people: tuple[str, ...],
     method: MethodPlan,
     *,
     labelled: bool,
-    apart: NDArray[np.int64] | None = None,
+    apart: Callable[[], NDArray[np.int64]] | None = None,
 ) -> Grouped:
     """Group and measure.
 
@@ -56,58 +55,39 @@ def group(
 
     Args:
         encodings: of the pictures. people: the person of each. labelled: those are known, not assumed.
-        apart: class of each person, within which groups are made.
+        apart: gives the class of each person, within which groups are made.
 
     Raises:
         ReleaseRefused: a settled group has fewer than k people.
     """
-    steps, k = method.steps, method.k
-    seconds: dict[str, float] = {}
-    rows = np.arange(len(encodings))
-    crowd = encodings
-    if k is not None:
-        crowd, _, rows = people_of(encodings, people)
-    step = steps["clusterer"]
-    start = time.perf_counter()
-    try:
-        made = clustered(shop, step, crowd, k or 1, apart)
-    except Exception as error:
-        raise blame(method.name, step, error) from error
-    seconds["clusterer"] = time.perf_counter() - start
-    settled = made
-    if "outliers" in steps and k is not None:
-        handler = steps["outliers"]
-        start = time.perf_counter()
-        try:
-            settled = checked(shop.make(handler).settle(crowd, made, k), Partition, f"outlier-handler {handler.name}")
-        except Exception as error:
-            raise blame(method.name, handler, error) from error
-        seconds["outliers"] = time.perf_counter() - start
-        same_rows(settled.ids, crowd.ids, f"outlier-handler {handler.name}")
-    labels = settled.labels[rows]
+    k = method.k
+    pool.take_seconds()
+    found = make_groups(pool, encodings, people, method, apart)
+    seconds = {KEY_OF_ROLE[role]: spent for role, spent in pool.take_seconds().items() if role in KEY_OF_ROLE}
+    crowd, labels = found.crowd, found.labels
     groups = {face: int(label) for face, label in zip(encodings.ids, labels.tolist(), strict=True) if label >= 0}
     person_of = dict(zip(encodings.ids, people, strict=True))
-    if k is not None and "outliers" in steps:
+    if k is not None and "outliers" in method.steps:
         check_groups(groups, person_of, k, method.name)
     counts: dict[int, set[str]] = {}
     for face, label in groups.items():
         counts.setdefault(label, set()).add(person_of[face] if k is not None else face)
-    metrics = as_metrics(summary(crowd.vectors, settled.labels))
-    if k is not None and "outliers" in steps:
-        metrics["noise_before"] = float((made.labels < 0).mean()) if len(made) else 0.0
+    metrics = as_metrics(summary(crowd.vectors, found.settled.labels))
+    if k is not None and "outliers" in method.steps:
+        metrics["noise_before"] = float((found.made.labels < 0).mean()) if len(found.made) else 0.0
     if k is None and labelled:
         metrics.update(against_labels(labels, list(people)))
     metrics["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     smallest = min((len(s) for s in counts.values()), default=0)
-    return Grouped(encodings.ids, labels, metrics, seconds, smallest, crowd, settled.labels)
+    return Grouped(encodings.ids, labels, metrics, seconds, smallest, crowd, found.settled.labels)
 
 
-def map_data(shop: Workshop, done: Grouped) -> dict[str, object]:
+def map_data(pool: ComponentPool, done: Grouped) -> dict[str, object]:
     """Return what the report draws of a grouping: sizes, distances between groups, two maps. No vector, no name."""
     key = f"maps|{done.crowd.space}|{len(done.crowd)}|{hash(done.crowd.vectors.tobytes())}"
-    if key not in shop.shared:  # groupings of one encoder share their maps
-        shop.shared[key] = flat_maps(done.crowd.vectors) if len(done.crowd) >= 4 else None
-    maps, labels = shop.shared[key], done.crowd_labels
+    # groupings of one encoder share their maps
+    maps = pool.once(key, lambda: flat_maps(done.crowd.vectors) if len(done.crowd) >= 4 else None)
+    labels = done.crowd_labels
     sizes = np.bincount(labels[labels >= 0]) if (labels >= 0).any() else np.zeros(0, np.int64)
     return {
         "sizes": sorted(sizes[sizes > 0].tolist()),

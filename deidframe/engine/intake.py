@@ -17,13 +17,13 @@ from deidframe.contract.errors import NothingToDo, UnreadablePhoto
 from deidframe.contract.photos import Detections, Photos
 from deidframe.engine.cut import SIZE, CutStack
 from deidframe.engine.progress import Reporter
-from deidframe.engine.seam import detected
 from deidframe.engine.shards import Keep, Shard, shards_of, stamps_of
 from deidframe.guard.audit import unmatched
 
 BATCH = 32
 BYTES_IN_FLIGHT = 256 * 1024 * 1024
 NO_FACE = "no face found"
+Detect = Callable[[Photos], Detections]
 
 
 @dataclass(frozen=True)
@@ -100,19 +100,18 @@ class _Seen:
 def take_in(
     photos: Photos,
     people: tuple[str, ...],
-    detector: Any,
-    who: str,
+    detect: Detect,
     reporter: Reporter,
     keep: Keep | None = None,
-    second: tuple[Any, str] | None = None,
+    second: Detect | None = None,
     stamps: Sequence[str] | None = None,
 ) -> Intake:
     """Detect in every photo, shard by shard, in batches that are forgotten again.
 
     Args:
-        photos: the database. people: the person of each photo. detector: the component. who: its name for errors.
+        photos: the database. people: the person of each photo. detect: asks the detector.
         reporter: shows progress. keep: where shards are kept, None keeps nothing.
-        second: a detector, and its name for errors, that looks for bystanders whom the first does not see.
+        second: asks a detector that looks for bystanders whom the first does not see.
         stamps: of the photos, where they are known already.
 
     Raises:
@@ -140,7 +139,7 @@ def take_in(
                 kept_before += len(rows)
                 advance(len(rows))
             else:
-                seen = _look(part, detector, who, advance, second)
+                seen = _look(part, detect, advance, second)
                 if keep and key:
                     keep.put(key, **seen.arrays())
             withheld.update({part.ids[place]: reason for place, reason in seen.withheld.items()})
@@ -165,13 +164,10 @@ def take_in(
         raise NothingToDo(f"no face to work on in {total} pictures: {'; '.join(reasons)}; nothing was released")
     stack = CutStack(photos, tuple(ids), np.stack(matrices), tuple(others))
     faces = FaceSet(tuple(ids), stack, np.stack(marks), tuple(person_of[i] for i in ids))
-    if second:
-        name = second[1].removeprefix("detector ")
-        reporter.say(f"  {name} sees {beside} faces more, which are covered, and one in {unseen} pictures that are withheld")
     return Intake(faces, withheld, total, tuple(shards), beside, unseen)
 
 
-def _look(photos: Photos, detector: Any, who: str, advance: Callable[[int], None], second: tuple[Any, str] | None) -> _Seen:
+def _look(photos: Photos, detect: Detect, advance: Callable[[int], None], second: Detect | None) -> _Seen:
     """Detect in the pictures of one shard."""
     beside = unseen = 0
     unread: dict[str, str] = {}
@@ -183,9 +179,9 @@ def _look(photos: Photos, detector: Any, who: str, advance: Callable[[int], None
     for pictures in _batches(photos, unread, advance):
         batch_ids = tuple(pictures)
         batch = Photos.from_arrays(batch_ids, list(pictures.values()))
-        found = detected(detector, who, batch)
+        found = detect(batch)
         by_photo = rows_by_photo(found)
-        again = detected(*second, batch) if second else Detections.none(batch_ids)
+        again = second(batch) if second else Detections.none(batch_ids)
         again_by_photo = rows_by_photo(again)
         for photo_id, picture in pictures.items():
             rows = by_photo.get(photo_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from deidframe.contract.errors import ArtifactError
 from deidframe.contract.stacks import IndexedStack, new_pictures
 from deidframe.contract.version import CONTRACT_VERSION
 from deidframe.engine.progress import Reporter
-from deidframe.engine.seam import checked, same_rows
 from deidframe.engine.step import Step
 from deidframe.models.catalogue import listed_weights
 from deidframe.record.store import Store
@@ -47,19 +46,24 @@ def identity(step: Step) -> dict[str, Any]:
 
 
 def synthesize_kept(
-    store: Store, synthesizer: Any, step: Step, facts: dict[str, Any], faces: FaceSet, surrogates: Surrogates, reporter: Reporter
+    store: Store,
+    draw: Callable[[FaceSet, Surrogates], FaceSet],
+    step: Step,
+    facts: dict[str, Any],
+    faces: FaceSet,
+    surrogates: Surrogates,
+    reporter: Reporter,
 ) -> FaceSet:
     """Return what the synthesizer makes of all groups, asking it only for those that the store does not hold.
 
     Only for components that say `independent`: a group's picture follows from that group's rows alone.
 
     Args:
-        facts: identity of the synthesizer and of all that it sees with. faces, surrogates: one row for each face.
+        draw: asks the synthesizer. facts: identity of it and of all that it sees with. faces, surrogates: one row for each face.
 
     Raises:
         ArtifactError: the component broke its contract.
     """
-    who = f"synthesizer {step.name}"
     groups, inverse = np.unique(surrogates.groups, return_inverse=True)
     rows_of = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
     seen = face_digests(faces)
@@ -82,13 +86,12 @@ def synthesize_kept(
         part = todo[start : start + at_once]
         rows = np.sort(np.concatenate([rows_of[place] for place in part]))
         asked = _taken(surrogates, rows)
-        made = checked(synthesizer.synthesize(faces.take(rows), asked), FaceSet, who)
-        same_rows(made.ids, asked.ids, who)
+        made = draw(faces.take(rows), asked)
         for place in part:
             here = np.flatnonzero(inverse[rows] == place)
             shown = np.asarray(made.images[here])
             if (shown != shown[:1]).any():
-                raise ArtifactError(who, "images", "one picture for all faces of a group", "several")
+                raise ArtifactError(step.who, "images", "one picture for all faces of a group", "several")
             done, buffer = cv2.imencode(".png", np.ascontiguousarray(shown[0][:, :, ::-1]))
             assert done, "a picture of bytes is always a PNG"
             store.put(keys[place], bytes(buffer))

@@ -15,9 +15,7 @@ from deidframe.contract.errors import NothingToDo, UsageError
 from deidframe.contract.stacks import IndexedStack
 from deidframe.engine.encode import planned_alone
 from deidframe.engine.progress import Reporter
-from deidframe.engine.run import look_for_faces
-from deidframe.engine.seam import checked, same_rows
-from deidframe.engine.workshop import Workshop, blame
+from deidframe.engine.run import look_for_faces, pool_of
 
 
 @dataclass(frozen=True)
@@ -71,24 +69,20 @@ def morph(
     method = {"name": "morph", "k": 2} | {key: {"use": use} for key, use in chain.items()}
     method["synthesizer"] = {"use": synthesizer}
     planned = planned_alone(pair, detector, method, scratch, [f"method[0].synthesizer.params.{one}" for one in params], judges)
-    shop = Workshop(planned, scratch, reporter, offline=offline)
-    intake = look_for_faces(planned, shop, reporter)
+    pool = pool_of(planned, scratch, reporter, offline=offline)
+    intake = look_for_faces(planned, pool, reporter)
     if len(intake.faces) < 2:
         raise NothingToDo(f"a face is needed in both pictures: {'; '.join(sorted(set(intake.withheld.values())))}")
     steps = planned.methods[0].steps
-    ends = shop.encode(steps["encoder"], intake.faces)
+    ends = pool.encode(steps["encoder"], intake.faces)
     faces, surrogates = _steps(intake.faces, ends.vectors, np.array(alphas, np.float64), ends.space)
-    step = steps["synthesizer"]
-    try:
-        made = checked(shop.make(step, steps["encoder"]).synthesize(faces, surrogates), FaceSet, f"synthesizer {step.name}")
-    except Exception as error:
-        raise blame("morph", step, error) from error
-    same_rows(made.ids, faces.ids, f"synthesizer {step.name}")
+    with pool.working_on("morph"):
+        made: FaceSet = pool.call(steps["synthesizer"], faces, surrogates, sees_with=steps["encoder"])
     shown = made.take(np.arange(0, len(faces), 2))
     to_a: dict[str, NDArray[np.float64]] = {}
     to_b: dict[str, NDArray[np.float64]] = {}
     for judge in planned.encoders(planned.methods[0]).values():
-        eyes = shop.eyes(judge)
+        eyes = pool.eyes(judge)
         near = eyes.encode(intake.faces).vectors.astype(np.float64)
         look = eyes.look(shown)
         seen = dict(zip(look.embeddings.ids, look.embeddings.vectors.astype(np.float64), strict=True))

@@ -10,9 +10,8 @@ import numpy as np
 from deidframe.contract.artifacts import FaceSet, Partition
 from deidframe.contract.errors import NothingToDo
 from deidframe.engine.intake import Intake
-from deidframe.engine.seam import at_work, checked, same_rows
+from deidframe.engine.pool import ComponentPool
 from deidframe.engine.step import Step
-from deidframe.engine.workshop import Workshop, blame
 from deidframe.measure.grouping import against_labels
 
 UNKNOWN = "matched to no person"
@@ -31,7 +30,7 @@ class FoundPeople:
     facts: dict[str, Any]
 
 
-def find_people(shop: Workshop, intake: Intake, clusterer: Step, encoder: Step, known: dict[str, str] | None) -> FoundPeople:
+def find_people(pool: ComponentPool, intake: Intake, clusterer: Step, encoder: Step, known: dict[str, str] | None) -> FoundPeople:
     """Group the faces by person.
 
     A picture that the clusterer calls noise could show anybody, so it is withheld. Two found people who are one are counted as
@@ -44,14 +43,9 @@ def find_people(shop: Workshop, intake: Intake, clusterer: Step, encoder: Step, 
         NothingToDo: no person was found.
     """
     faces = intake.faces
-    try:
-        encodings, made = shop.encode(encoder, faces), shop.make(clusterer)
-        with at_work(f"clusterer {clusterer.name}"):
-            out = made.cluster(encodings, 1)
-    except Exception as error:
-        raise blame("source", clusterer, error) from error
-    labels = checked(out, Partition, f"clusterer {clusterer.name}").labels
-    same_rows(out.ids, faces.ids, f"clusterer {clusterer.name}")
+    with pool.working_on("finding people"):
+        made: Partition = pool.call(clusterer, pool.encode(encoder, faces), 1)
+    labels = made.labels
     kept = np.flatnonzero(labels >= 0)
     if not len(kept):
         raise NothingToDo(f"{clusterer.name} found no person among {len(faces)} faces; nothing was released")

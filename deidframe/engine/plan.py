@@ -30,6 +30,9 @@ ROLE_OF_KEY = {
 }
 
 
+KEY_OF_ROLE = {role: key for key, role in ROLE_OF_KEY.items()}
+
+
 @dataclass(frozen=True)
 class MethodPlan:
     """One method: all of k and the five steps, or a redactor, or a clusterer alone whose groups are measured."""
@@ -47,7 +50,7 @@ class MethodPlan:
     @property
     def per_person(self) -> bool:
         """Whether the anonymizer gives each person a target of its own, which breaks the promise of k."""
-        return "anonymizer" in self.steps and bool(getattr(self.steps["anonymizer"].params, "per_person", False))
+        return "anonymizer" in self.steps and self.steps["anonymizer"].per_person
 
     @property
     def promised_k(self) -> int | None:

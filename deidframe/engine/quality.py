@@ -12,8 +12,8 @@ from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.photos import Photos
 from deidframe.engine.attributes import male_and_years, people_attributes
 from deidframe.engine.plan import QualityPlan
-from deidframe.engine.seam import detected
-from deidframe.engine.workshop import Workshop
+from deidframe.engine.pool import ComponentPool
+from deidframe.engine.step import Step
 from deidframe.measure.interval import mean_by_person
 from deidframe.measure.quality import (
     attribute_fit,
@@ -33,7 +33,7 @@ SHARP = 500
 
 
 def quality(
-    shop: Workshop,
+    pool: ComponentPool,
     plan: QualityPlan,
     clear: FaceSet,
     released: FaceSet,
@@ -54,7 +54,7 @@ def quality(
     distinct = released.take(rows)
     metrics: dict[str, Any] = {"distinct": len(rows)}
     for step in plan.detectors:
-        scores = _best_scores(shop.make(step), distinct, step.name)
+        scores = _best_scores(pool, step, distinct)
         of_file = dict(zip(first, scores.tolist(), strict=True))
         found = np.array([of_file[digests.get(face, face)] > 0 for face in released.ids], np.float64)
         figure = mean_by_person(by_person(people, found), proportion=True)
@@ -67,7 +67,7 @@ def quality(
         np.mean([sharpness(np.asarray(clear.images[r : r + 1])[0]) for r in rows[evenly].tolist()])
     )
     for step in plan.encoders:
-        eyes = shop.eyes(step)
+        eyes = pool.eyes(step)
         before = eyes.encode(clear).vectors
         after = eyes.look(released, known_landmarks=True).embeddings.vectors
         apart = np.linalg.norm(before.astype(np.float64) - after, axis=1)
@@ -88,34 +88,34 @@ def quality(
             if value is not None:
                 metrics[f"{name}.{step.name}"] = value
     if plan.attributes is not None and groups is not None:
-        metrics |= _attributes(shop, plan, clear, released, groups)
+        metrics |= _attributes(pool, plan, clear, released, groups)
     return metrics
 
 
 def _attributes(
-    shop: Workshop, plan: QualityPlan, clear: FaceSet, released: FaceSet, groups: dict[str, int]
+    pool: ComponentPool, plan: QualityPlan, clear: FaceSet, released: FaceSet, groups: dict[str, int]
 ) -> dict[str, float | int]:
     assert plan.attributes is not None
-    _, male, years, rows = people_attributes(shop, plan.attributes, clear)
+    _, male, years, rows = people_attributes(pool, plan.attributes, clear)
     _, first, numbers = np.unique([groups[face] for face in released.ids], return_index=True, return_inverse=True)
     label = np.zeros(len(male), np.int64)
     label[rows] = numbers
     shown = released.take(first).without_subjects()
-    look = shop.eyes(plan.encoders[0]).look(shown)
+    look = pool.eyes(plan.encoders[0]).look(shown)
     assert shown.landmarks is not None, "faces of a run carry landmarks"
     marks = np.where((look.scores > 0)[:, None, None], look.landmarks, shown.landmarks)
-    said = shop.eyes(plan.attributes).encode(FaceSet(shown.ids, shown.images, marks.astype(np.float32))).vectors
+    said = pool.eyes(plan.attributes).encode(FaceSet(shown.ids, shown.images, marks.astype(np.float32))).vectors
     shown_male, shown_years = np.stack([male_and_years(one) for one in said]).T
     return attribute_fit(male, years, label, shown_male, shown_years)
 
 
-def _best_scores(detector: Any, faces: FaceSet, name: str) -> NDArray[np.float64]:
+def _best_scores(pool: ComponentPool, detector: Step, faces: FaceSet) -> NDArray[np.float64]:
     """Return the best score in each picture, 0 where nothing was found."""
     out = np.zeros(len(faces))
     for start in range(0, len(faces), BATCH):
         part = faces.slice(start, min(start + BATCH, len(faces)))
         ids = tuple(f"row-{row}" for row in range(start, start + len(part)))
-        seen = detected(detector, f"detector {name}", Photos.from_arrays(ids, list(np.asarray(part.images[:]))))
+        seen = pool.call(detector, Photos.from_arrays(ids, list(np.asarray(part.images[:]))))
         for photo, score in zip(seen.photo_ids, seen.scores.tolist(), strict=True):
             row = int(photo[4:])
             out[row] = max(out[row], score)

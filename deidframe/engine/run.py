@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -27,10 +28,10 @@ from deidframe.engine.keep import code_of, identity
 from deidframe.engine.limit import limit_calls
 from deidframe.engine.people import find_people
 from deidframe.engine.plan import ElbowPlan, Plan
+from deidframe.engine.pool import ComponentPool
 from deidframe.engine.progress import Quiet, Reporter
 from deidframe.engine.shards import stamps_of
 from deidframe.engine.verify import verify
-from deidframe.engine.workshop import Workshop
 from deidframe.environment import cache_folder
 from deidframe.models.catalogue import listed_weights
 from deidframe.record.provenance import provenance
@@ -112,16 +113,16 @@ def run(
     limit = ExitStack()
     limit.enter_context(limit_calls(timeout))
     try:
-        shop = Workshop(plan, scratch, reporter, offline=offline, store=store)
+        pool = pool_of(plan, scratch, reporter, offline=offline, store=store)
         key = _names_key(folder, names_key)
         intake: Intake | None = None
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}
         if plan.detector is not None and plan.encodings is None:
             with timed() as seconds:
-                intake = look_for_faces(plan, shop, reporter, stamps)
+                intake = look_for_faces(plan, pool, reporter, stamps)
             if plan.finder:
                 known = dict(zip(plan.photos.ids, plan.photos.subjects, strict=True)) if plan.photos.subjects else None
-                people = find_people(shop, intake, *plan.finder, known)
+                people = find_people(pool, intake, *plan.finder, known)
                 intake, facts["people"] = people.intake, people.facts
             counts = {"total": intake.total, "faces": len(intake.faces), "withheld": len(intake.withheld)}
             facts["intake"] = {**counts, "seconds": seconds()}
@@ -132,7 +133,7 @@ def run(
                     "unseen": intake.unseen,
                 }
         write_json(folder / "private" / "withheld.json", intake.withheld if intake else {}, private=True)
-        at_work = Bench(plan, folder, shop, reporter, intake, key, with_originals)
+        at_work = Bench(plan, folder, pool, reporter, intake, key, with_originals)
         for attack in plan.attacks:
             if attack.spec.threat == "clear":
                 note(clear_cell(at_work, attack))
@@ -143,8 +144,9 @@ def run(
                 note(died(at_work, method, attempts.deaths(method.slug)))
                 continue
             attempts.begin(method.slug)
-            for cell in method_cells(at_work, method):
-                note(cell)  # at once: what follows may be cut short
+            with pool.working_on(method.name):
+                for cell in method_cells(at_work, method):
+                    note(cell)  # at once: what follows may be cut short
         status = "finished"
         return Outcome(folder, tuple(cells))
     except Exception as error:
@@ -206,7 +208,7 @@ def signature(plan: Plan, stamps: Sequence[str]) -> str:
     return Store.key({**facts, **who, "steps": steps, "core": code_of("deidframe")})
 
 
-def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter, stamps: Sequence[str] | None = None) -> Intake:
+def look_for_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, stamps: Sequence[str] | None = None) -> Intake:
     """Find the face of every photo of the plan, and let every eye remember what it sees of them.
 
     Args:
@@ -218,12 +220,21 @@ def look_for_faces(plan: Plan, shop: Workshop, reporter: Reporter, stamps: Seque
     if plan.detector is None:
         raise NothingToDo("the plan has no detector, so no face can be found")
     auditor = plan.audit.detector if plan.audit else None
-    keep = shop.keep("faces", plan.source, plan.detector, *([auditor] if auditor else []))
-    second = (shop.make(auditor), f"detector {auditor.name}") if auditor else None
-    detector, who = shop.make(plan.detector), f"detector {plan.detector.name}"
-    intake = take_in(plan.photos, plan.people, detector, who, reporter, keep, second, stamps)
-    shop.look_at_database(intake)
+    keep = pool.keep("faces", plan.source, plan.detector, *([auditor] if auditor else []))
+    second = functools.partial(pool.call, auditor) if auditor else None
+    with pool.working_on("finding faces"):
+        detect = functools.partial(pool.call, plan.detector)
+        intake = take_in(plan.photos, plan.people, detect, reporter, keep, second, stamps)
+    if auditor:
+        seen = f"{intake.beside} faces more, which are covered, and one in {intake.unseen} pictures that are withheld"
+        reporter.say(f"  {auditor.name} sees {seen}")
+    pool.look_at_database(intake)
     return intake
+
+
+def pool_of(plan: Plan, scratch: Path, reporter: Reporter, *, offline: bool = False, store: Store | None = None) -> ComponentPool:
+    """Return an empty pool for the components of a plan."""
+    return ComponentPool(plan.parsed.recipe.seed, plan.detector, scratch, reporter, offline=offline, store=store)
 
 
 def store_folder() -> Path:
@@ -300,11 +311,11 @@ def _draw_elbow(at: Bench, number: int, wanted: ElbowPlan) -> None:
     data: dict[str, Any] = {"use": spec.use, "encoder": spec.encoder or "", "error": ""}
     try:
         if wanted.encoder is not None:
-            encodings = at.shop.encode(wanted.encoder, at.faces)
+            encodings = at.pool.encode(wanted.encoder, at.faces)
         else:
             assert at.plan.encodings is not None, "the planner asks for an encoder where there are pictures"
             encodings = at.plan.encodings
-        found = inertia(encodings, at.shop.scratch) if spec.use == "k-means" else reach(encodings, spec.neighbour)
+        found = inertia(at.pool, encodings) if spec.use == "k-means" else reach(encodings, spec.neighbour)
         data |= asdict(found) | {"x": found.x.tolist(), "y": found.y.tolist()}
     except DeidframeError as error:
         data["error"] = str(error)

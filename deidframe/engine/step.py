@@ -31,6 +31,22 @@ class Step:
         """What the recipe calls it."""
         return self.loaded.component.name
 
+    @property
+    def who(self) -> str:
+        """Its name for errors."""
+        return f"{self.role} {self.name}"
+
+    @property
+    def space(self) -> str:
+        """Embedding space of what an encoder makes."""
+        spaces = self.loaded.component.spaces
+        return spaces[0] if spaces else self.name
+
+    @property
+    def per_person(self) -> bool:
+        """Whether an anonymizer gives each person a target of its own, which breaks the promise of k."""
+        return bool(getattr(self.params, "per_person", False))
+
     def needs(self, need: Need) -> bool:
         """Whether the component asks for this."""
         return need in self.loaded.component.needs

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from deidframe.contract import Context, Embeddings, FaceSet, Need, Partition, Photos, Surrogates, align
 from deidframe.engine.eyes import CoreEyes
+from deidframe.engine.pool import ComponentPool
 from deidframe.engine.progress import Quiet
+from deidframe.engine.step import Step
 from deidframe.host.catalogue import Catalogue, Loaded
 
 SIDE = 256
@@ -80,12 +82,10 @@ class Bench:
     def eyes(self, encoder: str) -> CoreEyes:
         """Return the real detector with this encoder; both have to be installed."""
         if encoder not in self._eyes:
-            context = Context(seed=SEED, scratch=Path(tempfile.mkdtemp(dir=self.scratch)))
-            finder, looker = self.catalogue.load("detector", "yunet"), self.catalogue.load("encoder", encoder)
-            detector = finder.make(finder.component.params(), context)
-            made = looker.make(looker.component.params(), context)
-            space = looker.component.spaces[0] if looker.component.spaces else encoder
-            self._eyes[encoder] = CoreEyes(detector, made, space, encoder, Quiet())
+            found, seen = (self.catalogue.load(role, name) for role, name in (("detector", "yunet"), ("encoder", encoder)))
+            detector = Step("detector", found, found.component.params())
+            pool = ComponentPool(SEED, detector, Path(tempfile.mkdtemp(dir=self.scratch)), Quiet())
+            self._eyes[encoder] = pool.eyes(Step("encoder", seen, seen.component.params()))
         return self._eyes[encoder]
 
     def surrogates(self, of: FaceSet, groups: int) -> Surrogates:

@@ -43,7 +43,7 @@ def test_from_files_to_encodings(benchmark: BenchmarkFixture, tmp_path: Path, en
     network = made("encoder", encoder, tmp_path, precision=precision)
 
     def work() -> int:
-        faces = take_in(photos, photos.subjects, detector, "yunet", Quiet()).faces  # type: ignore[attr-defined]
+        faces = take_in(photos, photos.subjects, detector.detect, Quiet()).faces  # type: ignore[attr-defined]
         return sum(len(network.encode(batch)) for batch in faces.batches(32))  # type: ignore[attr-defined]
 
     count = benchmark.pedantic(work, rounds=3, warmup_rounds=1)

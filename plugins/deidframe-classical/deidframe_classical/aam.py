@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import Delaunay
 
 from deidframe.contract import Context, FaceSet, IndexedStack, PluginError, Surrogates, means, new_pictures
 from deidframe_classical.eigen import SIDE, fit, small
@@ -70,8 +71,6 @@ def points(marks: NDArray[np.float64], width: int, height: int) -> NDArray[np.fl
 
 def mesh(marks: NDArray[np.float64], width: int, height: int) -> NDArray[np.int64]:
     """Return the Delaunay triangles `(T, 3)` of the landmarks and the frame."""
-    from scipy.spatial import Delaunay
-
     return np.asarray(Delaunay(points(marks, width, height)).simplices, np.int64)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.cluster import DBSCAN, OPTICS
+from sklearn.cluster import KMeans as Lloyd
 
 from deidframe.contract import Context, Embeddings, Partition, UsageError
 from deidframe.contract.curves import knee, neighbour_distances
@@ -36,8 +38,6 @@ class KMeans:
 
     def cluster(self, people: Embeddings, k: int) -> Partition:
         """Return `clusters` groups, or one for each k people."""
-        from sklearn.cluster import KMeans as Lloyd
-
         clusters = self._params.clusters or (len(people) // k if k > 1 else 0)
         if not clusters:
             if k > 1:
@@ -62,8 +62,6 @@ class Dbscan:
 
     def cluster(self, people: Embeddings, k: int) -> Partition:
         """Return the dense groups; the rest is noise."""
-        from sklearn.cluster import DBSCAN
-
         if len(people) <= self._params.min_samples:
             return _noise(people)
         rows = _rows(people, self._params.metric)
@@ -85,8 +83,6 @@ class Optics:
 
     def cluster(self, people: Embeddings, k: int) -> Partition:
         """Return the groups of the reachability plot by its steepness xi; the rest is noise."""
-        from sklearn.cluster import OPTICS
-
         if len(people) <= self._params.min_samples:
             return _noise(people)
         with warnings.catch_warnings():
@@ -102,16 +98,18 @@ class Hdbscan:
 
     def __init__(self, params: HdbscanParams, context: Context) -> None:
         self._params = params
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the package warns of its own syntax on newer Pythons
+            from hdbscan import HDBSCAN  # it takes two seconds, which the others need not wait for
+        self._make: Any = HDBSCAN
 
     def cluster(self, people: Embeddings, k: int) -> Partition:
         """Return the stable groups of the hierarchy; the rest is noise."""
         if len(people) <= max(self._params.min_cluster_size, self._params.min_samples or 0):
             return _noise(people)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the package warns of its own syntax on newer Pythons
-            from hdbscan import HDBSCAN
-
-            found: Any = HDBSCAN(
+            warnings.simplefilter("ignore")
+            found: Any = self._make(
                 min_cluster_size=self._params.min_cluster_size,
                 min_samples=self._params.min_samples,
                 cluster_selection_method=self._params.method,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import linkage
 
 from deidframe_partitions.greedy import Array, Labels, _Greedy, join_rest
 
@@ -13,8 +14,6 @@ class WardRecut(_Greedy):
 
     def labels(self, vectors: Array, k: int) -> Labels:
         """Cut off the lowest branch that holds at least k people, and link the rest anew; who is left over joins."""
-        from scipy.cluster.hierarchy import linkage
-
         labels = np.full(len(vectors), -1, np.int64)
         left = np.arange(len(vectors))
         group = 0
