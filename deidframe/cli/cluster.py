@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from deidframe.cli.options import add_timeout
+
 HELP = "group a file of encodings with one clusterer"
 EXAMPLE = "deidframe cluster faces.npz --use aroc -o groups.csv"
 
@@ -21,6 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--outliers", metavar="HANDLER", help="with -k: an installed outlier handler")
     parser.add_argument("--normalise", action="store_true", help="scale each vector to length 1")
     parser.add_argument("-o", "--out", metavar="GROUPS.csv", help="write id,group lines, noise as -1; must not exist")
+    add_timeout(parser)
 
 
 def run(options: argparse.Namespace) -> int:

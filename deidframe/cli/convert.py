@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from deidframe.cli.options import add_timeout
+
 HELP = "convert a file of encodings (a legacy pickle, npy, Parquet) to npz"
 EXAMPLE = "deidframe convert encodings.pickle faces.npz --normalise"
 
@@ -14,6 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", metavar="OUT.npz", help="must not exist")
     parser.add_argument("--space", metavar="NAME", help="name of the embedding space, where the file does not say it")
     parser.add_argument("--normalise", action="store_true", help="scale each vector to length 1")
+    add_timeout(parser)
 
 
 def run(options: argparse.Namespace) -> int:

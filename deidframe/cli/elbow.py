@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from deidframe.cli.options import add_timeout
+
 HELP = "draw the elbow of a file of encodings"
 EXAMPLE = "deidframe elbow faces.npz --use k-means --groups 10,20,40"
 
@@ -22,6 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", metavar="NAME", help="write NAME.png and NAME.csv (default: elbow-k-means or elbow-dbscan)"
     )
+    add_timeout(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from deidframe.cli.options import add_timeout
+
 HELP = "encode a folder of pictures into one file"
 EXAMPLE = "deidframe encode portraits --use sface -o faces.npz"
 
@@ -17,6 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detector", default="yunet", metavar="NAME", help="an installed detector (default: yunet)")
     parser.add_argument("-o", "--out", required=True, metavar="FILE.npz", help="where the encodings go; must not exist")
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
+    add_timeout(parser)
 
 
 def run(options: argparse.Namespace) -> int:

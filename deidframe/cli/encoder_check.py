@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from deidframe.cli.options import add_timeout
+
 HELP = "measure how well an encoder tells people apart"
 EXAMPLE = "deidframe encoder-check --use sface --data portraits"
 
@@ -15,6 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", default="all", metavar="FILE|all", help="CSV with the columns a,b,same (1 or 0), or all pairs")
     parser.add_argument("--detector", default="yunet", metavar="NAME", help="an installed detector (default: yunet)")
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
+    add_timeout(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser, modules = parser_of()
     options = parser.parse_args(argv)
     try:
-        return int(modules[options.command].run(options))
+        return _run(modules[options.command], options)
     except KeyboardInterrupt:
         print("interrupted: nothing half-written was left in a release", file=sys.stderr)
         return 130
@@ -74,6 +74,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:
         return _complain(error, debug=options.debug)
+
+
+def _run(module: ModuleType, options: argparse.Namespace) -> int:
+    """Run one command, within its `--timeout` if it has one."""
+    seconds = getattr(options, "timeout", None)
+    if seconds is None:
+        return int(module.run(options))
+    from deidframe.contract.errors import UsageError
+    from deidframe.engine.limit import limit_calls
+
+    if not seconds > 0:
+        raise UsageError(f"--timeout {seconds:g}: expected a number of seconds above 0")
+    with limit_calls(seconds):
+        return int(module.run(options))
 
 
 def entry() -> None:

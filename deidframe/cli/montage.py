@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from deidframe.cli.options import add_timeout
+
 HELP = "show the faces of each group of a groups file"
 EXAMPLE = "deidframe montage groups.csv --data portraits"
 
@@ -16,6 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", default="private", metavar="DIR", help="folder for montage.jpg, made 0700 (default: private)"
     )
     parser.add_argument("--detector", default="yunet", metavar="NAME", help="an installed detector (default: yunet)")
+    add_timeout(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from deidframe.cli.options import add_timeout
+
 HELP = "draw the faces between two people and measure how far each is from both"
 EXAMPLE = "deidframe morph a.jpg b.jpg --steps 5"
 
@@ -24,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", default="morph", metavar="NAME", help="write NAME.jpg, NAME.png and NAME.csv (default: morph)"
     )
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
+    add_timeout(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deidframe.cli import check
+from deidframe.cli.options import add_timeout
 
 HELP = "run a recipe: release, certificate and report"
 EXAMPLE = "deidframe run recipes/quickstart.toml --out runs/first"
@@ -23,9 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print events, one JSON object a line, instead of progress and table")
     parser.add_argument("--jobs", metavar="N", type=int, help="use at most N cores (default: all)")
     parser.add_argument("--no-store", action="store_true", help="keep nothing for the next run, and use nothing kept")
-    parser.add_argument(
-        "--timeout", metavar="SECONDS", type=float, help="a component that works longer than this in one call fails its method"
-    )
+    add_timeout(parser)
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     parser.add_argument(
         "--with-originals", action="store_true", help="also write a report that shows real people, under private/"
@@ -47,7 +46,6 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from deidframe.cli.show import Bars, Events, Lines
-    from deidframe.contract.errors import UsageError
     from deidframe.engine.plan import plan
     from deidframe.engine.run import run as run_plan
     from deidframe.engine.run import store_folder
@@ -57,8 +55,6 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.report.page import write_report
     from deidframe.report.terminal import summary
 
-    if options.timeout is not None and not options.timeout > 0:
-        raise UsageError(f"--timeout {options.timeout:g}: expected a number of seconds above 0")
     started = time.monotonic()
     console = Console(stderr=True)
     events = Events() if options.json else None

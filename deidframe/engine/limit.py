@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import faulthandler
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
+from typing import TextIO
 
 from deidframe.contract.errors import PluginError
 
@@ -33,6 +35,16 @@ def limit_calls(seconds: float | None) -> Iterator[None]:
         _SECONDS.reset(before)
 
 
+def _errors() -> TextIO:
+    """Return where a traceback can be written by the system itself: a notebook's stderr is no file."""
+    try:
+        sys.stderr.fileno()
+    except (OSError, ValueError, AttributeError):  # an unsupported operation is an OSError and a ValueError
+        assert sys.__stderr__ is not None, "a process without an error stream has no --timeout"
+        return sys.__stderr__
+    return sys.stderr
+
+
 @contextmanager
 def limited(who: str) -> Iterator[None]:
     """Hold one call of a component to the limit. A call inside another one counts as part of it.
@@ -53,7 +65,7 @@ def limited(who: str) -> Iterator[None]:
 
     inner = _SECONDS.set(None)
     before = signal.signal(signal.SIGALRM, alarm)
-    faulthandler.dump_traceback_later(seconds + GRACE, exit=True)
+    faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=_errors())
     try:
         signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
         try:
