@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from deidframe.engine.plan import AuditPlan
 from deidframe.engine.pool import ComponentPool
 from deidframe.guard.audit import copy_bound, light_copy, unmatched
 from deidframe.guard.certificate import Audited
+from deidframe.guard.release import Release
 
 BATCH = 32
 COPIES = 200
@@ -38,24 +38,17 @@ class Audit:
     said: Audited
 
 
-def audit(pool: ComponentPool, plan: AuditPlan, clear: FaceSet, made: FaceSet, digests: Mapping[str, str], method: str) -> Audit:
+def audit(pool: ComponentPool, plan: AuditPlan, release: Release) -> Audit:
     """Look at every different picture of a method, and at as many light copies of originals as it takes to know their distance.
 
     A picture that is held back is held back for everybody who shares it, so a group goes as a whole.
 
-    Args:
-        clear, made: the same faces in one order: the originals, and the pictures as the files show them, with the originals'
-            landmarks. digests: face id -> sha256 of its file; equal files are one picture.
-
     Raises:
         ReleaseRefused: half of the pictures, or more, are as near to their originals as copies.
     """
-    first: dict[str, int] = {}
-    for row, face in enumerate(made.ids):
-        first.setdefault(digests[face], row)
-    rows = np.fromiter(first.values(), np.int64, len(first))
-    place = {digest: n for n, digest in enumerate(first)}
-    where = np.array([place[digests[face]] for face in made.ids], np.int64)
+    clear, made, method = release.originals, release.faces, release.method
+    rows = np.fromiter(release.first_rows.values(), np.int64)
+    where = release.picture_of
     beside, vectors = _look(pool, plan, made, rows)
     bound: float | None = None
     near = np.zeros(len(rows), bool)

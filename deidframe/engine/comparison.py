@@ -26,13 +26,14 @@ from deidframe.engine.intake import Intake
 from deidframe.engine.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
 from deidframe.engine.pool import ComponentPool
 from deidframe.engine.progress import Reporter
-from deidframe.engine.protect import Protected, protect
+from deidframe.engine.protect import protect
 from deidframe.engine.quality import quality
 from deidframe.engine.sheet import write_sheet
-from deidframe.engine.staging import Staged, stage
+from deidframe.engine.staging import stage
 from deidframe.guard.accounting import Account, account
 from deidframe.guard.certificate import Audited, Certificate, Evidence, certify
 from deidframe.guard.hygiene import check_bare
+from deidframe.guard.release import Promise, Release
 from deidframe.guard.residual import check_residual
 from deidframe.measure.interval import Figure, mean_by_person
 from deidframe.measure.loss import loss_ratio, sse, surrogate_loss
@@ -145,27 +146,22 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
         at.pool.take_seconds()
         with timed() as seconds:
             made = protect(at.pool, at.faces, method)
+            promise = Promise(method.promised_k, method.promise, _found_by(at.plan))
             if method.protects or "synthesizer" in method.steps:
-                staged = stage(made.faces, home, at.names_key, method.slug, at.reporter)
+                release = stage(made, at.faces, method.name, method.slug, promise, home, at.names_key, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
-                staged = Staged(at.faces, {}, {}, home)
+                release = Release(method.name, at.faces, at.faces, made.withheld, promise)
         spent = {KEY_OF_ROLE[role]: part for role, part in at.pool.take_seconds().items() if role in KEY_OF_ROLE}
         audited: Audited | None = None
         if method.protects and at.plan.audit is not None:
-            row = {face: n for n, face in enumerate(at.faces.ids)}
-            originals = at.faces.take([row[face] for face in staged.faces.ids])
-            done = audit(at.pool, at.plan.audit, originals, staged.faces, staged.digests, method.name)
-            staged, audited = staged.without(done.withheld), done.said
-            kept = (
-                {face: group for face, group in made.groups.items() if face not in done.withheld} if made.groups else made.groups
-            )
-            made = replace(made, groups=kept, withheld={**made.withheld, **done.withheld})
-        closed, certificate = _gated(at, method, made, staged, audited)
-        at.pool.remember(staged.faces)
+            done = audit(at.pool, at.plan.audit, release)
+            release, audited = release.without(done.withheld), done.said
+        closed, certificate = _gated(at, method, release, audited)
+        at.pool.remember(release.faces)
         base = replace(
             base,
             k_counted=certificate.k_counted if certificate else 1,
-            people=len(set(staged.faces.subjects or ())),
+            people=len(set(release.subjects)),
             groups=certificate.groups if certificate else None,
             released=closed.released,
             withheld=closed.withheld,
@@ -174,13 +170,14 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
             stages={**spent, "method": seconds()},
             certificate=certificate.as_dict() if certificate else None,
         )
-        base = replace(base, metrics=_measures(at, method, made, staged))
+        base = replace(base, metrics=_measures(at, method, release))
         records = at.pool.take_records()
         if records:
             write_json(at.folder / "private" / "records" / f"{method.slug}.json", records, private=True)
-        write_sheet(at.folder, at.faces, staged.faces, made.groups, method.slug, at.plan, with_originals=at.with_originals)
-        if certificate:  # last, so that a method that fails has released nothing
-            _publish(at, method, made, staged, certificate)
+        if certificate:  # last, so that a method that fails has released nothing; what is never released has no sheet
+            fictitious = at.plan.source.loaded.component.fictitious
+            write_sheet(at.folder, release, method.slug, fictitious=fictitious, with_originals=at.with_originals)
+            release = _publish(at, method, release, certificate)
     except Exception as error:
         shutil.rmtree(home, ignore_errors=True)
         yield _nothing_released(at, base, error)
@@ -188,9 +185,9 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
     yield base
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
-            yield _attacked(at, base, attack, staged.faces)
-    if staged.names:  # what was written is not looked at again
-        at.pool.forget(staged.faces)
+            yield _attacked(at, base, attack, release.faces)
+    if release.names:  # what was written is not looked at again
+        at.pool.forget(release.faces)
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -265,50 +262,45 @@ def reason_of(error: Exception) -> str:
     return str(error) if isinstance(error, DeidframeError) else one_line(error)
 
 
-def _gated(
-    at: Bench, method: MethodPlan, made: Protected, staged: Staged, audited: Audited | None
-) -> tuple[Account, Certificate | None]:
+def _found_by(plan: Plan) -> str:
+    return f"{plan.finder[0].name} with {plan.finder[1].name}" if plan.finder else ""
+
+
+def _gated(at: Bench, method: MethodPlan, release: Release, audited: Audited | None) -> tuple[Account, Certificate | None]:
     """Pass every gate on the written files; an untouched baseline has no certificate, for it is never released."""
-    faces = at.faces
-    every = [*faces.ids, *at.withheld]
-    withheld = {**at.withheld, **made.withheld}
+    every = [*at.faces.ids, *at.withheld]
+    withheld = {**at.withheld, **release.withheld}
     if not method.protects:
-        return account(every, [], {**withheld, **dict.fromkeys(staged.faces.ids, UNPROTECTED)}, {}, method.name), None
-    closed = account(every, staged.faces.ids, withheld, {}, method.name)
-    row = {face: n for n, face in enumerate(faces.ids)}
-    compared = check_residual(faces.take([row[face] for face in staged.faces.ids]), staged.faces, method.name)
-    bare = check_bare((staged.folder / name for name in staged.names.values()), method.name)
-    evidence = Evidence(sum(face in row for face in staged.digests), compared, bare, audited)
-    person_of = dict(zip(faces.ids, faces.subjects or (), strict=True))
-    found_by = f"{at.plan.finder[0].name} with {at.plan.finder[1].name}" if at.plan.finder else ""
-    return closed, certify(
-        method.name, method.promised_k, made.groups, person_of, staged.digests, closed, evidence, found_by, method.promise
-    )
+        return account(every, [], {**withheld, **dict.fromkeys(release.faces.ids, UNPROTECTED)}, {}, method.name), None
+    closed = account(every, release.faces.ids, withheld, {}, method.name)
+    compared = check_residual(release)
+    bare = check_bare(release.paths, method.name)
+    known = set(at.faces.ids)
+    evidence = Evidence(sum(face in known for face in release.digests), compared, bare, audited)
+    return closed, certify(release, closed, evidence)
 
 
-def _measures(at: Bench, method: MethodPlan, made: Protected, staged: Staged) -> dict[str, Any]:
+def _measures(at: Bench, method: MethodPlan, release: Release) -> dict[str, Any]:
     """Return loss and detection figures in the grouping encoder and in every attack's."""
-    clear, released = at.faces, staged.faces
-    row = {face: n for n, face in enumerate(clear.ids)}
-    kept = clear.take([row[face] for face in released.ids])
     metrics: dict[str, Any] = {}
-    people = list(kept.subjects or ())
+    subjects = release.subjects
+    people = list(subjects)
     for step in at.plan.encoders(method).values():
         eyes = at.pool.eyes(step)
-        look = eyes.look(released, known_landmarks=True)
+        look = eyes.look(release.faces, known_landmarks=True)
         found = mean_by_person(by_person(people, (look.scores > 0).astype(np.float64)), proportion=True)
         _put(metrics, "faces_found", found)
-        before = eyes.encode(kept)
+        before = eyes.encode(release.originals)
         _put(metrics, f"loss.{step.name}", surrogate_loss(before.vectors, look.embeddings.vectors, people))
-        if made.people is not None and made.partition is not None:
-            members, names, _ = people_of(before, kept.subjects or ())
-            shown, _, _ = people_of(look.embeddings, kept.subjects or ())
-            group_of = dict(zip(made.person_names, made.partition.labels.tolist(), strict=True))
+        if release.people is not None:
+            members, names, _ = people_of(before, subjects)
+            shown, _, _ = people_of(look.embeddings, subjects)
+            group_of = release.people.group_of
             labels = np.array([group_of[name] for name in names], np.int64)
             metrics[f"sse.{step.name}"] = sse(members.vectors, labels)
             _put(metrics, f"loss_ratio.{step.name}", loss_ratio(members.vectors, labels, shown.vectors))
     if at.plan.quality is not None:
-        metrics |= quality(at.pool, at.plan.quality, kept, released, staged.digests, made.groups)
+        metrics |= quality(at.pool, at.plan.quality, release)
     return metrics
 
 
@@ -317,28 +309,22 @@ def _put(metrics: dict[str, Any], name: str, figure: Figure | None) -> None:
         metrics[name] = figure.as_dict()
 
 
-def _publish(at: Bench, method: MethodPlan, made: Protected, staged: Staged, certificate: Certificate) -> None:
-    """Write the mapping under `private`, then move the files to the release."""
-    subjects = dict(zip(at.faces.ids, at.faces.subjects or (), strict=True))
-    groups = made.groups or {}
+def _publish(at: Bench, method: MethodPlan, release: Release, certificate: Certificate) -> Release:
+    """Write the mapping under `private`, move the files to where they are public, and return the release there."""
+    person_of, groups = release.person_of, release.groups or {}
     mapping = [
-        {"file": staged.names[face], "face": face, "person": subjects[face], "group": groups.get(face)}
-        for face in staged.faces.ids
+        {"file": release.names[face], "face": face, "person": person_of[face], "group": groups.get(face)}
+        for face in release.faces.ids
     ]
     write_json(at.folder / "private" / "mapping" / f"{method.slug}.json", mapping, private=True)
-    if made.people is not None:
+    if release.people is not None:
+        encodings, names = release.people.encodings, np.array(release.people.names)
         part = at.pool.scratch / "encodings.npz"
-        np.savez(part, vectors=made.people.vectors, people=np.array(made.person_names), space=np.array(made.people.space))
+        np.savez(part, vectors=encodings.vectors, people=names, space=np.array(encodings.space))
         write_bytes(at.folder / "private" / "encodings" / f"{method.slug}.npz", part.read_bytes(), private=True)
-    files = {staged.names[face]: staged.digests[face] for face in staged.faces.ids}
     facts = {"method": method.name, "people": certificate.people, "pictures": certificate.pictures}
     target = at.folder / "release" / method.slug
-    publish(staged.folder, target, files, certificate.as_dict(), facts)
-    _moved(staged, target)
-
-
-def _moved(staged: Staged, target: Path) -> None:
-    """Let the staged faces be read from where they lie now."""
-    stack = getattr(staged.faces.images, "pictures", None)
-    paths: list[Path] = getattr(stack, "paths", [])
-    paths[:] = [target / path.name for path in paths]
+    publish(release.folder, target, release.files, certificate.as_dict(), facts)
+    moved = release.moved(target)
+    at.pool.follow(release.faces, moved.faces)
+    return moved

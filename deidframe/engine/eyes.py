@@ -84,6 +84,13 @@ class CoreEyes:
         """Drop what is known of these faces' stack."""
         self._memos.pop(id(base_of(faces)[0]), None)
 
+    def follow(self, before: Stack, after: Stack) -> None:
+        """Keep what is known of one stack for another that holds the same pictures in the same rows."""
+        memo = self._memos.pop(id(before), None)
+        if memo is not None:
+            memo.stack = after
+            self._memos[id(after)] = memo
+
     def encode(self, faces: FaceSet) -> Embeddings:
         """Encode faces at their own landmarks, unit length, same ids."""
         base, rows = base_of(faces)

@@ -233,6 +233,14 @@ class ComponentPool:
         base = base_of(faces)[0]
         self._lasting[id(base)] = base
 
+    def follow(self, before: FaceSet, after: FaceSet) -> None:
+        """Let every eye know that these pictures are those, read from another place."""
+        old, new = base_of(before)[0], base_of(after)[0]
+        self._lasting.pop(id(old), None)
+        self._lasting[id(new)] = new
+        for eyes in self._eyes.values():
+            eyes.follow(old, new)
+
     def forget(self, faces: FaceSet) -> None:
         """Let every eye forget a method's faces."""
         self._lasting.pop(id(base_of(faces)[0]), None)

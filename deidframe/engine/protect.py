@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract.artifacts import Embeddings, FaceSet, Partition, Surrogates
+from deidframe.contract.artifacts import FaceSet, Surrogates
 from deidframe.contract.component import Need
 from deidframe.contract.errors import ReleaseRefused
 from deidframe.engine.attributes import people_classes
@@ -20,6 +20,7 @@ from deidframe.engine.plan import MethodPlan
 from deidframe.engine.pool import ComponentPool
 from deidframe.engine.step import Step
 from deidframe.guard.groups import check_groups
+from deidframe.guard.release import People
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,13 @@ class Protected:
     Args:
         faces: the faces to release: ids and subjects of the originals, landmarks where the original's were.
         groups: face id -> group number for k-Same methods, else None.
-        withheld: face id -> reason. people: one row for each person, with `partition`; None for redactors.
-        person_names: the subject behind each row of `people`.
+        withheld: face id -> reason. people: who was grouped; None for redactors.
     """
 
     faces: FaceSet
     groups: dict[str, int] | None
     withheld: dict[str, str]
-    people: Embeddings | None = None
-    partition: Partition | None = None
-    person_names: tuple[str, ...] = ()
+    people: People | None = None
 
 
 class RedactedStack:
@@ -99,7 +97,8 @@ def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan) -> Protecte
     aimed: Surrogates = pool.call(steps["anonymizer"], groups.crowd, groups.settled)
     surrogates = _by_face(aimed, groups.crowd.ids, groups.rows, kept, faces.ids)
     made = _synthesized(pool, faces.take(kept), surrogates, steps["synthesizer"], steps["encoder"])
-    return Protected(made, None if method.per_person else group_of, withheld, groups.crowd, groups.settled, groups.names)
+    people = People(groups.crowd, groups.names, groups.settled)
+    return Protected(made, None if method.per_person else group_of, withheld, people)
 
 
 def _synthesized(pool: ComponentPool, chosen: FaceSet, surrogates: Surrogates, step: Step, encoder: Step) -> FaceSet:

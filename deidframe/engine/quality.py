@@ -14,6 +14,7 @@ from deidframe.engine.attributes import male_and_years, people_attributes
 from deidframe.engine.plan import QualityPlan
 from deidframe.engine.pool import ComponentPool
 from deidframe.engine.step import Step
+from deidframe.guard.release import Release
 from deidframe.measure.interval import mean_by_person
 from deidframe.measure.quality import (
     attribute_fit,
@@ -32,31 +33,15 @@ SHARP = 500
 """Pictures whose sharpness is measured, at most; evenly taken."""
 
 
-def quality(
-    pool: ComponentPool,
-    plan: QualityPlan,
-    clear: FaceSet,
-    released: FaceSet,
-    digests: Mapping[str, str],
-    groups: dict[str, int] | None,
-) -> dict[str, Any]:
-    """Return the quality figures of one method.
-
-    Args:
-        clear, released: the same faces in one order. digests: face id -> sha256 of its file; equal files are one picture.
-        groups: face id -> group where every group shares one picture.
-    """
-    people = list(clear.subjects or ())
-    first: dict[str, int] = {}
-    for row, face in enumerate(released.ids):
-        first.setdefault(digests.get(face, face), row)
-    rows = np.fromiter(first.values(), np.int64, len(first))
+def quality(pool: ComponentPool, plan: QualityPlan, release: Release) -> dict[str, Any]:
+    """Return the quality figures of one method; equal files are one picture."""
+    clear, released, people = release.originals, release.faces, list(release.subjects)
+    rows = np.fromiter(release.first_rows.values(), np.int64)
     distinct = released.take(rows)
     metrics: dict[str, Any] = {"distinct": len(rows)}
     for step in plan.detectors:
         scores = _best_scores(pool, step, distinct)
-        of_file = dict(zip(first, scores.tolist(), strict=True))
-        found = np.array([of_file[digests.get(face, face)] > 0 for face in released.ids], np.float64)
+        found = (scores[release.picture_of] > 0).astype(np.float64)
         figure = mean_by_person(by_person(people, found), proportion=True)
         if figure:
             metrics[f"found.{step.name}"] = figure.as_dict()
@@ -87,13 +72,13 @@ def quality(
         ):
             if value is not None:
                 metrics[f"{name}.{step.name}"] = value
-    if plan.attributes is not None and groups is not None:
-        metrics |= _attributes(pool, plan, clear, released, groups)
+    if plan.attributes is not None and release.groups is not None:
+        metrics |= _attributes(pool, plan, clear, released, release.groups)
     return metrics
 
 
 def _attributes(
-    pool: ComponentPool, plan: QualityPlan, clear: FaceSet, released: FaceSet, groups: dict[str, int]
+    pool: ComponentPool, plan: QualityPlan, clear: FaceSet, released: FaceSet, groups: Mapping[str, int]
 ) -> dict[str, float | int]:
     assert plan.attributes is not None
     _, male, years, rows = people_attributes(pool, plan.attributes, clear)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet
-from deidframe.engine.plan import Plan
 from deidframe.guard.hygiene import encode_jpeg
+from deidframe.guard.release import Release
 from deidframe.record.write import write_bytes, write_json
 
 GROUPS = 6
@@ -18,42 +18,35 @@ MEMBERS = 6
 LARGE, SMALL = 160, 80
 
 
-def write_sheet(
-    folder: Path, clear: FaceSet, released: FaceSet, groups: dict[str, int] | None, slug: str, plan: Plan, *, with_originals: bool
-) -> None:
+def write_sheet(folder: Path, release: Release, slug: str, *, fictitious: bool, with_originals: bool) -> None:
     """Write small pictures of a few groups (or of a few faces before and after).
 
     Originals of people who do not exist are shown; of real people only `with_originals`, and then all of it under `private`.
     """
-    fictitious = plan.source.loaded.component.fictitious
     homes = [(folder / "figures" / "sheet" / slug, fictitious)]
     if with_originals and not fictitious:
         homes.append((folder / "private" / "figures" / "sheet" / slug, True))
-    row_of = {face: row for row, face in enumerate(clear.ids)}
-    chosen = _chosen(released, groups)
+    chosen = _chosen(release)
     for home, show in homes:
-        protects = any(m.slug == slug and m.protects for m in plan.methods)
-        if not protects:  # what was never released has no place among what is
-            continue
         entries = []
         for number, faces in enumerate(chosen):
             shown = f"{number:02d}.jpg"
-            write_bytes(home / shown, _thumb(released, faces[0], LARGE))
+            write_bytes(home / shown, _thumb(release.faces, faces[0], LARGE))
             members = []
             if show:
                 for place, face in enumerate(faces[:MEMBERS]):
                     name = f"{number:02d}-{place}.jpg"
-                    write_bytes(home / name, _thumb(clear, row_of[released.ids[face]], SMALL))
+                    write_bytes(home / name, _thumb(release.originals, face, SMALL))
                     members.append(name)
-            entries.append({"shown": shown, "members": members, "people": len({(released.subjects or ())[f] for f in faces})})
-        write_json(home / "sheet.json", {"shared": groups is not None, "groups": entries})
+            entries.append({"shown": shown, "members": members, "people": len({release.subjects[f] for f in faces})})
+        write_json(home / "sheet.json", {"shared": release.groups is not None, "groups": entries})
 
 
-def _chosen(released: FaceSet, groups: dict[str, int] | None) -> list[list[int]]:
+def _chosen(release: Release) -> list[list[int]]:
     """Return rows of one face a person for the first groups; without groups, one face each of the first people."""
-    subjects = released.subjects or ()
+    subjects, groups = release.subjects, release.groups
     out: dict[str | int, dict[str, int]] = {}
-    for row, face in enumerate(released.ids):
+    for row, face in enumerate(release.faces.ids):
         key = groups[face] if groups is not None else subjects[row]
         if key in out or len(out) < GROUPS * (1 if groups is not None else 2):
             out.setdefault(key, {}).setdefault(subjects[row], row)

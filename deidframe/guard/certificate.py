@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from deidframe.contract.errors import ReleaseRefused
 from deidframe.guard.accounting import Account
+from deidframe.guard.release import Release
 
 
 @dataclass(frozen=True)
@@ -76,29 +76,19 @@ class Evidence:
     audited: Audited | None = None
 
 
-def certify(
-    method: str,
-    k: int | None,
-    groups: Mapping[str, int] | None,
-    person_of: Mapping[str, str],
-    digest_of: Mapping[str, str],
-    accounted: Account,
-    evidence: Evidence,
-    found_by: str = "",
-    promise: str = "",
-) -> Certificate:
+def certify(release: Release, accounted: Account, evidence: Evidence) -> Certificate:
     """Count on the written files what the release promises.
 
     Args:
-        method: its name. k: asked, None for a method without the promise. groups: face id -> group, None without.
-        person_of: face id -> person. digest_of: face id -> sha256 of its released file. accounted: the closed account.
-        evidence: what the gates counted.
-        found_by: who found the people, where nobody labelled them. promise: what a method without k promises instead.
+        release: with its files. accounted: the closed account. evidence: what the gates counted.
 
     Raises:
         ReleaseRefused: k was promised, and one picture is shared by fewer than k people, or a group shows several pictures; or
             a gate looked at fewer pictures than are released.
     """
+    method, groups = release.method, release.groups
+    k, promise, found_by = release.promise.k, release.promise.words, release.promise.found_by
+    person_of, digest_of = release.person_of, release.digests
     audited = evidence.audited
     gates = [("found a face in", evidence.faced), ("compared", evidence.compared), ("read back", evidence.bare)]
     for what, seen in [*gates, *([("audited", audited.looked)] if audited else [])]:

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import ReleaseRefused
 from deidframe.guard.hygiene import decode_jpeg, encode_jpeg
+from deidframe.guard.release import Release
 
 UNCHANGED = 2.0
 """Mean absolute difference, in grey levels of 255, below which a picture counts as unchanged."""
@@ -17,14 +17,12 @@ MAYBE = 40.0
 BATCH = 64
 
 
-def unchanged_faces(originals: FaceSet, released: FaceSet) -> tuple[str, ...]:
+def unchanged_faces(release: Release) -> tuple[str, ...]:
     """Return the ids whose released picture is the original's, give or take a little.
 
     Originals are compared as the file format would show them, so that its losses do not hide one that was handed back.
-
-    Args:
-        originals, released: the same ids in the same order, pictures of one size.
     """
+    originals, released = release.originals, release.faces
     same: list[str] = []
     for start in range(0, len(released), BATCH):
         stop = min(start + BATCH, len(released))
@@ -40,13 +38,15 @@ def _far(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return float(cv2.norm(np.ascontiguousarray(a), np.ascontiguousarray(b), cv2.NORM_L1)) / a.size
 
 
-def check_residual(originals: FaceSet, released: FaceSet, method: str) -> int:
+def check_residual(release: Release) -> int:
     """Refuse a release that holds an original, and return how many pictures were compared with theirs.
 
     Raises:
         ReleaseRefused: at least one released picture is its original.
     """
-    same = unchanged_faces(originals, released)
+    same = unchanged_faces(release)
     if same:
-        raise ReleaseRefused(f"{method}: {len(same)} of {len(released)} released pictures are the originals; nothing is released")
-    return len(released)
+        raise ReleaseRefused(
+            f"{release.method}: {len(same)} of {len(release)} released pictures are the originals; nothing is released"
+        )
+    return len(release)

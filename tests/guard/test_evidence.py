@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deidframe.contract import ReleaseRefused
+from deidframe.contract import FaceSet, ReleaseRefused
 from deidframe.guard.accounting import account
 from deidframe.guard.certificate import Audited, Evidence, certify
 from deidframe.guard.hygiene import TIME, bare_jpeg, check_bare, encode_jpeg
+from deidframe.guard.release import Promise, Release
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (40, 30, 3), np.uint8)
 
@@ -64,15 +65,20 @@ def test_files_are_read_back_and_their_time_looked_at(tmp_path: Path) -> None:
         check_bare([path], "m")
 
 
+def release(k: int, groups: dict[str, int], people: dict[str, str], digests: dict[str, str]) -> Release:
+    faces = FaceSet(tuple(people), np.zeros((len(people), 4, 4, 3), np.uint8), None, tuple(people.values()))
+    return Release("m", faces, faces, {}, Promise(k), {face: f"{face}.jpg" for face in people}, digests, groups=groups)
+
+
 def test_an_audit_that_looked_at_fewer_pictures_than_are_released_refuses() -> None:
     closed = account(["a", "b"], ["a", "b"], {}, {}, "m")
     people, digests = {"a": "x", "b": "y"}, {"a": "1", "b": "1"}
     for looked, bound, names in ((2, 0.4, {"no other face", "no copy"}), (2, None, {"no other face"})):
         seen = Evidence(2, 2, 2, Audited("d", "e", looked, bound))
-        made = certify("m", 2, {"a": 0, "b": 0}, people, digests, closed, seen)
+        made = certify(release(2, {"a": 0, "b": 0}, people, digests), closed, seen)
         assert {check.name for check in made.checks} & {"no other face", "no copy"} == names
     with pytest.raises(ReleaseRefused, match="audited 1 of 2"):
-        certify("m", 2, {"a": 0, "b": 0}, people, digests, closed, Evidence(2, 2, 2, Audited("d", "e", 1, 0.4)))
+        certify(release(2, {"a": 0, "b": 0}, people, digests), closed, Evidence(2, 2, 2, Audited("d", "e", 1, 0.4)))
 
 
 @pytest.mark.parametrize("short", ["faced", "compared", "bare"])
@@ -80,9 +86,9 @@ def test_a_gate_that_saw_fewer_pictures_than_are_released_refuses(short: str) ->
     closed = account(["a", "b"], ["a", "b"], {}, {}, "m")
     people, digests = {"a": "x", "b": "y"}, {"a": "1", "b": "1"}
     whole = {"faced": 2, "compared": 2, "bare": 2}
-    assert certify("m", 2, {"a": 0, "b": 0}, people, digests, closed, Evidence(**whole)).k_counted == 2
+    assert certify(release(2, {"a": 0, "b": 0}, people, digests), closed, Evidence(**whole)).k_counted == 2
     with pytest.raises(ReleaseRefused, match="1 of 2 released pictures"):
-        certify("m", 2, {"a": 0, "b": 0}, people, digests, closed, Evidence(**{**whole, short: 1}))
+        certify(release(2, {"a": 0, "b": 0}, people, digests), closed, Evidence(**{**whole, short: 1}))
 
 
 def test_k_is_counted_on_the_files_whatever_the_groups_say() -> None:
@@ -95,10 +101,10 @@ def test_k_is_counted_on_the_files_whatever_the_groups_say() -> None:
     twice = {**people, "c": "person b", "d": "person b"}
     one_file = dict.fromkeys(faces, "1")
     with pytest.raises(ReleaseRefused, match="shared by 2 people, k = 3 was asked"):
-        certify("m", 3, dict.fromkeys(faces, 0), twice, one_file, closed, seen)
+        certify(release(3, dict.fromkeys(faces, 0), twice, one_file), closed, seen)
     with pytest.raises(ReleaseRefused, match="show more than one picture"):
-        certify("m", 2, dict.fromkeys(faces, 0), people, {**one_file, "d": "2"}, closed, seen)
-    assert certify("m", 3, dict.fromkeys(faces, 0), people, one_file, closed, seen).k_counted == 4
+        certify(release(2, dict.fromkeys(faces, 0), people, {**one_file, "d": "2"}), closed, seen)
+    assert certify(release(3, dict.fromkeys(faces, 0), people, one_file), closed, seen).k_counted == 4
 
 
 @pytest.mark.parametrize(
