@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deidframe.contract import Context
-from deidframe.engine.plan import plan
+from deidframe.engine.planning.planner import plan
 from deidframe.environment import cache_folder
 from deidframe.host.catalogue import Catalogue
 from deidframe.models import weights_path

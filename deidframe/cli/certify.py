@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     """Print what was counted; 6 where it is not what a certificate says."""
     from pathlib import Path
 
-    from deidframe.engine.recertify import recertify
+    from deidframe.engine.release.recount import recertify
 
     wrong = False
     for one in recertify(Path(options.folder)):

@@ -37,8 +37,8 @@ def run(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from deidframe.contract.errors import UsageError
-    from deidframe.engine.plan import plan
-    from deidframe.engine.schema import recipe_schema
+    from deidframe.engine.planning.planner import plan
+    from deidframe.engine.planning.schema import recipe_schema
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.parse import load_recipe
 

@@ -33,9 +33,9 @@ def run(options: argparse.Namespace) -> int:
 
     from deidframe.cli.files import new_file, write_private
     from deidframe.contract.errors import UsageError
-    from deidframe.engine.encode import cluster_file
-    from deidframe.engine.grouping import groups_csv
-    from deidframe.engine.progress import Quiet
+    from deidframe.engine.protect.grouping import groups_csv
+    from deidframe.engine.runtime.progress import Quiet
+    from deidframe.engine.tools.encode import cluster_file
 
     target = new_file(Path(options.out)) if options.out else None
     if options.outliers and options.k is None:

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
 
     from deidframe.cli.files import new_file, write_private
     from deidframe.contract.encodings import encodings_bytes
-    from deidframe.engine.encode import read_any
+    from deidframe.engine.tools.encode import read_any
 
     target = new_file(Path(options.out))
     encodings = read_any(Path(options.source), space=options.space, normalise=options.normalise)

@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> int:
 
     from deidframe.cli.files import new_file
     from deidframe.contract.errors import UsageError
-    from deidframe.engine.elbow import inertia, reach
-    from deidframe.engine.encode import read_any
-    from deidframe.engine.pool import ComponentPool
-    from deidframe.engine.progress import Quiet
+    from deidframe.engine.components.pool import ComponentPool
+    from deidframe.engine.runtime.progress import Quiet
+    from deidframe.engine.tools.elbow import inertia, reach
+    from deidframe.engine.tools.encode import read_any
     from deidframe.record.write import write_bytes
     from deidframe.report.elbow_figure import elbow_csv, elbow_png
 

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.cli.show import Bars, Lines
     from deidframe.contract.encodings import encodings_bytes
     from deidframe.contract.errors import UsageError
-    from deidframe.engine.encode import encode_folder
+    from deidframe.engine.tools.encode import encode_folder
 
     target = new_file(Path(options.out))
     if target.suffix != ".npz":

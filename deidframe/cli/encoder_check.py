@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
     from deidframe.cli.show import Bars, Lines
     from deidframe.contract.errors import UsageError
-    from deidframe.engine.encode import encode_folder, read_pairs
+    from deidframe.engine.tools.encode import encode_folder, read_pairs
     from deidframe.measure.verification import all_pairs, cosine, fold_accuracy, rank_one, tar_at_far
 
     console = Console(stderr=True)

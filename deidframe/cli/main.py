@@ -82,7 +82,7 @@ def _run(module: ModuleType, options: argparse.Namespace) -> int:
     if seconds is None:
         return int(module.run(options))
     from deidframe.contract.errors import UsageError
-    from deidframe.engine.limit import limit_calls
+    from deidframe.engine.runtime.timeout import limit_calls
 
     if not seconds > 0:
         raise UsageError(f"--timeout {seconds:g}: expected a number of seconds above 0")

@@ -27,8 +27,8 @@ def run(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from deidframe.cli.files import new_file, write_private
-    from deidframe.engine.montage import montage
-    from deidframe.engine.progress import Quiet
+    from deidframe.engine.runtime.progress import Quiet
+    from deidframe.engine.tools.montage import montage
 
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)

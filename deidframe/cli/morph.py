@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.cli.files import new_file, write_private
     from deidframe.cli.show import Bars, Lines
     from deidframe.contract.errors import UsageError
-    from deidframe.engine.morph import morph
+    from deidframe.engine.tools.morph import morph
     from deidframe.guard.hygiene import encode_jpeg
     from deidframe.report.morph_figure import morph_csv, morph_png
 

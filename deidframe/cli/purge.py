@@ -19,8 +19,8 @@ def run(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from deidframe.contract.errors import StoreError, UsageError
+    from deidframe.engine.cache.disk_cache import DiskCache
     from deidframe.engine.run import store_folder
-    from deidframe.record.store import Store
 
     folder = Path(options.folder)
     private = folder / "private"
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     count = sum(1 for path in private.rglob("*") if path.is_file())
     keys = private / "store.keys"
-    store = Store(store_folder())
+    store = DiskCache(store_folder())
     kept = sum(store.remove(key) for key in keys.read_text().split()) if keys.is_file() else 0
     try:
         shutil.rmtree(private)

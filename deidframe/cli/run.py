@@ -46,12 +46,12 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from deidframe.cli.show import Bars, Events, Lines
-    from deidframe.engine.plan import plan
+    from deidframe.engine.cache.disk_cache import DiskCache
+    from deidframe.engine.planning.planner import plan
     from deidframe.engine.run import run as run_plan
     from deidframe.engine.run import store_folder
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.parse import load_recipe
-    from deidframe.record.store import Store
     from deidframe.report.page import write_report
     from deidframe.report.terminal import summary
 
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     reporter.say(
         f"{parsed.recipe.name}: {len(planned.people)} pictures of {planned.person_count} people, {len(planned.methods)} methods"
     )
-    store = None if options.no_store else Store(store_folder())
+    store = None if options.no_store else DiskCache(store_folder())
     outcome = run_plan(
         planned,
         folder,

@@ -18,10 +18,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print how much is there, after trimming where that was asked."""
     from deidframe.contract.errors import UsageError
+    from deidframe.engine.cache.disk_cache import DiskCache
     from deidframe.engine.run import store_folder
-    from deidframe.record.store import Store
 
-    store = Store(store_folder())
+    store = DiskCache(store_folder())
     if options.trim is not None:
         if options.trim < 0:
             raise UsageError(f"--trim {options.trim:g}: expected a number of megabytes of at least 0")

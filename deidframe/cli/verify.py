@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     """Print what was found; 6 where something is wrong."""
     from pathlib import Path
 
-    from deidframe.engine.verify import releases_in, verify
+    from deidframe.engine.release.verify import releases_in, verify
 
     wrong = False
     for folder in releases_in(Path(options.folder)):

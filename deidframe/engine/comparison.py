@@ -12,40 +12,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, NothingToDo, PluginError, ReleaseRefused
-from deidframe.engine.assault import assault
-from deidframe.engine.attributes import people_classes
-from deidframe.engine.audit import audit
-from deidframe.engine.boundary import one_line
-from deidframe.engine.grouping import group, groups_csv, map_data
-from deidframe.engine.groups import people_of
-from deidframe.engine.intake import Intake
-from deidframe.engine.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
-from deidframe.engine.pool import ComponentPool
-from deidframe.engine.progress import Reporter
-from deidframe.engine.protect import protect
-from deidframe.engine.quality import quality
-from deidframe.engine.sheet import write_sheet
-from deidframe.engine.staging import stage
-from deidframe.guard.accounting import Account, account
-from deidframe.guard.certificate import Audited, Certificate, Evidence, certify
-from deidframe.guard.hygiene import check_bare
+from deidframe.engine.components.attributes import people_classes
+from deidframe.engine.components.boundary import one_line
+from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.evaluate.attack import assault
+from deidframe.engine.evaluate.audit import audit
+from deidframe.engine.evaluate.measures import measures
+from deidframe.engine.intake.take_in import Intake
+from deidframe.engine.planning.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
+from deidframe.engine.protect.grouping import group, groups_csv, map_data
+from deidframe.engine.protect.method import protect
+from deidframe.engine.release.contact_sheet import write_sheet
+from deidframe.engine.release.gates import pass_gates
+from deidframe.engine.release.publishing import publish_release
+from deidframe.engine.release.staging import stage
+from deidframe.engine.runtime.progress import Reporter
+from deidframe.guard.certificate import Audited
 from deidframe.guard.release import Promise, Release
-from deidframe.guard.residual import check_residual
-from deidframe.measure.interval import Figure, mean_by_person
-from deidframe.measure.loss import loss_ratio, sse, surrogate_loss
-from deidframe.measure.rank import by_person
-from deidframe.record.release import publish
 from deidframe.record.schema import Cell, Status
 from deidframe.record.write import write_bytes, write_json
 
 CLEAR = "untouched faces"
 """Name of the row that says how good the matcher is."""
-UNPROTECTED = "unprotected, measured only"
-"""Why the faces of a baseline are withheld."""
 GROUPED = "grouped, not released"
 """Why the faces of a method that only groups are withheld."""
 
@@ -156,7 +146,7 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
         if method.protects and at.plan.audit is not None:
             done = audit(at.pool, at.plan.audit, release)
             release, audited = release.without(done.withheld), done.said
-        closed, certificate = _gated(at, method, release, audited)
+        closed, certificate = pass_gates(release, at.faces, at.withheld, audited, protects=method.protects)
         at.pool.remember(release.faces)
         base = replace(
             base,
@@ -170,14 +160,14 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
             stages={**spent, "method": seconds()},
             certificate=certificate.as_dict() if certificate else None,
         )
-        base = replace(base, metrics=_measures(at, method, release))
+        base = replace(base, metrics=measures(at.pool, at.plan, method, release))
         records = at.pool.take_records()
         if records:
             write_json(at.folder / "private" / "records" / f"{method.slug}.json", records, private=True)
         if certificate:  # last, so that a method that fails has released nothing; what is never released has no sheet
             fictitious = at.plan.source.loaded.component.fictitious
             write_sheet(at.folder, release, method.slug, fictitious=fictitious, with_originals=at.with_originals)
-            release = _publish(at, method, release, certificate)
+            release = publish_release(at.folder, method.slug, release, certificate, at.pool)
     except Exception as error:
         shutil.rmtree(home, ignore_errors=True)
         yield _nothing_released(at, base, error)
@@ -264,67 +254,3 @@ def reason_of(error: Exception) -> str:
 
 def _found_by(plan: Plan) -> str:
     return f"{plan.finder[0].name} with {plan.finder[1].name}" if plan.finder else ""
-
-
-def _gated(at: Bench, method: MethodPlan, release: Release, audited: Audited | None) -> tuple[Account, Certificate | None]:
-    """Pass every gate on the written files; an untouched baseline has no certificate, for it is never released."""
-    every = [*at.faces.ids, *at.withheld]
-    withheld = {**at.withheld, **release.withheld}
-    if not method.protects:
-        return account(every, [], {**withheld, **dict.fromkeys(release.faces.ids, UNPROTECTED)}, {}, method.name), None
-    closed = account(every, release.faces.ids, withheld, {}, method.name)
-    compared = check_residual(release)
-    bare = check_bare(release.paths, method.name)
-    known = set(at.faces.ids)
-    evidence = Evidence(sum(face in known for face in release.digests), compared, bare, audited)
-    return closed, certify(release, closed, evidence)
-
-
-def _measures(at: Bench, method: MethodPlan, release: Release) -> dict[str, Any]:
-    """Return loss and detection figures in the grouping encoder and in every attack's."""
-    metrics: dict[str, Any] = {}
-    subjects = release.subjects
-    people = list(subjects)
-    for step in at.plan.encoders(method).values():
-        eyes = at.pool.eyes(step)
-        look = eyes.look(release.faces, known_landmarks=True)
-        found = mean_by_person(by_person(people, (look.scores > 0).astype(np.float64)), proportion=True)
-        _put(metrics, "faces_found", found)
-        before = eyes.encode(release.originals)
-        _put(metrics, f"loss.{step.name}", surrogate_loss(before.vectors, look.embeddings.vectors, people))
-        if release.people is not None:
-            members, names, _ = people_of(before, subjects)
-            shown, _, _ = people_of(look.embeddings, subjects)
-            group_of = release.people.group_of
-            labels = np.array([group_of[name] for name in names], np.int64)
-            metrics[f"sse.{step.name}"] = sse(members.vectors, labels)
-            _put(metrics, f"loss_ratio.{step.name}", loss_ratio(members.vectors, labels, shown.vectors))
-    if at.plan.quality is not None:
-        metrics |= quality(at.pool, at.plan.quality, release)
-    return metrics
-
-
-def _put(metrics: dict[str, Any], name: str, figure: Figure | None) -> None:
-    if figure is not None:
-        metrics[name] = figure.as_dict()
-
-
-def _publish(at: Bench, method: MethodPlan, release: Release, certificate: Certificate) -> Release:
-    """Write the mapping under `private`, move the files to where they are public, and return the release there."""
-    person_of, groups = release.person_of, release.groups or {}
-    mapping = [
-        {"file": release.names[face], "face": face, "person": person_of[face], "group": groups.get(face)}
-        for face in release.faces.ids
-    ]
-    write_json(at.folder / "private" / "mapping" / f"{method.slug}.json", mapping, private=True)
-    if release.people is not None:
-        encodings, names = release.people.encodings, np.array(release.people.names)
-        part = at.pool.scratch / "encodings.npz"
-        np.savez(part, vectors=encodings.vectors, people=names, space=np.array(encodings.space))
-        write_bytes(at.folder / "private" / "encodings" / f"{method.slug}.npz", part.read_bytes(), private=True)
-    facts = {"method": method.name, "people": certificate.people, "pictures": certificate.pictures}
-    target = at.folder / "release" / method.slug
-    publish(release.folder, target, release.files, certificate.as_dict(), facts)
-    moved = release.moved(target)
-    at.pool.follow(release.faces, moved.faces)
-    return moved

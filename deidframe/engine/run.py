@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
-import fcntl
-import functools
-import hashlib
-import json
-import os
-import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
-
-from deidframe.contract.errors import DeidframeError, NothingToDo, UsageError
-from deidframe.engine.attempts import FILE, MOST, Attempts
+from deidframe.contract.errors import DeidframeError
+from deidframe.engine.cache.disk_cache import DiskCache
+from deidframe.engine.cache.shards import stamps_of
 from deidframe.engine.comparison import Bench, clear_cell, died, method_cells, timed
-from deidframe.engine.elbow import inertia, reach
-from deidframe.engine.intake import Intake, take_in
-from deidframe.engine.keep import code_of, identity
-from deidframe.engine.limit import limit_calls
-from deidframe.engine.people import find_people
-from deidframe.engine.plan import ElbowPlan, Plan
-from deidframe.engine.pool import ComponentPool
-from deidframe.engine.progress import Quiet, Reporter
-from deidframe.engine.shards import stamps_of
-from deidframe.engine.verify import verify
+from deidframe.engine.intake.find_faces import look_for_faces
+from deidframe.engine.intake.people import find_people
+from deidframe.engine.intake.take_in import Intake
+from deidframe.engine.planning.plan import ElbowPlan, Plan
+from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, facts_of, finished, names_key_of, signature
+from deidframe.engine.runtime.crashes import MOST, Attempts
+from deidframe.engine.runtime.progress import Quiet, Reporter
+from deidframe.engine.runtime.timeout import limit_calls
+from deidframe.engine.tools.elbow import inertia, reach
 from deidframe.environment import cache_folder
-from deidframe.models.catalogue import listed_weights
-from deidframe.record.provenance import provenance
-from deidframe.record.read import read_run
 from deidframe.record.schema import Cell
-from deidframe.record.store import Store
-from deidframe.record.write import new_run_folder, write_bytes, write_json, write_lines
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run left behind.
-
-    Args:
-        folder: the run folder. cells: every row. exit_code: 0 all ok, 1 some failed, 6 a release was refused.
-        found: it was finished before, and nothing was computed.
-    """
-
-    folder: Path
-    cells: tuple[Cell, ...]
-    found: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        """As the command line returns it."""
-        states = {cell.status for cell in self.cells}
-        return 6 if "refused" in states else 1 if "failed" in states else 0
+from deidframe.record.write import write_bytes, write_json, write_lines
 
 
 def run(
@@ -69,7 +36,7 @@ def run(
     offline: bool = False,
     with_originals: bool = False,
     names_key: bytes | None = None,
-    store: Store | None = None,
+    store: DiskCache | None = None,
     timeout: float | None = None,
 ) -> Outcome:
     """Do all that a plan says.
@@ -87,7 +54,7 @@ def run(
         failed. A method or an attack that fails is a recorded cell and raises nothing.
     """
     reporter = reporter or Quiet()
-    _not_nested(plan.photos.folder, folder)
+    check_not_nested(plan.photos.folder, folder)
     stamps = [] if plan.encodings is not None else stamps_of(plan.photos)
     signed = signature(plan, stamps)
     before = None if with_originals else finished(folder, signed)  # the page with originals may be missing from it
@@ -101,8 +68,8 @@ def run(
         cells.append(cell)
         reporter.row(cell.as_dict())
 
-    facts = _facts(plan)
-    lock = _claimed(folder, facts, signed, reporter)
+    facts = facts_of(plan)
+    lock = claimed(folder, facts, signed, reporter)
     write_bytes(folder / "private" / "signature", signed.encode(), private=True)
     write_json(folder / "run.json", {**facts, "status": "running"})
     if store is not None:  # so that `purge` knows what else came of these people, even after a kill
@@ -113,8 +80,8 @@ def run(
     limit = ExitStack()
     limit.enter_context(limit_calls(timeout))
     try:
-        pool = pool_of(plan, scratch, reporter, offline=offline, store=store)
-        key = _names_key(folder, names_key)
+        pool = plan.pool(scratch, reporter, offline=offline, store=store)
+        key = names_key_of(folder, names_key)
         intake: Intake | None = None
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}
         if plan.detector is not None and plan.encodings is None:
@@ -163,146 +130,9 @@ def run(
         lock.close()
 
 
-def finished(folder: Path, signed: str) -> Outcome | None:
-    """Return the outcome of this very run where it is finished in that folder: same recipe, pictures and code, releases whole.
-
-    Args:
-        folder: the run folder. signed: `signature` of the plan.
-
-    Raises:
-        UsageError: it is this run, and a release of it is no longer what was released.
-    """
-    try:
-        held = json.loads((folder / "run.json").read_text("utf-8"))
-        before = (folder / "private" / "signature").read_text("utf-8")
-    except (OSError, ValueError):
-        return None
-    if not isinstance(held, dict) or held.get("status") != "finished" or not signed or signed != before:
-        return None
-    cells = read_run(folder).cells
-    if any(cell.status == "failed" for cell in cells):  # it is tried again
-        return None
-    for path in sorted(folder.glob("release/*")):
-        problems = verify(path).problems
-        if problems:
-            raise UsageError(f"{path} is not what this run released: {problems[0]}; give another folder with --out")
-    return Outcome(folder, cells, found=True)
-
-
-def signature(plan: Plan, stamps: Sequence[str]) -> str:
-    """Return one sha256 of all that a run's results depend on, "" where the source cannot say what its pictures hold.
-
-    Args:
-        plan: of the run. stamps: of its photos, from `stamps_of`; not looked at where the source gives encodings.
-    """
-    if plan.encodings is not None:
-        content = [hashlib.sha256(np.ascontiguousarray(plan.encodings.vectors).tobytes()).hexdigest(), *plan.encodings.ids]
-    else:
-        content = list(stamps)
-        if not all(content):
-            return ""
-    recipe = plan.parsed
-    facts = {"recipe": recipe.text, "set": list(recipe.overrides), "limit": plan.limit, "content": content}
-    who = {"ids": list(plan.photos.ids), "people": list(plan.people), "skipped": dict(plan.photos.skipped)}
-    steps = sorted((identity(step) for step in plan.steps()), key=lambda one: Store.key(one))
-    return Store.key({**facts, **who, "steps": steps, "core": code_of("deidframe")})
-
-
-def look_for_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, stamps: Sequence[str] | None = None) -> Intake:
-    """Find the face of every photo of the plan, and let every eye remember what it sees of them.
-
-    Args:
-        stamps: of the photos, where they are known already.
-
-    Raises:
-        NothingToDo: not one face was found.
-    """
-    if plan.detector is None:
-        raise NothingToDo("the plan has no detector, so no face can be found")
-    auditor = plan.audit.detector if plan.audit else None
-    keep = pool.keep("faces", plan.source, plan.detector, *([auditor] if auditor else []))
-    second = functools.partial(pool.call, auditor) if auditor else None
-    with pool.working_on("finding faces"):
-        detect = functools.partial(pool.call, plan.detector)
-        intake = take_in(plan.photos, plan.people, detect, reporter, keep, second, stamps)
-    if auditor:
-        seen = f"{intake.beside} faces more, which are covered, and one in {intake.unseen} pictures that are withheld"
-        reporter.say(f"  {auditor.name} sees {seen}")
-    pool.look_at_database(intake)
-    return intake
-
-
-def pool_of(plan: Plan, scratch: Path, reporter: Reporter, *, offline: bool = False, store: Store | None = None) -> ComponentPool:
-    """Return an empty pool for the components of a plan."""
-    return ComponentPool(plan.parsed.recipe.seed, plan.detector, scratch, reporter, offline=offline, store=store)
-
-
 def store_folder() -> Path:
     """Return where what is slow to make is kept: `store` in the cache of `deidframe.models`."""
     return cache_folder() / "store"
-
-
-def _claimed(folder: Path, facts: dict[str, Any], signed: str, reporter: Reporter) -> BinaryIO:
-    """Make the run folder, or take up the same run where it was cut short; return the lock that keeps a second run out.
-
-    Raises:
-        UsageError: another run is at work there, or something else than this run, unfinished, is there.
-    """
-    before = _unfinished(folder, facts, signed)
-    if not before:
-        new_run_folder(folder)
-    lock = os.fdopen(os.open(folder / "private" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise UsageError(f"another run is at work in {str(folder)!r}; wait for it, or give another folder with --out") from None
-    if before:
-        reporter.say(f"going on with {folder}, which was cut short or in which something failed")
-        for path in [*folder.iterdir(), *(folder / "private").iterdir()]:
-            if path.name in ("private", "names.key", "lock", "store.keys", FILE):
-                continue
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    return lock
-
-
-def _unfinished(folder: Path, facts: dict[str, Any], signed: str) -> bool:
-    """Return whether this very run was begun in the folder and is not done, or a run was killed before it wrote anything.
-
-    A run that came to its end is not done where something failed in it and neither pictures nor code have changed since.
-    """
-    private = folder / "private"
-    if private.is_dir() and {path.name for path in folder.iterdir() if not path.name.startswith(".part-")} == {"private"}:
-        return {path.name for path in private.iterdir() if not path.name.startswith(".part-")} <= {
-            "lock",
-            "names.key",
-            "signature",
-            FILE,
-        }
-    try:
-        held = json.loads((folder / "run.json").read_text("utf-8"))
-        same = all(held[key] == json.loads(json.dumps(facts[key])) for key in ("name", "seed", "recipe", "limit", "source"))
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    if not same or not private.is_dir():
-        return False
-    if held.get("status") != "finished":
-        return True
-    try:
-        failed = any(cell.status == "failed" for cell in read_run(folder).cells)
-        return failed and bool(signed) and (private / "signature").read_text("utf-8") == signed
-    except (OSError, UsageError):
-        return False
-
-
-def _names_key(folder: Path, given: bytes | None) -> bytes:
-    """Return the secret of the file names, the one drawn before where this run goes on, so that its names stay the same."""
-    path = folder / "private" / "names.key"
-    if given is None and path.is_file() and len(path.read_bytes()) == 32:
-        return path.read_bytes()
-    key = given or secrets.token_bytes(32)
-    write_bytes(path, key, private=True)
-    return key
 
 
 def _draw_elbow(at: Bench, number: int, wanted: ElbowPlan) -> None:
@@ -320,44 +150,3 @@ def _draw_elbow(at: Bench, number: int, wanted: ElbowPlan) -> None:
     except DeidframeError as error:
         data["error"] = str(error)
     write_json(at.folder / "figures" / f"elbow-{number}.json", data)
-
-
-def _not_nested(source: Path | None, folder: Path) -> None:
-    """Keep the run out of its input, where the next run would read its pictures, and the input out of the run."""
-    if source is None:
-        return
-    there, here = source.resolve(), folder.resolve()
-    if here == there or there in here.parents or here in there.parents:
-        raise UsageError(
-            f"run folder {str(folder)!r} lies inside the input folder {str(source)!r}, or the other way; choose another --out"
-        )
-
-
-def _facts(plan: Plan) -> dict[str, Any]:
-    """Return what is known before anything ran."""
-    recipe, steps = plan.parsed.recipe, plan.steps()
-    packages = {step.loaded.listed.package for step in steps}
-    names = {name for step in steps for name in step.loaded.component.weights}
-    weights = [w for w in listed_weights(packages) if w.name in names or _used(w.used_by, plan)]
-    return {
-        "schema": 1,
-        "name": recipe.name,
-        "seed": recipe.seed,
-        "recipe": {"file": Path(plan.parsed.file).name, "text": plan.parsed.text, "set": list(plan.parsed.overrides)},
-        "limit": plan.limit,
-        "source": {
-            "name": plan.source.name,
-            "pictures": len(plan.people) if plan.encodings else len(plan.photos),
-            "encodings": plan.encodings is not None,
-            "people": plan.person_count,
-            "subjects": recipe.source.subjects
-            if isinstance(recipe.source.subjects, str)
-            else f"found by {recipe.source.subjects.use}",
-            "fictitious": plan.source.loaded.component.fictitious,
-        },
-        **provenance({step.loaded.listed.distribution for step in steps}, weights),
-    }
-
-
-def _used(used_by: tuple[str, ...], plan: Plan) -> bool:
-    return any(f"{step.role}.{step.name}" in used_by for step in plan.steps())

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import Context, Embeddings, FaceSet, Need, Partition, Photos, Surrogates, align
-from deidframe.engine.eyes import CoreEyes
-from deidframe.engine.pool import ComponentPool
-from deidframe.engine.progress import Quiet
-from deidframe.engine.step import Step
+from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.components.recognizer import CoreEyes
+from deidframe.engine.components.step import Step
+from deidframe.engine.runtime.progress import Quiet
 from deidframe.host.catalogue import Catalogue, Loaded
 
 SIDE = 256

@@ -10,8 +10,8 @@ from aroc_reference import reference
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from deidframe.contract import Context, Embeddings, FaceSet
-from deidframe.engine.intake import take_in
-from deidframe.engine.progress import Quiet
+from deidframe.engine.intake.take_in import take_in
+from deidframe.engine.runtime.progress import Quiet
 from deidframe.host.catalogue import Catalogue
 from deidframe.measure.loss import sse
 from deidframe_identities.kernel import components, rank_order_distances

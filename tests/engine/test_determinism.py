@@ -81,9 +81,12 @@ import os, sys
 from pathlib import Path
 cores, batch = int(sys.argv[1]), int(sys.argv[2])
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
-from deidframe.engine import audit, eyes, intake, shards
-audit.BATCH = eyes.BATCH = intake.BATCH = batch
-from deidframe.engine.plan import plan
+from deidframe.engine.cache import shards
+from deidframe.engine.components import recognizer
+from deidframe.engine.evaluate import audit
+from deidframe.engine.intake import take_in
+audit.BATCH = recognizer.BATCH = take_in.BATCH = batch
+from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import run
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.parse import load_recipe

@@ -19,14 +19,14 @@ import pytest
 from examples import REAL, RECIPE, catalogue, install
 
 from deidframe.contract import UsageError
-from deidframe.engine.plan import plan
+from deidframe.engine.cache.disk_cache import DiskCache
+from deidframe.engine.cache.shards import shards_of
+from deidframe.engine.planning.planner import plan
+from deidframe.engine.release.verify import verify
 from deidframe.engine.run import Outcome, run
-from deidframe.engine.shards import shards_of
-from deidframe.engine.verify import verify
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed
 from deidframe.recipe.parse import parse
-from deidframe.record.store import Store
 
 COUNTING = """
 import numpy as np
@@ -67,7 +67,7 @@ def counting() -> object:
     return sys.modules[name]
 
 
-def ran(tmp_path: Path, folder: str, store: Store | None, module: str, text: str = TEXT) -> Outcome:
+def ran(tmp_path: Path, folder: str, store: DiskCache | None, module: str, text: str = TEXT) -> Outcome:
     listed = Listed("synthesizer", "counting", module, "deidframe-counting", "0.1.0", "")
     return run(plan(parse(text, "r.toml"), catalogue(listed), tmp_path), tmp_path / folder, store=store)
 
@@ -80,7 +80,7 @@ def tree(folder: Path) -> dict[str, str]:
 def test_a_second_run_makes_nothing_and_a_changed_parameter_everything(tmp_path: Path, counting: object) -> None:
     calls: list[int] = counting.CALLS  # type: ignore[attr-defined]
     module: str = counting.__name__  # type: ignore[attr-defined]
-    store = Store(tmp_path / "store")
+    store = DiskCache(tmp_path / "store")
     first = ran(tmp_path, "one", store, module)
     assert {c.status for c in first.cells} == {"ok"}
     assert calls == [1, 1, 1, 1]
@@ -101,7 +101,7 @@ def test_a_second_run_makes_nothing_and_a_changed_parameter_everything(tmp_path:
 def test_what_was_made_before_a_failure_is_not_made_again(tmp_path: Path, counting: object) -> None:
     calls: list[int] = counting.CALLS  # type: ignore[attr-defined]
     module: str = counting.__name__  # type: ignore[attr-defined]
-    store = Store(tmp_path / "store")
+    store = DiskCache(tmp_path / "store")
     counting.FAIL_AFTER[0] = 3  # type: ignore[attr-defined]
     assert ran(tmp_path, "one", store, module).exit_code == 1
     assert len(calls) == 3
@@ -117,7 +117,7 @@ def test_what_was_made_before_a_failure_is_not_made_again(tmp_path: Path, counti
 def test_a_damaged_entry_is_made_again(tmp_path: Path, counting: object) -> None:
     calls: list[int] = counting.CALLS  # type: ignore[attr-defined]
     module: str = counting.__name__  # type: ignore[attr-defined]
-    store = Store(tmp_path / "store")
+    store = DiskCache(tmp_path / "store")
     ran(tmp_path, "one", store, module)
     entry = next((tmp_path / "store").glob("??/*"))
     entry.write_bytes(entry.read_bytes()[:-1])
@@ -173,11 +173,11 @@ def used(folder: Path) -> dict[str, int]:
 
 def test_a_second_run_looks_at_no_picture_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "r.toml").write_text(REAL)
-    store = Store(tmp_path / "store")
+    store = DiskCache(tmp_path / "store")
     parsed = parse(REAL, "r.toml")
     run(plan(parsed, Catalogue(), tmp_path), tmp_path / "one", store=store)
     assert not used(tmp_path / "one")
-    again = Store(tmp_path / "store")
+    again = DiskCache(tmp_path / "store")
 
     def blind(self: object, photos: object) -> None:
         raise AssertionError("looked again")

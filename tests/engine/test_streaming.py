@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path[:0] = [{support!r}]
 from examples import RECIPE, docstring_code, listed, planned
 from deidframe.contract import Photos
-from deidframe.engine import assault
+from deidframe.engine.evaluate import attack
 from deidframe.engine.run import run
 
 LAZY = '''
@@ -48,7 +48,7 @@ def deidframe_sources():
     return [Component("noise", f"{{__name__}}:Lazy", Params, "made when asked for")]
 '''
 text = RECIPE.replace("count = 12", "count = {count}").replace("k = 3", "k = 300")
-assault.SCORES = 2**18
+attack.SCORES = 2**18
 outcome = run(planned(Path({scratch!r}), listed("source", "noise", LAZY), recipe=text), Path({scratch!r}) / "run")
 assert outcome.exit_code == 0, [c.reason for c in outcome.cells]
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
@@ -106,7 +106,7 @@ def test_a_shared_stage_runs_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shift", [0, 90])
 def test_other_faces_in_a_picture_are_covered(shift: int) -> None:
     from deidframe.contract import Photos, align
-    from deidframe.engine.cut import SIZE, CutStack
+    from deidframe.engine.intake.crops import SIZE, CutStack
 
     photo = np.full((SIZE, SIZE, 3), 200, np.uint8)
     photo[:, 180 + shift // 3 :] = (255, 0, 0)
@@ -129,7 +129,7 @@ def test_an_attack_says_the_same_in_one_call_and_in_many(tmp_path: Path, monkeyp
     text = "import numpy as np\n" + text
     said = []
     for name, scores in (("one", 2**26), ("many", 5 * 12), ("each", 1)):
-        monkeypatch.setattr("deidframe.engine.assault.SCORES", scores)
+        monkeypatch.setattr("deidframe.engine.evaluate.attack.SCORES", scores)
         guess = listed("attacker", "guess", text)
         (tmp_path / name).mkdir()
         outcome = run(planned(tmp_path / name, guess), tmp_path / name / "run")

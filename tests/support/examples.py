@@ -10,7 +10,8 @@ from pathlib import Path
 
 from deidframe.contract import hookspecs
 from deidframe.contract.component import ROLES
-from deidframe.engine.plan import Plan, plan
+from deidframe.engine.planning.plan import Plan
+from deidframe.engine.planning.planner import plan
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed
 from deidframe.recipe.parse import parse

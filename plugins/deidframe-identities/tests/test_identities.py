@@ -105,7 +105,7 @@ LFW = Path(__file__).parents[4] / "shared" / "data" / "lfw-100x6"
 
 @pytest.mark.skipif(not LFW.is_dir(), reason="needs the research set beside the project")
 def test_real_people_are_found_without_being_told_how_many(tmp_path: Path) -> None:
-    from deidframe.engine.plan import plan
+    from deidframe.engine.planning.planner import plan
     from deidframe.engine.run import run
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.parse import parse

@@ -1,0 +1,107 @@
+"""Keep what a slow synthesizer made, group by group, so that a kill loses a minute and a second run makes nothing again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.artifacts import FaceSet, Surrogates
+from deidframe.contract.errors import ArtifactError
+from deidframe.contract.stacks import IndexedStack, new_pictures
+from deidframe.engine.cache.disk_cache import DiskCache
+from deidframe.engine.runtime.progress import Reporter
+
+BATCH = 64
+
+
+def synthesize_kept(
+    store: DiskCache,
+    draw: Callable[[FaceSet, Surrogates], FaceSet],
+    who: str,
+    at_once: int,
+    facts: dict[str, Any],
+    faces: FaceSet,
+    surrogates: Surrogates,
+    reporter: Reporter,
+) -> FaceSet:
+    """Return what the synthesizer makes of all groups, asking it only for those that the store does not hold.
+
+    Only for components that say `independent`: a group's picture follows from that group's rows alone.
+
+    Args:
+        draw: asks the synthesizer. who: its name for errors. at_once: groups asked for at a time.
+        facts: identity of it and of all that it sees with. faces, surrogates: one row for each face.
+
+    Raises:
+        ArtifactError: the component broke its contract.
+    """
+    groups, inverse = np.unique(surrogates.groups, return_inverse=True)
+    rows_of = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
+    seen = face_digests(faces)
+    keys = [DiskCache.key({**facts, "group": _group_facts(surrogates, rows, seen)}) for rows in rows_of]
+    height, width = faces.size
+    pictures: NDArray[np.uint8] | None = None
+    todo = []
+    for place, key in enumerate(keys):
+        kept = store.get(key, "surrogates")
+        if kept is None:
+            todo.append(place)
+            continue
+        picture = np.asarray(cv2.imdecode(np.frombuffer(kept, np.uint8), cv2.IMREAD_COLOR), np.uint8)[:, :, ::-1]
+        pictures = _room(pictures, len(groups), picture)
+        pictures[place] = picture
+    if len(todo) < len(groups):
+        reporter.say(f"  {len(groups) - len(todo)} of {len(groups)} surrogates are kept from before")
+    for start in range(0, len(todo), at_once):
+        part = todo[start : start + at_once]
+        rows = np.sort(np.concatenate([rows_of[place] for place in part]))
+        asked = _taken(surrogates, rows)
+        made = draw(faces.take(rows), asked)
+        for place in part:
+            here = np.flatnonzero(inverse[rows] == place)
+            shown = np.asarray(made.images[here])
+            if (shown != shown[:1]).any():
+                raise ArtifactError(who, "images", "one picture for all faces of a group", "several")
+            done, buffer = cv2.imencode(".png", np.ascontiguousarray(shown[0][:, :, ::-1]))
+            assert done, "a picture of bytes is always a PNG"
+            store.put(keys[place], bytes(buffer))
+            pictures = _room(pictures, len(groups), shown[0])
+            pictures[place] = shown[0]
+    if pictures is None:
+        pictures = new_pictures(0, height, width, Path())
+    return FaceSet(faces.ids, IndexedStack(pictures, inverse.astype(np.int64)), faces.landmarks)
+
+
+def face_digests(faces: FaceSet) -> list[str]:
+    """Return a sha256 of each face's pixels and landmarks; pictures are read in batches."""
+    out = []
+    for batch in faces.batches(BATCH):
+        marks = batch.landmarks
+        for row, picture in enumerate(np.asarray(batch.images[:])):
+            digest = hashlib.sha256(np.ascontiguousarray(picture).tobytes())
+            if marks is not None:
+                digest.update(np.ascontiguousarray(marks[row]).tobytes())
+            out.append(digest.hexdigest())
+    return out
+
+
+def _group_facts(surrogates: Surrogates, rows: NDArray[np.int64], seen: Sequence[str]) -> dict[str, Any]:
+    # by content and not by position, so that neither the order of input nor other groups matter
+    members = sorted((seen[row], f"{surrogates.weights[row]:.17g}") for row in rows.tolist())
+    target = hashlib.sha256(np.ascontiguousarray(surrogates.targets[rows[0]]).tobytes()).hexdigest()
+    return {"members": members, "target": target, "space": surrogates.space}
+
+
+def _taken(surrogates: Surrogates, rows: NDArray[np.int64]) -> Surrogates:
+    ids = tuple(surrogates.ids[row] for row in rows.tolist())
+    return Surrogates(ids, surrogates.targets[rows], surrogates.groups[rows], surrogates.weights[rows], surrogates.space)
+
+
+def _room(pictures: NDArray[np.uint8] | None, count: int, like: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.zeros((count, *like.shape), np.uint8) if pictures is None else pictures

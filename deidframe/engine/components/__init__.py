@@ -1,0 +1,1 @@
+"""Components of plugins: made, called, guarded and checked in one place."""

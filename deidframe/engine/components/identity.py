@@ -1,0 +1,53 @@
+"""What makes a component's result what it is: who made it, in which version, from which code and weights."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from deidframe.contract.version import CONTRACT_VERSION
+from deidframe.engine.components.step import Step
+from deidframe.models.catalogue import listed_weights
+
+
+def identity(step: Step) -> dict[str, Any]:
+    """Return all that makes a component's result what it is, besides its input: who made it, in which version, with what.
+
+    The code itself is part of it: in a source tree it changes while the version stays.
+    """
+    listed = step.loaded.listed
+    held = {w.name: w.sha256 for w in listed_weights([listed.package])}
+    return {
+        "role": step.role,
+        "name": step.loaded.qualified,
+        "version": metadata.version(listed.distribution) if listed.distribution in _installed() else "",
+        "code": code_of(listed.package[0]),
+        "contract": CONTRACT_VERSION,
+        "params": step.params.model_dump(mode="json"),
+        "weights": {name: held.get(name, "") for name in step.loaded.component.weights},
+        "others": {name: identity(other) for name, other in sorted(step.others.items())},
+    }
+
+
+@functools.cache
+def _installed() -> frozenset[str]:
+    return frozenset(str(d.metadata["Name"]) for d in metadata.distributions() if d.metadata["Name"])
+
+
+@functools.cache
+def code_of(package: str) -> str:
+    """Return a sha256 over a package's Python files, "" for a module made at run time."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:
+        return ""
+    if spec is None or not spec.origin:
+        return ""
+    digest = hashlib.sha256()
+    for path in sorted(Path(spec.origin).parent.rglob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,272 @@
+"""The components of a run: each is made once, and every call of every one of them goes through one place."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.artifacts import Embeddings, FaceSet
+from deidframe.contract.component import Context, Need
+from deidframe.contract.errors import ArtifactError, DeidframeError
+from deidframe.contract.roles import VERBS, Eyes, Fits
+from deidframe.contract.stacks import IndexedStack, Stack
+from deidframe.engine.cache.disk_cache import DiskCache
+from deidframe.engine.cache.shards import FORMAT, KeptEncodings, Shard
+from deidframe.engine.cache.stage_cache import Keep
+from deidframe.engine.components.boundary import blame, guarded
+from deidframe.engine.components.identity import identity
+from deidframe.engine.components.recognizer import CoreEyes, base_of
+from deidframe.engine.components.results import check_result
+from deidframe.engine.components.step import Step
+from deidframe.engine.runtime.progress import Reporter, tracker
+from deidframe.engine.runtime.seeds import derive
+from deidframe.models.own import weights_path
+
+T = TypeVar("T")
+
+
+class ComponentPool:
+    """Makes components, calls them, and keeps what several methods share.
+
+    Args:
+        seed: of the run. detector: the recipe's, None where there are only encodings. scratch: a private folder for temporary
+            files. reporter: shows progress. offline: no weights are fetched. store: keeps what is slow to make, None keeps
+            nothing.
+
+    `clear` holds the faces of the run once they are found; encoders that fit learn from them.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        detector: Step | None,
+        scratch: Path,
+        reporter: Reporter,
+        *,
+        offline: bool = False,
+        store: DiskCache | None = None,
+    ) -> None:
+        self.seed, self.detector, self.store = seed, detector, store
+        self.scratch, self.reporter, self.offline = scratch, reporter, offline
+        self._made: dict[tuple[str, str], Any] = {}
+        self._eyes: dict[str, CoreEyes] = {}
+        self._shared: dict[str, Any] = {}
+        self._lasting: dict[int, Stack] = {}
+        self.clear: FaceSet | None = None
+        self.records: list[dict[str, Any]] = []
+        self._shards: tuple[Shard, ...] = ()
+        self._seconds: dict[str, float] = {}
+        self._depth, self._cell = 0, "the run"
+
+    def call(self, step: Step, *arguments: Any, sees_with: Step | None = None, verb: str = "") -> Any:
+        """Let a component do its work, and return what it made once that is known to be what its contract says.
+
+        The one place in which a component is made, guarded (see `guarded`), checked, timed and blamed.
+
+        Args:
+            step: the component. arguments: of its verb, all by position. sees_with: the encoder it sees with, if it asks for
+                eyes. verb: what it is asked to do besides its role's one verb: `fit` or `as_torch` of an encoder.
+
+        Raises:
+            ArtifactError: it broke its contract, or changed what belongs to the whole process. PluginError: it took too long.
+            StageError: it raised something of its own.
+        """
+        component = self.make(step, sees_with)
+        verb = verb or VERBS[step.role][1]
+        with self._guarded(step):
+            out = getattr(component, verb)(*arguments)
+        made = check_result(step, verb, arguments, out)
+        return self._with_guarded_pictures(step, made) if isinstance(made, FaceSet) else made
+
+    @contextmanager
+    def _guarded(self, step: Step, *, importing: bool = False) -> Iterator[None]:
+        """Guard what a component does, time the outermost call, and blame the component for what it raises."""
+        start = time.perf_counter()
+        self._depth += 1
+        try:
+            # an attack's scores reach no release, and large ones want all cores
+            with guarded(step.who, exact=step.role != "attacker", nested=self._depth > 1, importing=importing):
+                yield
+        except (Exception, SystemExit) as error:
+            raise blame(self._cell, step, error) from error
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._seconds[step.role] = self._seconds.get(step.role, 0.0) + time.perf_counter() - start
+
+    def _with_guarded_pictures(self, step: Step, made: FaceSet) -> FaceSet:
+        """Return the same faces; pictures that the component makes only when they are asked for are made under its guard, too."""
+        images = made.images
+        base, rows = (images.pictures, images.rows) if isinstance(images, IndexedStack) else (images, None)
+        if isinstance(base, np.ndarray):
+            return made
+        stack: Stack = _GuardedStack(base, step, self._guarded)
+        return FaceSet(made.ids, stack if rows is None else IndexedStack(stack, rows), made.landmarks, made.subjects)
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """Return what `make` gives, made on the first call with this key: what several methods of a run share."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: T = self._shared[key]
+        return found
+
+    @contextmanager
+    def working_on(self, cell: str) -> Iterator[None]:
+        """Name what is done inside, for the errors of components."""
+        before, self._cell = self._cell, cell
+        try:
+            yield
+        finally:
+            self._cell = before
+
+    def take_seconds(self) -> dict[str, float]:
+        """Return role -> seconds that components of it worked since the last call; what they asked of others is theirs."""
+        taken, self._seconds = self._seconds, {}
+        return taken
+
+    def make(self, step: Step, sees_with: Step | None = None) -> Any:
+        """Return the step's component, made on first use; `sees_with` names the encoder it sees with if it asks for eyes.
+
+        Raises:
+            StageError: it raised something of its own. PluginError: it took too long.
+        """
+        key = (step.key, sees_with.key if sees_with and step.needs(Need.EYES) else "")
+        if key not in self._made:
+            folder = self.scratch / hashlib.sha256("|".join(key).encode()).hexdigest()[:16]
+            folder.mkdir(exist_ok=True)
+            eyes: Eyes | None = self.eyes(sees_with) if sees_with and step.needs(Need.EYES) else None
+            context = Context(
+                seed=derive(self.seed, step.key),
+                scratch=folder,
+                log=self.reporter.say,
+                track=tracker(self.reporter),
+                eyes=eyes,
+                offline=self.offline,
+                others={name: self.eyes(other) for name, other in step.others.items()},
+                record=self._record,
+            )
+            for name in step.loaded.component.weights:  # a download has all the time that it needs
+                self._fetch(step, name, context)
+            with self.working_on("making it"), self._guarded(step, importing=True):
+                self._made[key] = step.loaded.make(step.params, context)
+        return self._made[key]
+
+    def _fetch(self, step: Step, name: str, context: Context) -> None:
+        """Fetch weights that the component lists; what is said if they cannot be had, it decides."""
+        if not self.offline:
+            with suppress(DeidframeError):
+                weights_path(step.loaded.listed.package[0], name, context)
+
+    def facts(self, step: Step, sees_with: Step) -> dict[str, Any]:
+        """Return all that a synthesizer's pictures depend on besides its input, for the store."""
+        detector = self.detector
+        return {
+            "what": "surrogate",
+            "step": identity(step),
+            "eyes": identity(sees_with),
+            "detector": identity(detector) if detector else None,
+            "seed": derive(self.seed, step.key),
+        }
+
+    def eyes(self, encoder: Step) -> CoreEyes:
+        """Return the recipe's detector together with this encoder."""
+        if encoder.key not in self._eyes:
+            if self.detector is None:
+                raise DeidframeError("there is no detector, so nothing can be looked at")
+            fitted = isinstance(self.make(encoder), Fits) and self.clear is not None
+            if fitted and self.clear is not None:
+                self.call(encoder, self.clear.without_subjects(), verb="fit")
+            looks, encodings = self._kept(encoder, fitted=fitted)
+            self._eyes[encoder.key] = CoreEyes(self, self.detector, encoder, self.reporter, self._lasting, looks, encodings)
+        return self._eyes[encoder.key]
+
+    def keep(self, what: str, *steps: Step, **facts: Any) -> Keep | None:
+        """Return where results of these components are kept; None without a store, or where equal input may give another."""
+        if self.store is None or not all(step.loaded.component.deterministic for step in steps):
+            return None
+        seed = self.seed
+        made_by = [{**identity(step), "seed": derive(seed, step.key)} for step in steps]
+        return Keep(self.store, {"what": what, "format": FORMAT, "steps": made_by, **facts})
+
+    def _kept(self, encoder: Step, *, fitted: bool) -> tuple[Keep | None, tuple[Stack, KeptEncodings] | None]:
+        """Return where an encoder's looks and its encodings of the database are kept."""
+        assert self.detector is not None
+        every = all(shard.key for shard in self._shards)
+        if fitted and not every:  # what it learnt from is not known
+            return None, None
+        learnt = {"fitted": [shard.key for shard in self._shards]} if fitted else {}
+        looks = self.keep("looks", self.detector, encoder, **learnt)
+        keep = self.keep("encodings", encoder, **learnt)
+        if keep is None or self.clear is None or self.clear.landmarks is None:
+            return looks, None
+        base, rows = base_of(self.clear)
+        if len(rows) != len(base) or not (rows == np.arange(len(base))).all():
+            return looks, None
+        return looks, (base, KeptEncodings(keep, self._shards, self.clear.landmarks))
+
+    def look_at_database(self, faces: FaceSet, shards: tuple[Shard, ...]) -> None:
+        """Let every eye remember what it sees of the faces of the run."""
+        self.remember(faces)
+        self.clear, self._shards = faces, shards
+
+    def encode(self, encoder: Step, faces: FaceSet) -> Embeddings:
+        """Return unit encodings of aligned faces, from memory where they are known."""
+        return self.eyes(encoder).encode(faces)
+
+    def _record(self, name: str, data: Mapping[str, Any]) -> None:
+        self.records.append({"name": name, **data})
+
+    def take_records(self) -> list[dict[str, Any]]:
+        """Return what components recorded since the last call."""
+        taken, self.records = self.records, []
+        return taken
+
+    def remember(self, faces: FaceSet) -> None:
+        """Let every eye keep what it sees of these faces until `forget`."""
+        base = base_of(faces)[0]
+        self._lasting[id(base)] = base
+
+    def follow(self, before: FaceSet, after: FaceSet) -> None:
+        """Let every eye know that these pictures are those, read from another place."""
+        old, new = base_of(before)[0], base_of(after)[0]
+        self._lasting.pop(id(old), None)
+        self._lasting[id(new)] = new
+        for eyes in self._eyes.values():
+            eyes.follow(old, new)
+
+    def forget(self, faces: FaceSet) -> None:
+        """Let every eye forget a method's faces."""
+        self._lasting.pop(id(base_of(faces)[0]), None)
+        for eyes in self._eyes.values():
+            eyes.forget(faces)
+
+
+class _GuardedStack:
+    """A component's own stack, read under its guard and checked."""
+
+    def __init__(self, pictures: Stack, step: Step, guard: Callable[[Step], AbstractContextManager[None]]) -> None:
+        self._pictures, self._step, self._guard = pictures, step, guard
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of the stack underneath."""
+        return tuple(self._pictures.shape)
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        with self._guard(self._step):
+            out = self._pictures[key]
+        shape = (len(np.arange(len(self))[key]), *self.shape[1:])
+        if not isinstance(out, np.ndarray) or out.dtype != np.uint8 or out.shape != shape:
+            got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+            raise ArtifactError(self._step.who, "images", f"uint8 {shape}", got)
+        return out

@@ -1,0 +1,243 @@
+"""A detector and an encoder in one, remembering what they saw so that nothing is encoded twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.artifacts import Embeddings, FaceSet
+from deidframe.contract.photos import Photos
+from deidframe.contract.roles import Differentiable, Look, TorchEncoder
+from deidframe.contract.stacks import IndexedStack, Stack
+from deidframe.engine.cache.shards import KeptEncodings
+from deidframe.engine.cache.stage_cache import Keep
+from deidframe.engine.components.detections import nearest_to_centre, rows_by_photo
+from deidframe.engine.components.step import Step
+from deidframe.engine.runtime.progress import Quiet, Reporter
+
+BATCH = 32
+
+
+class Caller(Protocol):
+    """What of a `ComponentPool` eyes need."""
+
+    def make(self, step: Step, sees_with: Step | None = None) -> Any:
+        """Return the component."""
+        ...
+
+    def call(self, step: Step, *arguments: Any, sees_with: Step | None = None, verb: str = "") -> Any:
+        """Let it work."""
+        ...
+
+
+class _Memo:
+    """What is known of each row of one stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack  # held, so that its identity is not given to another object
+        count = len(stack)
+        self.scores = np.full(count, np.nan, np.float32)
+        self.seen: NDArray[np.float32] | None = None
+        self.encoded: NDArray[np.float32] | None = None
+        self.has_encoded = np.zeros(count, bool)
+        self.landmarks = np.full((count, 5, 2), np.nan, np.float32)
+        self.found = np.zeros((count, 5, 2), np.float32)
+
+
+class CoreEyes:
+    """Implements the contract's `Eyes`.
+
+    Args:
+        pool: calls both. detector, encoder: the steps.
+        reporter: shows progress of long encodings.
+        lasting: by identity, the stacks of which it is worth remembering what was seen; shared by all eyes of a run.
+        looks: where looks at lasting stacks are kept for a second run, by the pictures' content.
+        encodings: the stack of the database's faces, and where their encodings are kept.
+    """
+
+    def __init__(
+        self,
+        pool: Caller,
+        detector: Step,
+        encoder: Step,
+        reporter: Reporter,
+        lasting: dict[int, Stack] | None = None,
+        looks: Keep | None = None,
+        encodings: tuple[Stack, KeptEncodings] | None = None,
+    ) -> None:
+        self._looks, self._kept = looks, encodings
+        self._pool, self._detector, self._encoder = pool, detector, encoder
+        self._reporter = reporter
+        self._lasting = {} if lasting is None else lasting
+        self._memos: dict[int, _Memo] = {}
+
+    @property
+    def space(self) -> str:
+        """Embedding space of what is returned."""
+        return self._encoder.space
+
+    def forget(self, faces: FaceSet) -> None:
+        """Drop what is known of these faces' stack."""
+        self._memos.pop(id(base_of(faces)[0]), None)
+
+    def follow(self, before: Stack, after: Stack) -> None:
+        """Keep what is known of one stack for another that holds the same pictures in the same rows."""
+        memo = self._memos.pop(id(before), None)
+        if memo is not None:
+            memo.stack = after
+            self._memos[id(after)] = memo
+
+    def encode(self, faces: FaceSet) -> Embeddings:
+        """Encode faces at their own landmarks, unit length, same ids."""
+        base, rows = base_of(faces)
+        memo = self._memo(base)
+        marks = faces.landmarks
+        assert marks is not None, "faces of a run carry landmarks"
+        fresh = ~memo.has_encoded[rows] | (memo.landmarks[rows] != marks).any(axis=(1, 2))
+        todo = np.flatnonzero(fresh)
+        out: NDArray[np.float32] | None = None
+        with self._task("encode", len(todo)) as advance:
+            for start in range(0, len(todo), BATCH):
+                part = todo[start : start + BATCH]
+                vectors = self._vectors(FaceSet(tuple(faces.ids[r] for r in part), base[rows[part]], marks[part]))
+                if memo.encoded is None:
+                    memo.encoded = np.zeros((len(base), vectors.shape[1]), np.float32)
+                if out is None:
+                    out = np.zeros((len(faces), vectors.shape[1]), np.float32)
+                out[part] = vectors
+                memo.encoded[rows[part]] = vectors
+                memo.landmarks[rows[part]] = marks[part]
+                memo.has_encoded[rows[part]] = True
+                advance(len(part))
+                self._save(memo, rows[part], whole=True)
+        self._save(memo, rows[todo], whole=False)
+        if memo.encoded is None:
+            return Embeddings(faces.ids, np.zeros((0, 1), np.float32), self.space)
+        if out is None:
+            out = memo.encoded[rows]
+        else:
+            known = np.flatnonzero(~fresh)
+            out[known] = memo.encoded[rows[known]]
+        return Embeddings(faces.ids, out, self.space)
+
+    def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
+        """Find the face in each picture afresh and encode it; see the contract."""
+        base, rows = base_of(faces)
+        memo = self._memo(base)
+        todo = np.unique(rows[np.isnan(memo.scores[rows])])
+        if len(todo):
+            with self._task("look", len(todo)) as advance:
+                for start in range(0, len(todo), BATCH):
+                    part = todo[start : start + BATCH]
+                    self._look_at(memo, base, part)
+                    advance(len(part))
+        scores = memo.scores[rows]
+        found = scores > 0
+        kept = found.copy()
+        dim = 0 if memo.seen is None else memo.seen.shape[1]
+        vectors = np.zeros((len(faces), dim), np.float32)
+        if memo.seen is not None:
+            vectors[found] = memo.seen[rows[found]]
+        if known_landmarks and not found.all():
+            missed = np.flatnonzero(~found)
+            guessed = self.encode(faces.take(missed)).vectors
+            if not dim:
+                vectors = np.zeros((len(faces), guessed.shape[1]), np.float32)
+            vectors[missed] = guessed
+            kept[:] = True
+        ids = tuple(i for i, keep in zip(faces.ids, kept.tolist(), strict=True) if keep)
+        return Look(
+            faces.ids,
+            np.where(found, scores, 0).astype(np.float32),
+            Embeddings(ids, vectors[kept], self.space),
+            memo.found[rows],
+        )
+
+    def as_torch(self) -> TorchEncoder | None:
+        """Return the encoder for following gradients, None where it is not differentiable."""
+        if not isinstance(self._pool.make(self._encoder), Differentiable):
+            return None
+        found: TorchEncoder = self._pool.call(self._encoder, verb="as_torch")
+        return found
+
+    def _task(self, what: str, count: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Show what takes more than a moment; the single candidates of a synthesizer do not."""
+        return (self._reporter if count > BATCH else Quiet()).task(f"{what} with {self._encoder.name}", count)
+
+    def _memo(self, base: Stack) -> _Memo:
+        if self._lasting.get(id(base)) is not base:  # candidates of a synthesizer come and go
+            return _Memo(base)
+        if id(base) not in self._memos:
+            memo = self._memos[id(base)] = _Memo(base)
+            if self._kept and self._kept[0] is base:
+                known, vectors = self._kept[1].recall()
+                if len(known):
+                    memo.encoded = np.zeros((len(base), vectors.shape[1]), np.float32)
+                    memo.encoded[known], memo.has_encoded[known] = vectors, True
+                    memo.landmarks[known] = self._kept[1].landmarks[known]
+        return self._memos[id(base)]
+
+    def _save(self, memo: _Memo, rows: NDArray[np.int64], *, whole: bool) -> None:
+        if self._kept and self._kept[0] is memo.stack and memo.encoded is not None and len(rows):
+            own = (memo.landmarks == self._kept[1].landmarks).all(axis=(1, 2))
+            self._kept[1].save(rows, memo.has_encoded & own, memo.encoded, whole=whole)
+
+    def _look_at(self, memo: _Memo, base: Stack, rows: NDArray[np.int64]) -> None:
+        pictures = base[rows]
+        key = ""
+        if self._looks and id(base) in self._lasting:
+            key = self._looks.key(pictures=[hashlib.sha256(np.ascontiguousarray(one).tobytes()).hexdigest() for one in pictures])
+            held = self._looks.get(key)
+            if held is not None:
+                self._note(memo, base, rows, held["places"], held["vectors"], held["scores"], held["landmarks"])
+                return
+        ids = tuple(f"row-{row}" for row in rows.tolist())
+        seen = self._pool.call(self._detector, Photos.from_arrays(ids, list(pictures)))
+        by_photo = rows_by_photo(seen)
+        places = [n for n, photo in enumerate(ids) if photo in by_photo]
+        height, width = pictures.shape[1:3]
+        chosen = [nearest_to_centre(seen, by_photo[ids[n]], width, height) for n in places]
+        vectors = np.zeros((0, 1), np.float32)
+        if places:
+            vectors = self._vectors(FaceSet(tuple(ids[n] for n in places), pictures[places], seen.landmarks[chosen]))
+        scores, landmarks = seen.scores[chosen], seen.landmarks[chosen]
+        if key and self._looks:
+            kept = np.array(places, np.int64)
+            self._looks.put(key, places=kept, vectors=vectors, scores=scores, landmarks=landmarks)
+        self._note(memo, base, rows, np.array(places, np.int64), vectors, scores, landmarks)
+
+    def _note(
+        self,
+        memo: _Memo,
+        base: Stack,
+        rows: NDArray[np.int64],
+        places: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        landmarks: NDArray[np.float32],
+    ) -> None:
+        """Remember what was seen in these rows; `places` are those of them in which a face was found."""
+        memo.scores[rows] = 0
+        if not len(places):
+            return
+        if memo.seen is None:
+            memo.seen = np.zeros((len(base), vectors.shape[1]), np.float32)
+        memo.seen[rows[places]] = vectors
+        memo.scores[rows[places]] = scores
+        memo.found[rows[places]] = landmarks
+
+    def _vectors(self, faces: FaceSet) -> NDArray[np.float32]:
+        encodings: Embeddings = self._pool.call(self._encoder, faces)
+        return encodings.unit().vectors
+
+
+def base_of(faces: FaceSet) -> tuple[Stack, NDArray[np.int64]]:
+    """Return the stack underneath and the row of each face in it."""
+    if isinstance(faces.images, IndexedStack):
+        return faces.images.pictures, faces.images.rows
+    return faces.images, np.arange(len(faces))

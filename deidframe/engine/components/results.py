@@ -1,0 +1,101 @@
+"""What a component of each role has to give back for what it was given: type, rows, order, space and size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, Surrogates
+from deidframe.contract.errors import ArtifactError
+from deidframe.contract.photos import Detections, Photos
+from deidframe.contract.roles import Knowledge, TorchEncoder
+from deidframe.engine.components.boundary import checked, same_rows, same_space
+from deidframe.engine.components.step import Step
+
+
+def check_result(step: Step, verb: str, arguments: tuple[Any, ...], out: Any) -> Any:
+    """Return what a component gave, after checking it against what it was given; artifacts check themselves for finiteness.
+
+    Args:
+        step: the component. verb: that was called. arguments: it was called with. out: it returned.
+
+    Raises:
+        ArtifactError: it broke its contract.
+    """
+    if verb == "fit":
+        return None
+    if verb == "as_torch":
+        return checked(out, TorchEncoder, step.who)
+    return _CHECKS[step.role](step, out, *arguments)
+
+
+def _source(step: Step, out: Any) -> Photos | Embeddings:
+    if not isinstance(out, (Photos, Embeddings)):
+        raise ArtifactError(step.who, "result", "Photos or Embeddings", type(out).__name__)
+    return out
+
+
+def _detector(step: Step, out: Any, photos: Photos) -> Detections:
+    found = checked(out, Detections, step.who)
+    same_rows(found.looked_at, photos.ids, step.who)
+    return found
+
+
+def _encoder(step: Step, out: Any, faces: FaceSet) -> Embeddings:
+    made = checked(out, Embeddings, step.who)
+    same_rows(made.ids, faces.ids, step.who)
+    same_space(made.space, step.space, step.who)
+    return made
+
+
+def _partition(step: Step, out: Any, people: Embeddings, *rest: Any) -> Partition:
+    made = checked(out, Partition, step.who)
+    same_rows(made.ids, people.ids, step.who)
+    return made
+
+
+def _anonymizer(step: Step, out: Any, people: Embeddings, partition: Partition) -> Surrogates:
+    aimed = checked(out, Surrogates, step.who)
+    grouped = np.flatnonzero(partition.labels >= 0)
+    same_rows(aimed.ids, [people.ids[row] for row in grouped.tolist()], step.who)
+    same_space(aimed.space, people.space, step.who)
+    wanted = np.arange(len(grouped)) if step.per_person else partition.labels[grouped]
+    if not np.array_equal(aimed.groups, wanted):
+        kind = "one for each person" if step.per_person else "the groups of the partition"
+        raise ArtifactError(step.who, "groups", kind, "others")
+    return aimed
+
+
+def _faces(step: Step, out: Any, faces: FaceSet, *rest: Any) -> FaceSet:
+    made = checked(out, FaceSet, step.who)
+    same_rows(made.ids, faces.ids, step.who)
+    if made.size != faces.size:
+        wanted, got = ("x".join(map(str, size)) for size in (faces.size, made.size))
+        raise ArtifactError(step.who, "images", f"pictures of {wanted}", got)
+    return made
+
+
+def _attacker(step: Step, out: Any, probes: FaceSet, gallery: FaceSet, knowledge: Knowledge) -> LinkScores:
+    scores = checked(out, LinkScores, step.who)
+    for field, got, wanted in (
+        ("probe_ids", (*scores.probe_ids, *scores.missed_probes), probes.ids),
+        ("gallery_ids", (*scores.gallery_ids, *scores.missed_gallery), gallery.ids),
+    ):
+        if sorted(got) != sorted(wanted):
+            raise ArtifactError(step.who, field, f"all {len(wanted)} faces, scored or missed", f"{len(got)}")
+    return scores
+
+
+_CHECKS: Mapping[str, Callable[..., Any]] = {
+    "source": _source,
+    "detector": _detector,
+    "encoder": _encoder,
+    "clusterer": _partition,
+    "outlier-handler": _partition,
+    "anonymizer": _anonymizer,
+    "synthesizer": _faces,
+    "redactor": _faces,
+    "attacker": _attacker,
+}

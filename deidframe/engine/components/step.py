@@ -1,0 +1,62 @@
+"""A component with its parameters, ready to be made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from deidframe.contract.component import Need
+from deidframe.host.catalogue import Loaded
+
+
+@dataclass(frozen=True)
+class Step:
+    """A component with its validated parameters, and the encoders that those name besides."""
+
+    role: str
+    loaded: Loaded
+    params: BaseModel
+    others: Mapping[str, Step] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Equal for steps that do the same, so that they are made and run once."""
+        return f"{self.role}|{self.loaded.qualified}|{json.dumps(self.params.model_dump(mode='json'), sort_keys=True)}"
+
+    @property
+    def name(self) -> str:
+        """What the recipe calls it."""
+        return self.loaded.component.name
+
+    @property
+    def who(self) -> str:
+        """Its name for errors."""
+        return f"{self.role} {self.name}"
+
+    @property
+    def space(self) -> str:
+        """Embedding space of what an encoder makes."""
+        spaces = self.loaded.component.spaces
+        return spaces[0] if spaces else self.name
+
+    @property
+    def per_person(self) -> bool:
+        """Whether an anonymizer gives each person a target of its own, which breaks the promise of k."""
+        return bool(getattr(self.params, "per_person", False))
+
+    @property
+    def independent(self) -> bool:
+        """Whether a synthesizer's picture of a group follows from that group's rows alone."""
+        return bool(getattr(self.params, "independent", False))
+
+    @property
+    def groups_at_once(self) -> int:
+        """How many groups a synthesizer that is `independent` is best asked for at a time."""
+        return max(1, int(getattr(self.params, "groups_at_once", 8)))
+
+    def needs(self, need: Need) -> bool:
+        """Whether the component asks for this."""
+        return need in self.loaded.component.needs

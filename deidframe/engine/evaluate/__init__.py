@@ -1,0 +1,1 @@
+"""What a release keeps and what an attacker reads from it."""

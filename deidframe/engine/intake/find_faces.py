@@ -1,0 +1,36 @@
+"""Find the faces of a plan's photos."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from deidframe.contract.errors import NothingToDo
+from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.intake.take_in import Intake, take_in
+from deidframe.engine.planning.plan import Plan
+from deidframe.engine.runtime.progress import Reporter
+
+
+def look_for_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, stamps: Sequence[str] | None = None) -> Intake:
+    """Find the face of every photo of the plan, and let every eye remember what it sees of them.
+
+    Args:
+        stamps: of the photos, where they are known already.
+
+    Raises:
+        NothingToDo: not one face was found.
+    """
+    if plan.detector is None:
+        raise NothingToDo("the plan has no detector, so no face can be found")
+    auditor = plan.audit.detector if plan.audit else None
+    keep = pool.keep("faces", plan.source, plan.detector, *([auditor] if auditor else []))
+    second = functools.partial(pool.call, auditor) if auditor else None
+    with pool.working_on("finding faces"):
+        detect = functools.partial(pool.call, plan.detector)
+        intake = take_in(plan.photos, plan.people, detect, reporter, keep, second, stamps)
+    if auditor:
+        seen = f"{intake.beside} faces more, which are covered, and one in {intake.unseen} pictures that are withheld"
+        reporter.say(f"  {auditor.name} sees {seen}")
+    pool.look_at_database(intake.faces, intake.shards)
+    return intake

@@ -1,0 +1,57 @@
+"""What a source lists, and who is on each picture or encoding, as the recipe states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.artifacts import Embeddings
+from deidframe.contract.errors import UnreadablePhoto
+from deidframe.contract.photos import Photos
+from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.components.step import Step
+from deidframe.engine.runtime.progress import Quiet
+from deidframe.recipe.parse import Parsed
+
+Complain = Callable[[str, tuple[str | int, ...], str], None]
+
+
+@dataclass(frozen=True)
+class Database:
+    """What the source lists: photos or encodings, and who is on each."""
+
+    photos: Photos
+    people: tuple[str, ...]
+    encodings: Embeddings | None
+    labelled: bool
+
+
+def list_database(complain: Complain, parsed: Parsed, source: Step, scratch: Path, limit: int | None) -> Database:
+    """List the pictures or encodings and say who is on each, as the recipe states."""
+    pool = ComponentPool(parsed.recipe.seed, None, scratch, Quiet())
+    with pool.working_on("listing the database"):
+        loaded: Photos | Embeddings = pool.call(source)
+    kept = loaded if limit is None else loaded.take(range(min(limit, len(loaded))))
+    photos = kept if isinstance(kept, Photos) else Photos((), _no_picture)
+    encodings = kept if isinstance(kept, Embeddings) else None
+    if not isinstance(parsed.recipe.source.subjects, str):  # found later; what the source knows judges them
+        return Database(photos, kept.ids, encodings, kept.subjects is not None)
+    if parsed.recipe.source.subjects == "one-per-image":
+        return Database(photos, kept.ids, encodings, False)
+    if kept.subjects is None:
+        complain(
+            "R130",
+            ("source", "subjects"),
+            f'"labelled" needs a source that names people, and "{source.name}" does not here;'
+            ' say "one-per-image" if every picture shows another person',
+        )
+    return Database(photos, kept.subjects or (), encodings, True)
+
+
+def _no_picture(photo_id: str) -> NDArray[np.uint8]:
+    """Refuse to open what a source of encodings does not have."""
+    raise UnreadablePhoto("a source of encodings has no pictures")

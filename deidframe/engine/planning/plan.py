@@ -1,0 +1,165 @@
+"""What will run: the methods, attacks and judges of a recipe with their components resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path as Folder
+
+from deidframe.contract.artifacts import Embeddings
+from deidframe.contract.photos import Photos
+from deidframe.engine.cache.disk_cache import DiskCache
+from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.components.step import Step
+from deidframe.engine.runtime.progress import Reporter
+from deidframe.recipe.model import AttackSpec, ElbowSpec
+from deidframe.recipe.parse import Parsed, slug
+
+ROLE_OF_KEY = {
+    "encoder": "encoder",
+    "clusterer": "clusterer",
+    "outliers": "outlier-handler",
+    "anonymizer": "anonymizer",
+    "synthesizer": "synthesizer",
+    "redactor": "redactor",
+}
+
+
+KEY_OF_ROLE = {role: key for key, role in ROLE_OF_KEY.items()}
+
+
+@dataclass(frozen=True)
+class MethodPlan:
+    """One method: all of k and the five steps, or a redactor, or a clusterer alone whose groups are measured."""
+
+    name: str
+    k: int | None
+    steps: dict[str, Step]
+    within: tuple[Step, str] | None = None
+
+    @property
+    def slug(self) -> str:
+        """Folder name."""
+        return slug(self.name)
+
+    @property
+    def per_person(self) -> bool:
+        """Whether the anonymizer gives each person a target of its own, which breaks the promise of k."""
+        return "anonymizer" in self.steps and self.steps["anonymizer"].per_person
+
+    @property
+    def promised_k(self) -> int | None:
+        """The k that the certificate has to hold."""
+        return None if self.per_person else self.k
+
+    @property
+    def promise(self) -> str:
+        """What the anonymizer promises besides k, in words for the certificate; "" for nothing."""
+        return str(getattr(self.steps["anonymizer"].params, "promise", "")) if self.per_person else ""
+
+    @property
+    def grouping(self) -> bool:
+        """Whether it makes groups and nothing else."""
+        return "clusterer" in self.steps and "synthesizer" not in self.steps
+
+    @property
+    def protects(self) -> bool:
+        """False for a baseline whose faces are measured and never released, and for a grouping."""
+        return not self.grouping and all(step.loaded.component.protects for step in self.steps.values())
+
+
+@dataclass(frozen=True)
+class AttackPlan:
+    """One attack and the encoder that it looks with."""
+
+    spec: AttackSpec
+    step: Step
+    encoder: Step
+
+
+@dataclass(frozen=True)
+class ElbowPlan:
+    """One elbow and the encoder of its encodings; none where the source gives encodings."""
+
+    spec: ElbowSpec
+    encoder: Step | None
+
+
+@dataclass(frozen=True)
+class QualityPlan:
+    """What released pictures are looked at with; at least one encoder."""
+
+    encoders: tuple[Step, ...]
+    detectors: tuple[Step, ...]
+    attributes: Step | None
+
+
+@dataclass(frozen=True)
+class AuditPlan:
+    """The second pair of eyes; without an encoder a released face is held against its original by its pixels alone."""
+
+    detector: Step
+    encoder: Step | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a run will do.
+
+    Args:
+        parsed: the recipe. photos: the whole database, unopened; without any where the source gives encodings.
+        people: the person of each photo or encoding. labelled: the source says who they are.
+        source, detector: steps; no detector where there are only encodings. encodings: of a source of encodings.
+        finder: clusterer and encoder that find the people, where the recipe says so; `people` then holds one for each picture.
+        audit: a second pair of eyes. elbows: curves for the report. quality: how released pictures are judged besides.
+        methods, attacks: in the recipe's order. limit: how many pictures are taken, None for all.
+    """
+
+    parsed: Parsed
+    photos: Photos
+    people: tuple[str, ...]
+    source: Step
+    detector: Step | None
+    methods: tuple[MethodPlan, ...]
+    attacks: tuple[AttackPlan, ...]
+    limit: int | None = None
+    encodings: Embeddings | None = None
+    labelled: bool = True
+    finder: tuple[Step, Step] | None = None
+    elbows: tuple[ElbowPlan, ...] = ()
+    quality: QualityPlan | None = None
+    audit: AuditPlan | None = None
+
+    def pool(
+        self, scratch: Folder, reporter: Reporter, *, offline: bool = False, store: DiskCache | None = None
+    ) -> ComponentPool:
+        """Return an empty pool for its components."""
+        return ComponentPool(self.parsed.recipe.seed, self.detector, scratch, reporter, offline=offline, store=store)
+
+    @property
+    def person_count(self) -> int:
+        """How many different people the source names."""
+        return len(set(self.people))
+
+    def encoders(self, method: MethodPlan) -> dict[str, Step]:
+        """Return the encoders in which a method is measured, by key: its own and every attack's."""
+        steps = [method.steps["encoder"]] if "encoder" in method.steps else []
+        judges = self.quality.encoders if self.quality else ()
+        return {step.key: step for step in (*steps, *(attack.encoder for attack in self.attacks), *judges)}
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return every step once."""
+        all_steps = [
+            self.source,
+            *([self.detector] if self.detector else []),
+            *(s for m in self.methods for s in m.steps.values()),
+            *(m.within[0] for m in self.methods if m.within),
+        ]
+        all_steps += [*(self.finder or ()), *(e.encoder for e in self.elbows if e.encoder)]
+        all_steps += [s for a in self.attacks for s in (a.step, a.encoder)]
+        if self.audit:
+            all_steps += [self.audit.detector, *([self.audit.encoder] if self.audit.encoder else [])]
+        if self.quality:
+            judges = self.quality.attributes
+            all_steps += [*self.quality.encoders, *self.quality.detectors, *([judges] if judges else [])]
+        all_steps += [other for step in all_steps for other in step.others.values()]
+        return tuple({step.key: step for step in all_steps}.values())

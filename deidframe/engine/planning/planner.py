@@ -1,0 +1,257 @@
+"""Resolve every name of a recipe and check all that can be checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path as Folder
+from typing import Any
+
+from pydantic import ValidationError
+
+from deidframe.contract.errors import PluginError, UsageError
+from deidframe.engine.components.step import Step
+from deidframe.engine.planning.database import Database, list_database
+from deidframe.engine.planning.plan import (
+    ROLE_OF_KEY,
+    AttackPlan,
+    AuditPlan,
+    ElbowPlan,
+    MethodPlan,
+    Plan,
+    QualityPlan,
+)
+from deidframe.host.catalogue import Catalogue
+from deidframe.recipe.complain import Complaint, complaints_of, nearest
+from deidframe.recipe.locate import Path
+from deidframe.recipe.model import AttackSpec, AuditSpec, ElbowSpec, FoundSubjects, Part, QualitySpec
+from deidframe.recipe.parse import Method, Parsed
+
+
+class _Planner:
+    def __init__(self, parsed: Parsed, catalogue: Catalogue) -> None:
+        self.parsed, self.catalogue = parsed, catalogue
+        self.complaints: list[Complaint] = []
+
+    def complain(self, code: str, path: Path, message: str) -> None:
+        found = Complaint(code, path, message)
+        if found not in self.complaints:  # a sweep meets the same mistake once for each value
+            self.complaints.append(found)
+
+    def step(self, role: str, use: str, params: dict[str, Any], at: Path) -> Step | None:
+        """Resolve one component, or complain and return None."""
+        try:
+            if self.catalogue.find(role, use) is None:
+                names = self.catalogue.names(role)
+                listed = ", ".join(names) or f"no {role} is installed"
+                self.complain("P101", (*at, "use"), f'no {role} is called "{use}"; installed: {listed}{nearest(use, names)}')
+                return None
+            loaded = self.catalogue.load(role, use)
+        except PluginError as error:
+            self.complain("P102", (*at, "use"), str(error))
+            return None
+        try:
+            checked = loaded.component.params.model_validate(params)
+        except ValidationError as error:
+            for one in complaints_of(error, loaded.component.params, (*at, "params")):
+                self.complain(one.code, one.path, one.message)
+            return None
+        others: dict[str, Step] = {}
+        for name in getattr(checked, "sees_with", ()):
+            found = self.encoder(name, (*at, "params"))
+            if found is None:
+                return None
+            others[name] = found
+        return Step(role, loaded, checked, others)
+
+    def encoder(self, name: str, at: Path) -> Step | None:
+        """Resolve an encoder that is named besides the recipe's tables, or complain and return None."""
+        names = self.catalogue.names("encoder")
+        if name in names:
+            return self.step("encoder", name, {}, at)
+        listed = ", ".join(names) or "none"
+        self.complain("P101", at, f'no encoder is called "{name}"; installed: {listed}{nearest(name, names)}')
+        return None
+
+    def method(self, method: Method) -> MethodPlan | None:
+        steps: dict[str, Step] = {}
+        whole = True
+        for key, role in ROLE_OF_KEY.items():
+            part: Part | None = getattr(method.spec, key)
+            if part is None:
+                continue
+            step = self.step(role, part.use, part.params, (*method.at, key))
+            whole = whole and step is not None
+            if step is not None:
+                steps[key] = step
+        if not whole:
+            return None
+        if "encoder" in steps:
+            spaces = steps["encoder"].loaded.component.spaces
+            for key in ("clusterer", "outliers", "anonymizer", "synthesizer"):
+                accepted = getattr(steps[key].params, "spaces", steps[key].loaded.component.spaces) if key in steps else ()
+                if accepted and spaces and not set(accepted) & set(spaces):
+                    self.complain(
+                        "R120",
+                        (*method.at, key),
+                        f'"{steps[key].name}" works on encodings of {", ".join(accepted)}, not of {", ".join(spaces)}',
+                    )
+        within: tuple[Step, str] | None = None
+        if method.spec.within is not None:
+            judge = self.encoder(method.spec.within.use, (*method.at, "within", "use"))
+            if judge is None:
+                return None
+            within = (judge, method.spec.within.by)
+        return MethodPlan(method.name, method.spec.k, steps, within)
+
+    def attack(self, row: int, spec: AttackSpec, grouping: Sequence[str]) -> AttackPlan | None:
+        at: Path = ("attack", row)
+        step = self.step("attacker", spec.use, spec.params, at)
+        if step is None:
+            return None
+        wanted = getattr(step.params, "encoder", None)
+        if wanted is None:
+            # the attack should not look with the encoder that made the groups, where there is another
+            names = self.catalogue.names("encoder")
+            others = [name for name in ("sface", *names) if name in names and name not in grouping]
+            if not (others or names):
+                self.complain("P101", at, "an attack needs an encoder and none is installed")
+                return None
+            wanted = (others or names)[0]
+        where: Path = (*at, "params", "encoder")
+        try:
+            known = self.catalogue.find("encoder", wanted) is not None
+        except PluginError as error:
+            self.complain("P102", where, str(error))
+            return None
+        encoder = self.step("encoder", wanted, {}, where) if known else self.encoder(wanted, where)
+        return None if encoder is None else AttackPlan(spec, step, encoder)
+
+    def quality(self, spec: QualitySpec | None, attackers: Sequence[Step]) -> QualityPlan | None:
+        if spec is None:
+            return None
+        at: Path = ("quality",)
+        encoders = [self.encoder(name, (*at, "encoders", row)) for row, name in enumerate(spec.encoders)]
+        detectors = [self.step("detector", name, {}, (*at, "detectors", row)) for row, name in enumerate(spec.detectors)]
+        attributes = self.encoder(spec.attributes, (*at, "attributes")) if spec.attributes else None
+        judges = {step.key: step for step in (*encoders, *attackers) if step}
+        if not judges and not self.complaints:
+            self.complain("R105", (*at, "encoders"), "is missing; without an attack nothing else says which encoder judges")
+        return QualityPlan(tuple(judges.values()), tuple(step for step in detectors if step), attributes)
+
+    def audit(self, spec: AuditSpec | None, detector: Step | None) -> AuditPlan | None:
+        if spec is None:
+            return None
+        at: Path = ("audit",)
+        second = self.step("detector", spec.detector.use, spec.detector.params, (*at, "detector"))
+        encoder = self.encoder(spec.encoder, (*at, "encoder")) if spec.encoder else None
+        if second is None:
+            return None
+        if detector is not None and second.loaded.qualified == detector.loaded.qualified:
+            self.complain(
+                "R133", (*at, "detector"), f'"{second.name}" finds the faces already; a second look needs another detector'
+            )
+        return AuditPlan(second, encoder)
+
+    def elbow(self, row: int, spec: ElbowSpec) -> ElbowPlan:
+        if spec.encoder is None:
+            return ElbowPlan(spec, None)
+        return ElbowPlan(spec, self.encoder(spec.encoder, ("elbow", row, "encoder")))
+
+
+def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | None = None) -> Plan:
+    """Check a recipe against what is installed and against its database.
+
+    Args:
+        parsed: the recipe. catalogue: what is installed. scratch: an existing folder. limit: take only so many pictures.
+
+    Raises:
+        RecipeError: everything wrong that can be known without opening a picture; nothing ran.
+        NothingToDo: the source holds no picture. UsageError: the source cannot be listed, or limit is not positive.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit {limit}: expected a number of pictures of at least 1")
+    recipe = parsed.recipe
+    planner = _Planner(parsed, catalogue)
+    source = planner.step("source", recipe.source.use, recipe.source.params, ("source",))
+    detector = planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",)) if recipe.detector else None
+    methods = [planner.method(m) for m in parsed.methods]
+    grouping = [m.spec.encoder.use for m in parsed.methods if m.spec.encoder]
+    attacks = [planner.attack(row, spec, grouping) for row, spec in enumerate(recipe.attack)]
+    finder = _finder(planner, recipe.source.subjects)
+    elbows = tuple(planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow))
+    quality = planner.quality(recipe.quality, [a.encoder for a in attacks if a])
+    audit = planner.audit(recipe.audit, detector)
+    found: Database | None = None
+    if source is not None:
+        found = list_database(planner.complain, parsed, source, scratch, limit)
+        count = len(set(found.people))
+        for method in parsed.methods:
+            if found.people and method.spec.k is not None and method.spec.k > count:
+                at: Path = (*method.at, "sweep") if "k" in _swept(planner, method) else (*method.at, "k")
+                planner.complain("R131", at, f"k = {method.spec.k} is larger than the number of people, {count}")
+        _fitting(planner, found, methods)
+    if planner.complaints or source is None or found is None:
+        raise parsed.refuse(planner.complaints)
+    return Plan(
+        parsed,
+        found.photos,
+        found.people,
+        source,
+        detector,
+        tuple(m for m in methods if m is not None),
+        tuple(a for a in attacks if a is not None),
+        limit,
+        found.encodings,
+        found.labelled,
+        finder,
+        elbows,
+        quality,
+        audit,
+    )
+
+
+def _finder(planner: _Planner, subjects: str | FoundSubjects) -> tuple[Step, Step] | None:
+    """Resolve the clusterer and the encoder that find the people."""
+    if isinstance(subjects, str):
+        return None
+    at: Path = ("source", "subjects")
+    clusterer = planner.step("clusterer", subjects.use, subjects.params, at)
+    encoder = planner.encoder(subjects.encoder, (*at, "encoder"))
+    return (clusterer, encoder) if clusterer and encoder else None
+
+
+def _fitting(planner: _Planner, found: Database, methods: Sequence[MethodPlan | None]) -> None:
+    """Complain where methods and source do not fit: faces need pictures and a detector, encodings need neither."""
+    recipe = planner.parsed.recipe
+    if found.encodings is None:
+        if recipe.detector is None:
+            planner.complain("R105", ("detector",), "is missing; a source of pictures needs one")
+        for method, plan_of in zip(planner.parsed.methods, methods, strict=True):
+            if plan_of is not None and plan_of.grouping and "encoder" not in plan_of.steps:
+                planner.complain("R132", (*method.at, "clusterer"), "a grouping of pictures needs an encoder")
+        for row, elbow in enumerate(recipe.elbow):
+            if elbow.encoder is None:
+                planner.complain("R132", ("elbow", row), "an elbow of pictures needs an encoder")
+        return
+    for method, plan_of in zip(planner.parsed.methods, methods, strict=True):
+        if plan_of is not None and (not plan_of.grouping or "encoder" in plan_of.steps or plan_of.within):
+            planner.complain(
+                "R132", method.at, "the source gives encodings and no pictures: only a clusterer and outliers can work on them"
+            )
+    if not isinstance(recipe.source.subjects, str):
+        planner.complain(
+            "R132", ("source", "subjects"), "the source gives encodings: who is on them is found by a method without k"
+        )
+    if recipe.audit is not None:
+        planner.complain("R132", ("audit",), "the source gives encodings and no pictures: there is nothing to audit")
+    for row, elbow in enumerate(recipe.elbow):
+        if elbow.encoder is not None:
+            planner.complain("R132", ("elbow", row, "encoder"), "the source gives encodings: leave the encoder out")
+    for row, _ in enumerate(recipe.attack):
+        planner.complain("R132", ("attack", row), "the source gives encodings and no pictures: there is nothing to attack")
+
+
+def _swept(planner: _Planner, method: Method) -> tuple[str, ...]:
+    row = method.at[1]
+    assert isinstance(row, int)
+    return tuple(planner.parsed.recipe.method[row].sweep)

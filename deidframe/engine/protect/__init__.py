@@ -1,0 +1,1 @@
+"""From faces to protected faces: groups, targets, pictures."""

@@ -1,0 +1,130 @@
+"""Run one method: faces in, protected faces out, with the gates in between."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.artifacts import FaceSet, Surrogates
+from deidframe.contract.component import Need
+from deidframe.contract.errors import ReleaseRefused
+from deidframe.engine.cache.surrogates import synthesize_kept
+from deidframe.engine.components.attributes import people_classes
+from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.components.step import Step
+from deidframe.engine.planning.plan import MethodPlan
+from deidframe.engine.protect.groups import make_groups
+from deidframe.guard.groups import check_groups
+from deidframe.guard.release import People
+
+
+@dataclass(frozen=True)
+class Protected:
+    """What a method made of the faces, before anything is written.
+
+    Args:
+        faces: the faces to release: ids and subjects of the originals, landmarks where the original's were.
+        groups: face id -> group number for k-Same methods, else None.
+        withheld: face id -> reason. people: who was grouped; None for redactors.
+    """
+
+    faces: FaceSet
+    groups: dict[str, int] | None
+    withheld: dict[str, str]
+    people: People | None = None
+
+
+class RedactedStack:
+    """A redactor's pictures, made when they are asked for."""
+
+    def __init__(self, pool: ComponentPool, step: Step, faces: FaceSet) -> None:
+        self._pool, self._step, self._faces = pool, step, faces
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of the faces underneath."""
+        return tuple(self._faces.images.shape)
+
+    def __len__(self) -> int:
+        return len(self._faces)
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        rows = np.arange(len(self))[key].reshape(-1)
+        made: FaceSet = self._pool.call(self._step, self._faces.take(rows))
+        return np.asarray(made.images[:])
+
+
+def protect(pool: ComponentPool, faces: FaceSet, method: MethodPlan) -> Protected:
+    """Run a method on all faces.
+
+    Raises:
+        ReleaseRefused: a group has fewer than k people after every repair.
+        ArtifactError: a component broke its contract.
+        StageError: a component raised something of its own.
+    """
+    if "redactor" in method.steps:
+        step = method.steps["redactor"]
+        bare = faces if step.needs(Need.SUBJECTS) else faces.without_subjects()
+        pool.make(step)  # what is wrong with it is known before anything is written
+        return Protected(FaceSet(faces.ids, RedactedStack(pool, step, bare), faces.landmarks, faces.subjects), None, {})
+    return _k_same(pool, faces, method)
+
+
+def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan) -> Protected:
+    steps, k = method.steps, method.k
+    assert k is not None and faces.subjects is not None
+    subjects = faces.subjects
+    encodings = pool.encode(steps["encoder"], faces)
+    # only the encoder's step is part of the key, since all methods work on the faces of the run
+    key = ["groups", *(steps[name].key for name in ("encoder", "clusterer", "outliers")), str(k)]
+    apart: Callable[[], NDArray[np.int64]] | None = None
+    if method.within is not None:
+        key += [method.within[0].key, method.within[1]]
+        apart = functools.partial(people_classes, pool, *method.within, faces)
+    groups = pool.once("|".join(key), lambda: make_groups(pool, encodings, subjects, method, apart))
+    labels = groups.labels
+    kept = np.flatnonzero(labels >= 0)
+    withheld = {faces.ids[r]: "in no group of at least k people" for r in np.flatnonzero(labels < 0).tolist()}
+    if not len(kept):
+        raise ReleaseRefused(f"{method.name}: no group of at least {k} people was found; every face is withheld")
+    group_of = {faces.ids[r]: int(labels[r]) for r in kept.tolist()}
+    check_groups(group_of, dict(zip(faces.ids, subjects, strict=True)), k, method.name)
+    aimed: Surrogates = pool.call(steps["anonymizer"], groups.crowd, groups.settled)
+    surrogates = _by_face(aimed, groups.crowd.ids, groups.rows, kept, faces.ids)
+    made = _synthesized(pool, faces.take(kept), surrogates, steps["synthesizer"], steps["encoder"])
+    people = People(groups.crowd, groups.names, groups.settled)
+    return Protected(made, None if method.per_person else group_of, withheld, people)
+
+
+def _synthesized(pool: ComponentPool, chosen: FaceSet, surrogates: Surrogates, step: Step, encoder: Step) -> FaceSet:
+    """Return the faces of a synthesizer, group by group from the store where its groups do not depend on one another."""
+    bare = chosen if step.needs(Need.SUBJECTS) else chosen.without_subjects()
+
+    def draw(faces: FaceSet, aims: Surrogates) -> FaceSet:
+        made: FaceSet = pool.call(step, faces, aims, sees_with=encoder)
+        return made
+
+    if pool.store is not None and step.independent and step.loaded.component.deterministic:
+        made = synthesize_kept(
+            pool.store, draw, step.who, step.groups_at_once, pool.facts(step, encoder), bare, surrogates, pool.reporter
+        )
+    else:
+        made = draw(bare, surrogates)
+    return FaceSet(chosen.ids, made.images, chosen.landmarks, chosen.subjects)
+
+
+def _by_face(
+    aimed: Surrogates, person_ids: tuple[str, ...], rows: NDArray[np.int64], kept: NDArray[np.int64], face_ids: tuple[str, ...]
+) -> Surrogates:
+    """Spread one row for each person over the person's faces; the person's weight is shared among them equally."""
+    at = {person: n for n, person in enumerate(aimed.ids)}
+    source = np.array([at[person_ids[rows[r]]] for r in kept.tolist()], np.int64)
+    pictures = np.bincount(source, minlength=len(aimed))
+    weights = aimed.weights[source] / pictures[source]
+    ids = tuple(face_ids[r] for r in kept.tolist())
+    return Surrogates(ids, aimed.targets[source], aimed.groups[source], weights, aimed.space)

@@ -1,0 +1,36 @@
+"""The gates that every release passes, and the account that has to close."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deidframe.contract.artifacts import FaceSet
+from deidframe.guard.accounting import Account, account
+from deidframe.guard.certificate import Audited, Certificate, Evidence, certify
+from deidframe.guard.hygiene import check_bare
+from deidframe.guard.release import Release
+from deidframe.guard.residual import check_residual
+
+UNPROTECTED = "unprotected, measured only"
+"""Why the faces of a baseline are withheld."""
+
+
+def pass_gates(
+    release: Release, faces: FaceSet, left_out: Mapping[str, str], audited: Audited | None, *, protects: bool
+) -> tuple[Account, Certificate | None]:
+    """Pass every gate on the written files; an untouched baseline has no certificate, for it is never released.
+
+    Args:
+        release: with its files. faces: all faces of the run. left_out: photo id -> why it has none. audited: what a second
+            detector saw. protects: whether the method protects anybody.
+    """
+    every = [*faces.ids, *left_out]
+    withheld = {**left_out, **release.withheld}
+    if not protects:
+        return account(every, [], {**withheld, **dict.fromkeys(release.faces.ids, UNPROTECTED)}, {}, release.method), None
+    closed = account(every, release.faces.ids, withheld, {}, release.method)
+    compared = check_residual(release)
+    bare = check_bare(release.paths, release.method)
+    known = set(faces.ids)
+    evidence = Evidence(sum(face in known for face in release.digests), compared, bare, audited)
+    return closed, certify(release, closed, evidence)

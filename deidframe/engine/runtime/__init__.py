@@ -1,0 +1,1 @@
+"""What any long run needs, whatever it does: progress, seeds, time limits, crashes."""

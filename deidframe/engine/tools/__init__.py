@@ -1,0 +1,1 @@
+"""Single steps for the command line."""
