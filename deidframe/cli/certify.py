@@ -17,10 +17,10 @@ def run(options: argparse.Namespace) -> int:
     """Print what was counted; 6 where it is not what a certificate says."""
     from pathlib import Path
 
-    from deidframe.engine.release.recount import recertify
+    from deidframe.engine.release.recount import recount
 
     wrong = False
-    for one in recertify(Path(options.folder)):
+    for one in recount(Path(options.folder)):
         state = f"{len(one.problems)} wrong" if one.problems else "as certified"
         print(f"{one.folder}: {one.pictures} pictures of {one.people} people, each shared by at least {one.k}: {state}")
         for problem in one.problems:

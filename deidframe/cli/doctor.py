@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.environment import cache_folder
     from deidframe.host.discover import list_plugins
     from deidframe.models.catalogue import listed_weights
-    from deidframe.models.fetch import locate
+    from deidframe.models.fetch import find_weights
 
     print(f"deidframe {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
     # what plugins say of themselves in their metadata; none of their code runs
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         room = room.parent
     print(f"cache    {cache}, {shutil.disk_usage(room).free / 1e9:.1f} GB free")
     for weights in listed_weights({p.package for p in listed if not p.problem}):
-        place = locate(weights)
+        place = find_weights(weights)
         state = "here" if place else "fetched on first use"
         print(f"weights  {weights.name}: {state} ({weights.size / 1e6:.1f} MB, {weights.package} {weights.version})")
     for module, what, how in (

@@ -20,11 +20,11 @@ def run(options: argparse.Namespace) -> int:
 
     from deidframe.host.discover import list_plugins
     from deidframe.models.catalogue import listed_weights
-    from deidframe.models.fetch import locate
+    from deidframe.models.fetch import find_weights
 
     rows = []
     for one in listed_weights(p.package for p in list_plugins() if not p.problem):
-        found = locate(one)
+        found = find_weights(one)
         rows.append({**dataclasses.asdict(one), "here": str(found) if found else ""})
     if options.json:
         print(json.dumps(rows, indent=2))

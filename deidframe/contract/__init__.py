@@ -20,7 +20,7 @@ from deidframe.contract.errors import (
 )
 from deidframe.contract.hookspecs import hookimpl
 from deidframe.contract.photos import Detections, Photos
-from deidframe.contract.roles import Differentiable, Eyes, Knowledge, Look, TorchEncoder
+from deidframe.contract.roles import Differentiable, Knowledge, Recognition, Recognizer, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack, new_pictures
 from deidframe.contract.version import CONTRACT_VERSION
 
@@ -34,18 +34,18 @@ __all__ = [
     "Detections",
     "Differentiable",
     "Embeddings",
-    "Eyes",
     "FaceSet",
     "IndexedStack",
     "Knowledge",
     "LinkScores",
-    "Look",
     "Need",
     "NothingToDo",
     "Partition",
     "Photos",
     "PluginError",
     "RecipeError",
+    "Recognition",
+    "Recognizer",
     "ReleaseRefused",
     "Stack",
     "StageError",

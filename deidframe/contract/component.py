@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from pydantic import BaseModel
 
-    from deidframe.contract.roles import Eyes
+    from deidframe.contract.roles import Recognizer
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class Need(enum.Enum):
     """What a component is given only if it asks for it."""
 
     SUBJECTS = "subjects"
-    EYES = "eyes"
+    RECOGNIZER = "recognizer"
     GPU = "gpu"
     WEIGHTS = "weights"
     NETWORK = "network"
@@ -52,9 +52,9 @@ class Component:
         name: what a recipe says after `use =`; lowercase letters, digits and dashes.
         make: `"package.module:Class"`, imported on first use and called as `Class(params, context)`.
         params: a pydantic model; its fields are the recipe's keys and its ranges their bounds. Where it has an attribute
-            `sees_with`, a tuple of encoder names, the core hands eyes with each of them; where it has `independent` and that is
-            true, a synthesizer's picture of a group follows from the group's rows alone: the core may ask for `groups_at_once`
-            groups at a time and keep them.
+            `recognizers`, a tuple of encoder names, the core hands a recogniser with each of them; where it has `per_group` and
+            that is true, a synthesizer's picture of a group follows from the group's rows alone: the core may ask for
+            `groups_at_once` groups at a time and keep them.
         summary: one sentence for lists.
         example: the recipe lines that use it, valid TOML.
         needs: what is withheld unless named here.
@@ -62,7 +62,7 @@ class Component:
         weights: names from the plugin's `weights.toml` that it loads.
         deterministic: equal input and seed give equal bits.
         protects: False for a baseline that changes nothing; its faces are measured and never released.
-        shares: True for a synthesizer that gives every face of a group the same picture.
+        one_picture_per_group: True for a synthesizer that gives every face of a group the same picture.
         fictitious: True for a source whose people do not exist, so that a report may show their pictures.
         contract: contract version it was written for.
         reference: the paper it follows, if any.
@@ -78,7 +78,7 @@ class Component:
     weights: tuple[str, ...] = ()
     deterministic: bool = True
     protects: bool = True
-    shares: bool = False
+    one_picture_per_group: bool = False
     fictitious: bool = False
     contract: int = CONTRACT_VERSION
     reference: str = ""
@@ -107,9 +107,9 @@ class Context:
         device: `"cpu"` or a torch-style device name.
         log: takes one line for the run's log.
         track: `track(items, total, what)` yields the items and shows progress.
-        eyes: detection and encoding in one, for components that need `Need.EYES`; else None.
+        recognizer: detection and encoding in one, for components that need `Need.RECOGNIZER`; else None.
         offline: nothing may be fetched.
-        others: by the names in the parameters' `sees_with`, eyes with those encoders.
+        recognizers: by the names in the parameters' `recognizers`, one with each of those encoders.
         record: takes a name and plain data worth keeping with the run; kept under `private`.
     """
 
@@ -118,9 +118,9 @@ class Context:
     device: str = "cpu"
     log: Callable[[str], None] = _quiet
     track: Callable[[Iterable[Any], int | None, str], Iterator[Any]] = _plain
-    eyes: Eyes | None = None
+    recognizer: Recognizer | None = None
     offline: bool = False
-    others: Mapping[str, Eyes] = field(default_factory=dict)
+    recognizers: Mapping[str, Recognizer] = field(default_factory=dict)
     record: Callable[[str, Mapping[str, Any]], None] = _unrecorded
 
     def seed_for(self, item: str) -> int:

@@ -72,7 +72,7 @@ class UnreadablePhoto(DeidframeError):
 
 
 class ArtifactError(DeidframeError):
-    """What crossed the seam between two stages is not what the contract says.
+    """What crossed the boundary between two stages is not what the contract says.
 
     Args:
         stage: who made it, for example `encoder sface`.

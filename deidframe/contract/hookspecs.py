@@ -207,7 +207,7 @@ def deidframe_synthesizers() -> list[Component]:
 
     @hookimpl
     def deidframe_synthesizers():
-        return [Component("flat", f"{__name__}:Flat", Params, "one colour for each group", shares=True)]
+        return [Component("flat", f"{__name__}:Flat", Params, "one colour for each group", one_picture_per_group=True)]
     """
     raise NotImplementedError
 

@@ -46,7 +46,7 @@ class Photos:
     ids: Ids
     opener: Callable[[str], Pixels]
     subjects: Ids | None = None
-    stamp: Callable[[str], str] | None = None
+    fingerprint: Callable[[str], str] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
 
@@ -55,8 +55,8 @@ class Photos:
         object.__setattr__(self, "subjects", checked_subjects("photos", self.subjects, len(self.ids)))
         if not callable(self.opener):
             raise ArtifactError("photos", "opener", "a callable that opens a picture by id", type(self.opener).__name__)
-        if self.stamp is not None and not callable(self.stamp):
-            raise ArtifactError("photos", "stamp", "a callable that stamps a picture by id", type(self.stamp).__name__)
+        if self.fingerprint is not None and not callable(self.fingerprint):
+            raise ArtifactError("photos", "fingerprint", "a callable that takes a picture's id", type(self.fingerprint).__name__)
         both = set(self.ids) & set(self.skipped)
         if both:
             raise ArtifactError("photos", "skipped", "ids that are not also pictures", sorted(both)[0])
@@ -88,11 +88,11 @@ class Photos:
     def take(self, rows: Sequence[int]) -> Photos:
         """Return the pictures of these rows, in this order; `skipped` stays with the whole."""
         subjects = None if self.subjects is None else tuple(self.subjects[r] for r in rows)
-        return Photos(tuple(self.ids[r] for r in rows), self.opener, subjects, self.stamp, folder=self.folder)
+        return Photos(tuple(self.ids[r] for r in rows), self.opener, subjects, self.fingerprint, folder=self.folder)
 
     def without_subjects(self) -> Photos:
         """Return the same pictures without who is on them."""
-        return Photos(self.ids, self.opener, None, self.stamp, self.skipped, self.folder)
+        return Photos(self.ids, self.opener, None, self.fingerprint, self.skipped, self.folder)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)

@@ -15,7 +15,7 @@ from deidframe.contract.photos import Detections, Photos
 
 
 @dataclass(frozen=True)
-class Look:
+class Recognition:
     """What a detector and an encoder saw in N face pictures.
 
     Args:
@@ -56,7 +56,7 @@ class TorchEncoder:
     size: int
 
 
-class Eyes(Protocol):
+class Recognizer(Protocol):
     """A detector and an encoder, handed by the core to components that need to see what they or others made."""
 
     @property
@@ -64,7 +64,7 @@ class Eyes(Protocol):
         """Embedding space of what `look` and `encode` return."""
         ...
 
-    def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
+    def recognize(self, faces: FaceSet, *, known_landmarks: bool = False) -> Recognition:
         """Find the face in each picture afresh and encode it.
 
         Args:

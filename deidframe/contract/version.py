@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """Raised by one when a component written for the previous contract would no longer work."""

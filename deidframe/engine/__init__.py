@@ -1,1 +1,1 @@
-"""Doing it: a pure plan, then stages with a checked seam between them."""
+"""Doing it: rooms in the order of a run, and one place in which components are called."""

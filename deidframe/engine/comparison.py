@@ -17,14 +17,14 @@ from deidframe.contract.errors import DeidframeError, NothingToDo, PluginError, 
 from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.boundary import one_line
 from deidframe.engine.components.pool import ComponentPool
-from deidframe.engine.evaluate.attack import assault
+from deidframe.engine.evaluate.attack import run_attack
 from deidframe.engine.evaluate.audit import audit
 from deidframe.engine.evaluate.measures import measures
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
 from deidframe.engine.protect.grouping import group, groups_csv, map_data
 from deidframe.engine.protect.method import protect
-from deidframe.engine.release.contact_sheet import write_sheet
+from deidframe.engine.release.contact_sheet import write_contact_sheet
 from deidframe.engine.release.gates import pass_gates
 from deidframe.engine.release.publishing import publish_release
 from deidframe.engine.release.staging import stage
@@ -41,7 +41,7 @@ GROUPED = "grouped, not released"
 
 
 @dataclass(frozen=True)
-class Bench:
+class RunContext:
     """What all rows of one run share.
 
     Args:
@@ -83,14 +83,14 @@ def timed() -> Iterator[Callable[[], float]]:
     stop[0] = time.perf_counter() - start
 
 
-def clear_cell(at: Bench, attack: AttackPlan) -> Cell:
+def clear_cell(at: RunContext, attack: AttackPlan) -> Cell:
     """Measure how well the attack's matcher does on untouched faces."""
     faces = at.faces
     base = Cell(CLEAR, "untouched", attack.spec.name, protects=False, people=len(set(faces.subjects or ())), total=at.total)
     return _attacked(at, base, attack, faces)
 
 
-def _attacked(at: Bench, base: Cell, attack: AttackPlan, released: FaceSet) -> Cell:
+def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet) -> Cell:
     """Return the row of one method under one attack."""
     spec = attack.spec
     cell = replace(
@@ -107,7 +107,7 @@ def _attacked(at: Bench, base: Cell, attack: AttackPlan, released: FaceSet) -> C
         try:
             name = f"{base.method} / {spec.name}"
             with at.pool.working_on(name):
-                done = assault(at.pool, attack, at.faces, released, name)
+                done = run_attack(at.pool, attack, at.faces, released, name)
         except Exception as error:
             return replace(cell, status="failed", reason=reason_of(error))
     metrics: dict[str, Any] = {}
@@ -121,7 +121,7 @@ def _attacked(at: Bench, base: Cell, attack: AttackPlan, released: FaceSet) -> C
     )
 
 
-def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
+def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
     """Protect, stage, gate, measure, release and attack with one method; whatever happens is a row.
 
     The method's own row comes before the attacks begin, so that what is released is on record even when they are cut short.
@@ -147,7 +147,7 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
             done = audit(at.pool, at.plan.audit, release)
             release, audited = release.without(done.withheld), done.said
         closed, certificate = pass_gates(release, at.faces, at.withheld, audited, protects=method.protects)
-        at.pool.remember(release.faces)
+        at.pool.cache_faces(release.faces)
         base = replace(
             base,
             k_counted=certificate.k_counted if certificate else 1,
@@ -166,7 +166,7 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
             write_json(at.folder / "private" / "records" / f"{method.slug}.json", records, private=True)
         if certificate:  # last, so that a method that fails has released nothing; what is never released has no sheet
             fictitious = at.plan.source.loaded.component.fictitious
-            write_sheet(at.folder, release, method.slug, fictitious=fictitious, with_originals=at.with_originals)
+            write_contact_sheet(at.folder, release, method.slug, fictitious=fictitious, with_originals=at.with_originals)
             release = publish_release(at.folder, method.slug, release, certificate, at.pool)
     except Exception as error:
         shutil.rmtree(home, ignore_errors=True)
@@ -177,11 +177,11 @@ def method_cells(at: Bench, method: MethodPlan) -> Iterator[Cell]:
         if attack.spec.threat != "clear":
             yield _attacked(at, base, attack, release.faces)
     if release.names:  # what was written is not looked at again
-        at.pool.forget(release.faces)
+        at.pool.drop_faces(release.faces)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def died(at: Bench, method: MethodPlan, times: int) -> Cell:
+def died(at: RunContext, method: MethodPlan, times: int) -> Cell:
     """Return the row of a method in which the process died again and again: it is not tried once more in this run."""
     at.reporter.say(method.name)
     base = _base(at, method)
@@ -189,13 +189,13 @@ def died(at: Bench, method: MethodPlan, times: int) -> Cell:
     return replace(_nothing_released(at, base, PluginError(why)), grouping=method.grouping)
 
 
-def _base(at: Bench, method: MethodPlan) -> Cell:
+def _base(at: RunContext, method: MethodPlan) -> Cell:
     """Return a method's row before anything is known."""
     seed = at.plan.parsed.recipe.seed
     return Cell(method.name, method.slug, protects=method.protects, k=method.promised_k, total=at.total, seed=seed)
 
 
-def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
+def _grouped(at: RunContext, method: MethodPlan, base: Cell) -> Cell:
     """Group and measure; nothing is released."""
     try:
         if at.plan.encodings is not None:
@@ -229,7 +229,7 @@ def _grouped(at: Bench, method: MethodPlan, base: Cell) -> Cell:
     )
 
 
-def _nothing_released(at: Bench, base: Cell, error: Exception) -> Cell:
+def _nothing_released(at: RunContext, base: Cell, error: Exception) -> Cell:
     """Return the row of a method that released nothing, with the reason: every picture counts as failed."""
     status: Status = "refused" if isinstance(error, ReleaseRefused) else "failed"
     reason = reason_of(error)

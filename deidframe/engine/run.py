@@ -12,14 +12,14 @@ from typing import Any
 
 from deidframe.contract.errors import DeidframeError
 from deidframe.engine.cache.disk_cache import DiskCache
-from deidframe.engine.cache.shards import stamps_of
-from deidframe.engine.comparison import Bench, clear_cell, died, method_cells, timed
-from deidframe.engine.intake.find_faces import look_for_faces
+from deidframe.engine.cache.shards import fingerprints_of
+from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, timed
+from deidframe.engine.intake.find_faces import find_faces
 from deidframe.engine.intake.people import find_people
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import ElbowPlan, Plan
 from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, facts_of, finished, names_key_of, signature
-from deidframe.engine.runtime.crashes import MOST, Attempts
+from deidframe.engine.runtime.crashes import MOST, Crashes
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.engine.runtime.timeout import limit_calls
 from deidframe.engine.tools.elbow import inertia, reach
@@ -55,8 +55,8 @@ def run(
     """
     reporter = reporter or Quiet()
     check_not_nested(plan.photos.folder, folder)
-    stamps = [] if plan.encodings is not None else stamps_of(plan.photos)
-    signed = signature(plan, stamps)
+    fingerprints = [] if plan.encodings is not None else fingerprints_of(plan.photos)
+    signed = signature(plan, fingerprints)
     before = None if with_originals else finished(folder, signed)  # the page with originals may be missing from it
     if before is not None:
         reporter.say(f"{folder} is finished and nothing has changed since: nothing is computed")
@@ -76,7 +76,7 @@ def run(
         store.journal = folder / "private" / "store.keys"
     status = "interrupted"
     scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder / "private"))
-    attempts = Attempts(folder / "private")
+    attempts = Crashes(folder / "private")
     limit = ExitStack()
     limit.enter_context(limit_calls(timeout))
     try:
@@ -86,7 +86,7 @@ def run(
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}
         if plan.detector is not None and plan.encodings is None:
             with timed() as seconds:
-                intake = look_for_faces(plan, pool, reporter, stamps)
+                intake = find_faces(plan, pool, reporter, fingerprints)
             if plan.finder:
                 known = dict(zip(plan.photos.ids, plan.photos.subjects, strict=True)) if plan.photos.subjects else None
                 people = find_people(pool, intake, *plan.finder, known)
@@ -100,7 +100,7 @@ def run(
                     "unseen": intake.unseen,
                 }
         write_json(folder / "private" / "withheld.json", intake.withheld if intake else {}, private=True)
-        at_work = Bench(plan, folder, pool, reporter, intake, key, with_originals)
+        at_work = RunContext(plan, folder, pool, reporter, intake, key, with_originals)
         for attack in plan.attacks:
             if attack.spec.threat == "clear":
                 note(clear_cell(at_work, attack))
@@ -135,7 +135,7 @@ def store_folder() -> Path:
     return cache_folder() / "store"
 
 
-def _draw_elbow(at: Bench, number: int, wanted: ElbowPlan) -> None:
+def _draw_elbow(at: RunContext, number: int, wanted: ElbowPlan) -> None:
     """Write the curve for the report; an elbow that cannot be drawn is said so in its place and costs nothing else."""
     spec = wanted.spec
     data: dict[str, Any] = {"use": spec.use, "encoder": spec.encoder or "", "error": ""}

@@ -49,16 +49,16 @@ class Outcome:
         return 6 if "refused" in states else 1 if "failed" in states else 0
 
 
-def signature(plan: Plan, stamps: Sequence[str]) -> str:
+def signature(plan: Plan, fingerprints: Sequence[str]) -> str:
     """Return one sha256 of all that a run's results depend on, "" where the source cannot say what its pictures hold.
 
     Args:
-        plan: of the run. stamps: of its photos, from `stamps_of`; not looked at where the source gives encodings.
+        plan: of the run. fingerprints: of its photos, from `fingerprints_of`; not looked at where the source gives encodings.
     """
     if plan.encodings is not None:
         content = [hashlib.sha256(np.ascontiguousarray(plan.encodings.vectors).tobytes()).hexdigest(), *plan.encodings.ids]
     else:
-        content = list(stamps)
+        content = list(fingerprints)
         if not all(content):
             return ""
     recipe = plan.parsed

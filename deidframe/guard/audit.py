@@ -1,4 +1,4 @@
-"""What a second pair of eyes must not see: a face that nobody protected, or one as near to its original as a copy."""
+"""What a second detector must not see: a face that nobody protected, or one as near to its original as a copy."""
 
 from __future__ import annotations
 

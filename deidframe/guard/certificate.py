@@ -67,7 +67,7 @@ class Evidence:
     Args:
         faced: released pictures whose original has a face that the detector found. compared: released pictures that were held
             against their originals. bare: written files that were read and hold nothing but a picture.
-        audited: what a second pair of eyes saw, None where the recipe asks for none.
+        audited: what a second detector saw, None where the recipe asks for none.
     """
 
     faced: int

@@ -13,6 +13,7 @@ import pluggy
 from deidframe.contract import hookspecs
 from deidframe.contract.component import Component, Context
 from deidframe.contract.errors import PluginError
+from deidframe.contract.renamed import PARAMETERS, RENAMED, renamed_hint
 from deidframe.contract.roles import VERBS
 from deidframe.contract.version import CONTRACT_VERSION
 from deidframe.environment import contain_libraries
@@ -128,8 +129,11 @@ def _component(listed: Listed) -> Component:
     if named[0].contract != CONTRACT_VERSION:
         raise PluginError(
             f"{who}: {listed.name!r} is written for contract {named[0].contract}, this is contract {CONTRACT_VERSION};"
-            " install a version of it that fits"
+            " install a version of it that fits, or change it as docs/extend/contract-2.md says"
         )
+    for old in PARAMETERS:
+        if hasattr(named[0].params, old) or old in named[0].params.model_fields:
+            raise PluginError(f"{who}: {listed.name!r}: contract version 2 says {RENAMED[old]} in the place of {old}")
     return named[0]
 
 
@@ -137,4 +141,4 @@ def _short(error: BaseException) -> str:
     """Name an error and the last line of the plugin's own code that it passed."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{where}"
+    return f"{type(error).__name__}: {error}{where}{renamed_hint(str(error))}"

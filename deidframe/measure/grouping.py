@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.measure.interval import Figure, mean_by_person
+from deidframe.measure.interval import Estimate, mean_by_person
 from deidframe.measure.loss import sse
 
 SAMPLE = 4000
@@ -143,4 +143,4 @@ def _f(precision: float, recall: float) -> float:
 
 def as_metrics(found: dict[str, Any]) -> dict[str, Any]:
     """Return the figures as a record holds them."""
-    return {name: value.as_dict() if isinstance(value, Figure) else value for name, value in found.items() if value is not None}
+    return {name: value.as_dict() if isinstance(value, Estimate) else value for name, value in found.items() if value is not None}

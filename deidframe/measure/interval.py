@@ -13,7 +13,7 @@ SEED = 20260101
 
 
 @dataclass(frozen=True)
-class Figure:
+class Estimate:
     """A figure with its interval and the number of people behind it."""
 
     value: float
@@ -26,7 +26,7 @@ class Figure:
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
 
 
-def mean_by_person(per_person: NDArray[Any], *, proportion: bool = False) -> Figure | None:
+def mean_by_person(per_person: NDArray[Any], *, proportion: bool = False) -> Estimate | None:
     """Return the mean and its 95 % percentile-bootstrap interval.
 
     Args:
@@ -43,13 +43,13 @@ def mean_by_person(per_person: NDArray[Any], *, proportion: bool = False) -> Fig
     mean = float(values.mean())
     if proportion and (values == values[0]).all() and values[0] in (0.0, 1.0):
         reach = float(1 - 0.025 ** (1 / n))
-        return Figure(mean, 0.0, reach, n) if mean == 0 else Figure(mean, 1 - reach, 1.0, n)
+        return Estimate(mean, 0.0, reach, n) if mean == 0 else Estimate(mean, 1 - reach, 1.0, n)
     rng = np.random.default_rng(SEED)
     low, high = np.percentile(_resampled_means(values, rng), [2.5, 97.5])
-    return Figure(mean, float(low), float(high), n)
+    return Estimate(mean, float(low), float(high), n)
 
 
-def ratio_by_person(above: NDArray[Any], below: NDArray[Any]) -> Figure | None:
+def ratio_by_person(above: NDArray[Any], below: NDArray[Any]) -> Estimate | None:
     """Return sum(above) / sum(below) with its interval, people resampled together; None when the sum below is 0."""
     top, bottom = np.asarray(above, np.float64), np.asarray(below, np.float64)
     if not len(top) or bottom.sum() <= 0:
@@ -59,7 +59,7 @@ def ratio_by_person(above: NDArray[Any], below: NDArray[Any]) -> Figure | None:
     sums = bottom[rows].sum(axis=1)
     ratios = top[rows].sum(axis=1)[sums > 0] / sums[sums > 0]
     low, high = np.percentile(ratios, [2.5, 97.5])
-    return Figure(float(top.sum() / bottom.sum()), float(low), float(high), len(top))
+    return Estimate(float(top.sum() / bottom.sum()), float(low), float(high), len(top))
 
 
 def _resampled_means(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

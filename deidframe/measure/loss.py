@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.measure.interval import Figure, mean_by_person, ratio_by_person
+from deidframe.measure.interval import Estimate, mean_by_person, ratio_by_person
 from deidframe.measure.rank import by_person
 
 
@@ -32,7 +32,7 @@ def squared_to_mean(vectors: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.f
     return out
 
 
-def surrogate_loss(originals: NDArray[Any], released: NDArray[Any], people: list[str]) -> Figure | None:
+def surrogate_loss(originals: NDArray[Any], released: NDArray[Any], people: list[str]) -> Estimate | None:
     """Return IL, the mean distance from a face's encoding to the encoding of what was released for it, by person.
 
     Args:
@@ -42,7 +42,7 @@ def surrogate_loss(originals: NDArray[Any], released: NDArray[Any], people: list
     return mean_by_person(by_person(people, distances)) if len(people) else None
 
 
-def loss_ratio(members: NDArray[Any], labels: NDArray[Any], surrogates: NDArray[Any]) -> Figure | None:
+def loss_ratio(members: NDArray[Any], labels: NDArray[Any], surrogates: NDArray[Any]) -> Estimate | None:
     """Return the members' summed squared distance to their surrogate over the SSE: 1 is the bound, a random face about 3.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import LinkScores
-from deidframe.measure.interval import Figure, mean_by_person
+from deidframe.measure.interval import Estimate, mean_by_person
 
 RANKS = (1, 5, 10)
 BLOCK = 1024
@@ -43,7 +43,7 @@ def rank_hits(
     return people, hits
 
 
-def rank_rates(people: list[str], hits: NDArray[np.float64], ranks: tuple[int, ...] = RANKS) -> dict[int, Figure]:
+def rank_rates(people: list[str], hits: NDArray[np.float64], ranks: tuple[int, ...] = RANKS) -> dict[int, Estimate]:
     """Return the closed-set rank-r rates of what `rank_hits` gave, each person's probes weighing 1 together.
 
     Probes that gave no score are not in the rates; they are counted apart.

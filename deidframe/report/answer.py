@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from deidframe.record.read import Record
 from deidframe.record.schema import Cell
-from deidframe.report.table import Row, chance, groupings, rows, shown
+from deidframe.report.rows import Row, chance, groupings, rows, shown
 
 FEW_PEOPLE = 30
 """Below so many people an interval is too wide to say much."""

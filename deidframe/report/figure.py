@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deidframe.environment import contain_libraries
-from deidframe.report.table import Row
+from deidframe.report.rows import Row
 
 METHOD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#A58B00", "#555555")
 """Okabe and Ito's order; its yellow is darkened so that it can be read on white."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from deidframe.record.schema import Cell
 from deidframe.report.figure import INK, SETTINGS, for_page, plain_axes, pyplot, style_of
-from deidframe.report.table import most_tried_k
+from deidframe.report.rows import most_tried_k
 
 
 def loss_against_k(cells: Sequence[Cell], folder: Path | None) -> str:

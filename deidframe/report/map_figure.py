@@ -12,7 +12,7 @@ import numpy as np
 from deidframe.record.read import Record
 from deidframe.record.write import write_bytes
 from deidframe.report.figure import FAINT, INK, METHOD_COLOURS, SETTINGS, plain_axes, pyplot
-from deidframe.report.table import groupings, most_tried_k
+from deidframe.report.rows import groupings, most_tried_k
 
 HOME = Path("figures") / "groupings"
 

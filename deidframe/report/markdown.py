@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from deidframe.record.read import Record
 from deidframe.record.schema import Cell
 from deidframe.report.answer import answer
-from deidframe.report.table import attack_encoder, chance, groupings, rows, shown
+from deidframe.report.rows import attack_encoder, chance, groupings, rows, shown
 
 
 def markdown(record: Record) -> str:

@@ -16,13 +16,13 @@ from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes
 from deidframe.report.answer import answer, best
 from deidframe.report.elbow_figure import draw_elbows
+from deidframe.report.exports import attacks_csv, methods_csv, methods_latex
 from deidframe.report.figure import style_of, trade_off
 from deidframe.report.grouping_figure import loss_against_k, time_against_loss
 from deidframe.report.map_figure import HOME, draw_groupings
 from deidframe.report.markdown import markdown
+from deidframe.report.rows import attack_encoder, chance, groupings, rows, shown
 from deidframe.report.surrogate_figure import against_k, distances
-from deidframe.report.table import attack_encoder, chance, groupings, rows, shown
-from deidframe.report.tables import attacks_csv, methods_csv, methods_latex
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

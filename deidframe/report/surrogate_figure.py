@@ -9,7 +9,7 @@ from pathlib import Path
 from deidframe.record.schema import Cell
 from deidframe.report.figure import FAINT, INK, SETTINGS, plain_axes, pyplot, style_of
 from deidframe.report.grouping_figure import written
-from deidframe.report.table import Row
+from deidframe.report.rows import Row
 
 QUANTILES = ("p5", "q1", "median", "q3", "p95")
 DLIB_SAME = 0.6

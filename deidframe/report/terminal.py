@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deidframe.record.read import Record, read_run
-from deidframe.report.table import attack_encoder, chance, groupings, rows, shown
+from deidframe.report.rows import attack_encoder, chance, groupings, rows, shown
 
 
 def summary(folder: Path, console: Console) -> None:

@@ -7,8 +7,8 @@ test_conforms = conformance("deidframe-grey")
 
 from __future__ import annotations
 
-from deidframe.testing.checks import CHECKS, Check, Violation, checks_for
-from deidframe.testing.conform import Outcome, conform, conformance
+from deidframe.testing.checks import CHECKS, ConformanceCheck, Violation, checks_for
+from deidframe.testing.conform import CheckOutcome, conform, conformance
 from deidframe.testing.material import Bench
 
-__all__ = ["CHECKS", "Bench", "Check", "Outcome", "Violation", "checks_for", "conform", "conformance"]
+__all__ = ["CHECKS", "Bench", "CheckOutcome", "ConformanceCheck", "Violation", "checks_for", "conform", "conformance"]

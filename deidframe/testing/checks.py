@@ -40,7 +40,7 @@ class Violation(AssertionError):
 
 
 @dataclass(frozen=True)
-class Check:
+class ConformanceCheck:
     """One check.
 
     Args:
@@ -57,7 +57,7 @@ class Check:
         return (self.run.__doc__ or "").strip().splitlines()[0]
 
 
-CHECKS: list[Check] = []
+CHECKS: list[ConformanceCheck] = []
 """All checks, in the order in which they run."""
 
 
@@ -65,13 +65,13 @@ def check(*roles: str) -> Callable[[Callable[[Bench], None]], Callable[[Bench], 
     """Add a function to the checks, for these roles or, without any, for all."""
 
     def add(run: Callable[[Bench], None]) -> Callable[[Bench], None]:
-        CHECKS.append(Check(run.__name__.removeprefix("check_"), roles, run))
+        CHECKS.append(ConformanceCheck(run.__name__.removeprefix("check_"), roles, run))
         return run
 
     return add
 
 
-def checks_for(role: str) -> list[Check]:
+def checks_for(role: str) -> list[ConformanceCheck]:
     """Return the checks that a role promises to pass."""
     return [one for one in CHECKS if not one.roles or role in one.roles]
 
@@ -396,16 +396,19 @@ def check_withheld_people_stay_out(bench: Bench) -> None:
 
 @check("synthesizer")
 def check_a_group_shows_one_picture(bench: Bench) -> None:
-    """A picture that differs inside a group gives its member away; `shares` says that it does not."""
+    """A picture that differs inside a group gives its member away; `one_picture_per_group` says that it does not."""
     given = material_of(bench, COUNT)
     out = bench.make().synthesize(*given)
-    if not bench.loaded.component.shares:
-        ask(not bench.loaded.component.protects, "shares nothing, and yet says that it protects")
+    if not bench.loaded.component.one_picture_per_group:
+        ask(not bench.loaded.component.protects, "not one_picture_per_group, and yet says that it protects")
         return
     shown = np.asarray(out.images[:])
     for group in np.unique(given[1].groups):
         rows = np.flatnonzero(given[1].groups == group)
-        ask((shown[rows] == shown[rows[:1]]).all(), f"group {group} shows several pictures, and the record says shares")
+        ask(
+            (shown[rows] == shown[rows[:1]]).all(),
+            f"group {group} shows several pictures, yet one_picture_per_group is said",
+        )
 
 
 @check("synthesizer", "redactor")

@@ -11,22 +11,22 @@ from typing import Any
 from deidframe.contract import PluginError
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed, list_plugins
-from deidframe.testing.checks import Check, Violation, checks_for
+from deidframe.testing.checks import ConformanceCheck, Violation, checks_for
 from deidframe.testing.material import Bench
 
 Params = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """One check on one component: `problem` is empty where it held."""
 
     component: str
-    check: Check
+    check: ConformanceCheck
     problem: str
 
 
-def conform(distribution: str, params: Params | None = None, catalogue: Catalogue | None = None) -> Iterator[Outcome]:
+def conform(distribution: str, params: Params | None = None, catalogue: Catalogue | None = None) -> Iterator[CheckOutcome]:
     """Run every check that the roles of a distribution's components promise, and yield each outcome.
 
     Args:
@@ -45,7 +45,7 @@ def conform(distribution: str, params: Params | None = None, catalogue: Catalogu
                 problem = str(violation)
             except Exception as error:  # a component may fail in any way
                 problem = f"raised {type(error).__name__}: {error}"
-        yield Outcome(f"{listed.role}.{listed.name}", one, problem)
+        yield CheckOutcome(f"{listed.role}.{listed.name}", one, problem)
 
 
 def conformance(distribution: str, params: Params | None = None) -> Callable[..., None]:
@@ -63,13 +63,13 @@ def conformance(distribution: str, params: Params | None = None) -> Callable[...
     names = [f"{listed.role}.{listed.name}-{one.name}" for listed, one in pairs]
 
     @pytest.mark.parametrize(("listed", "one"), pairs, ids=names)
-    def test_conforms(listed: Listed, one: Check, tmp_path: Path) -> None:
+    def test_conforms(listed: Listed, one: ConformanceCheck, tmp_path: Path) -> None:
         one.run(_bench(listed, params, None, tmp_path))
 
     return test_conforms
 
 
-def _pairs(distribution: str, catalogue: Catalogue | None) -> list[tuple[Listed, Check]]:
+def _pairs(distribution: str, catalogue: Catalogue | None) -> list[tuple[Listed, ConformanceCheck]]:
     every = catalogue.listed if catalogue is not None else tuple(list_plugins())
     own = [one for one in every if one.distribution == distribution]
     if not own:

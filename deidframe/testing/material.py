@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deidframe.contract import Context, Embeddings, FaceSet, Need, Partition, Photos, Surrogates, align
 from deidframe.engine.components.pool import ComponentPool
-from deidframe.engine.components.recognizer import CoreEyes
+from deidframe.engine.components.recognizer import CachingRecognizer
 from deidframe.engine.components.step import Step
 from deidframe.engine.runtime.progress import Quiet
 from deidframe.host.catalogue import Catalogue, Loaded
@@ -33,7 +33,7 @@ class Bench:
     params: dict[str, Any]
     scratch: Path
     catalogue: Catalogue = field(default_factory=Catalogue)
-    _eyes: dict[str, CoreEyes] = field(default_factory=dict)
+    _recognizers: dict[str, CachingRecognizer] = field(default_factory=dict)
 
     @property
     def role(self) -> str:
@@ -61,10 +61,10 @@ class Bench:
     def make(self, seed: int = SEED) -> Any:
         """Return a fresh component with a context as the core would give it."""
         context = Context(seed=seed, scratch=Path(tempfile.mkdtemp(dir=self.scratch)))
-        if self.loaded.component.needs & {Need.EYES}:
+        if self.loaded.component.needs & {Need.RECOGNIZER}:
             params = self.made_params
-            others = {name: self.eyes(name) for name in getattr(params, "sees_with", ())}
-            context = replace(context, eyes=self.eyes(self.space), others=others)
+            others = {name: self.recognizer(name) for name in getattr(params, "recognizers", ())}
+            context = replace(context, recognizer=self.recognizer(self.space), recognizers=others)
         return self.loaded.make(self.made_params, context)
 
     def real_faces(self, count: int, *, subjects: bool = False) -> FaceSet:
@@ -79,21 +79,21 @@ class Bench:
         marks = np.repeat(align.template(SIDE)[None], len(ids), axis=0)
         return FaceSet(ids, shown, marks, listed.subjects[: len(ids)] if subjects else None)
 
-    def eyes(self, encoder: str) -> CoreEyes:
+    def recognizer(self, encoder: str) -> CachingRecognizer:
         """Return the real detector with this encoder; both have to be installed."""
-        if encoder not in self._eyes:
+        if encoder not in self._recognizers:
             found, seen = (self.catalogue.load(role, name) for role, name in (("detector", "yunet"), ("encoder", encoder)))
             detector = Step("detector", found, found.component.params())
             pool = ComponentPool(SEED, detector, Path(tempfile.mkdtemp(dir=self.scratch)), Quiet())
-            self._eyes[encoder] = pool.eyes(Step("encoder", seen, seen.component.params()))
-        return self._eyes[encoder]
+            self._recognizers[encoder] = pool.recognizer(Step("encoder", seen, seen.component.params()))
+        return self._recognizers[encoder]
 
     def surrogates(self, of: FaceSet, groups: int) -> Surrogates:
-        """Return targets as `surrogates` does; for a component with eyes they are what these see of the members, as in a run."""
+        """Return targets as `surrogates` does; for a component with a recogniser they are what that sees, as in a run."""
         made = surrogates(of, self.space, groups)
-        if not self.needs(Need.EYES) or not len(of):
+        if not self.needs(Need.RECOGNIZER) or not len(of):
             return made
-        seen = self.eyes(self.space).encode(of).vectors
+        seen = self.recognizer(self.space).encode(of).vectors
         sums = np.zeros((int(made.groups.max()) + 1, seen.shape[1]), np.float32)
         np.add.at(sums, made.groups, seen * made.weights[:, None].astype(np.float32))
         return replace(made, targets=sums[made.groups])

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from real_eyes import RealEyes
+from real_recognizer import RealRecognizer
 
 from deidframe.contract import Context, FaceSet, Surrogates, align
 from deidframe.host.catalogue import Catalogue
@@ -42,14 +42,14 @@ def test_seconds_a_group(
     pictures = np.stack([photos.open(i) for i in photos])
     marks = np.repeat(align.template(256)[None], len(pictures), axis=0)
     faces = FaceSet(photos.ids, pictures, marks, photos.subjects)
-    eyes = {space: RealEyes(space, base) for space in ("sface", "dlib-resnet")}
+    recognizer = {space: RealRecognizer(space, base) for space in ("sface", "dlib-resnet")}
     number = np.unique(np.array(photos.subjects), return_inverse=True)[1] % groups
-    seen = eyes["sface"].encode(faces).vectors
+    seen = recognizer["sface"].encode(faces).vectors
     targets = np.stack([seen[number == g].mean(axis=0) for g in range(groups)])[number]
     weights = 1 / np.bincount(number)[number]
     surrogates = Surrogates(photos.ids, targets, number.astype(np.int64), weights, "sface")
     loaded = Catalogue().load("synthesizer", name)
-    context = dataclasses.replace(base, eyes=eyes["sface"], others=eyes)
+    context = dataclasses.replace(base, recognizer=recognizer["sface"], recognizers=recognizer)
     made = loaded.make(loaded.component.params(**params), context)
 
     def work() -> int:
@@ -67,7 +67,7 @@ def test_full_size_faces_a_second(benchmark: BenchmarkFixture, tmp_path: Path, e
     from deidframe_stylegan.generator import Generator
 
     context = Context(seed=1, scratch=tmp_path)
-    generator, eyes = Generator(context), RealEyes("sface", context)
+    generator, recognizer = Generator(context), RealRecognizer("sface", context)
     points = generator.draws(8, 1)
 
     def work() -> int:
@@ -75,7 +75,7 @@ def test_full_size_faces_a_second(benchmark: BenchmarkFixture, tmp_path: Path, e
         if not encode:
             return len(pictures)
         small = np.stack([np.asarray(cv2.resize(one, (256, 256), interpolation=cv2.INTER_AREA), np.uint8) for one in pictures])
-        return len(eyes.look(FaceSet(tuple(str(n) for n in range(len(small))), small)).embeddings)
+        return len(recognizer.recognize(FaceSet(tuple(str(n) for n in range(len(small))), small)).embeddings)
 
     benchmark.pedantic(work, rounds=3, warmup_rounds=1)
     benchmark.extra_info["faces_a_second"] = round(len(points) / benchmark.stats.stats.min, 2)

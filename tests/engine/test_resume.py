@@ -38,7 +38,7 @@ FAIL_AFTER = [10**9]
 
 class Params(BaseModel, extra="forbid"):
     shade: int = 100
-    independent: bool = True
+    per_group: bool = True
     groups_at_once: int = 1
 
 class Counting:
@@ -56,7 +56,7 @@ class Counting:
 
 @hookimpl
 def deidframe_synthesizers():
-    return [Component("counting", f"{__name__}:Counting", Params, "counts its calls", shares=True)]
+    return [Component("counting", f"{__name__}:Counting", Params, "counts its calls", one_picture_per_group=True)]
 """
 TEXT = RECIPE.replace('synthesizer = { use = "flat" }', 'synthesizer = { use = "counting" }')
 
@@ -280,10 +280,10 @@ def test_a_disk_that_is_full_stops_a_run_cleanly_and_the_same_command_goes_on(tm
 
 
 def test_a_changed_picture_is_looked_at_again_and_its_neighbours_are_not() -> None:
-    stamps = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(1000)]
-    whole = {tuple(stamps[i] for i in rows) for rows in shards_of(stamps)}
+    fingerprints = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(1000)]
+    whole = {tuple(fingerprints[i] for i in rows) for rows in shards_of(fingerprints)}
     assert sum(map(len, whole)) == 1000 and max(map(len, whole)) <= 128
-    fewer = stamps[:500] + stamps[501:]
+    fewer = fingerprints[:500] + fingerprints[501:]
     assert len({tuple(fewer[i] for i in rows) for rows in shards_of(fewer)} - whole) <= 2
     assert [len(rows) for rows in shards_of([""] * 300)] == [128, 128, 44]
 

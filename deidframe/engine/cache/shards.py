@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deidframe.contract.photos import Photos
 from deidframe.engine.cache.disk_cache import DiskCache
-from deidframe.engine.cache.stage_cache import Keep
+from deidframe.engine.cache.stage_cache import StageCache
 
 FORMAT = 2
 """Raised when the core keeps something else under the same facts, or comes to another result from them."""
@@ -34,43 +34,43 @@ class Shard:
     stop: int
 
 
-def stamps_of(photos: Photos) -> list[str]:
+def fingerprints_of(photos: Photos) -> list[str]:
     """Return a text for each picture that changes when its content does, "" where that is not known."""
-    if photos.stamp is None:
+    if photos.fingerprint is None:
         return [""] * len(photos)
-    with ThreadPoolExecutor(2, thread_name_prefix="deidframe-stamp") as pool:
-        return list(pool.map(photos.stamp, photos.ids))
+    with ThreadPoolExecutor(2, thread_name_prefix="deidframe-fingerprint") as pool:
+        return list(pool.map(photos.fingerprint, photos.ids))
 
 
-def shards_of(stamps: Sequence[str]) -> list[range]:
+def shards_of(fingerprints: Sequence[str]) -> list[range]:
     """Cut a database into neighbouring pictures.
 
-    Where a shard ends follows from the stamp of its last picture, so that a picture more or less changes the shard that it is
-    in and no other.
+    Where a shard ends follows from the fingerprint of its last picture, so that a picture more or less changes the shard
+    that it is in and no other.
     """
     out, start = [], 0
-    for row, stamp in enumerate(stamps):
-        if row + 1 - start >= MOST or (stamp and hash_of(stamp) % ABOUT == 0):
+    for row, fingerprint in enumerate(fingerprints):
+        if row + 1 - start >= MOST or (fingerprint and hash_of(fingerprint) % ABOUT == 0):
             out.append(range(start, row + 1))
             start = row + 1
-    if start < len(stamps):
-        out.append(range(start, len(stamps)))
+    if start < len(fingerprints):
+        out.append(range(start, len(fingerprints)))
     return out
 
 
-def hash_of(stamp: str) -> int:
+def hash_of(fingerprint: str) -> int:
     """Return a number that is the same in every process."""
-    return int(DiskCache.key({"stamp": stamp})[:8], 16)
+    return int(DiskCache.key({"stamp": fingerprint})[:8], 16)
 
 
-class KeptEncodings:
+class CachedEncodings:
     """Encodings of the database's faces in one encoder.
 
     Args:
         keep: store and identity of the encoder. shards: of the database. landmarks: `(N, 5, 2)` of its faces.
     """
 
-    def __init__(self, keep: Keep, shards: Sequence[Shard], landmarks: NDArray[np.float32]) -> None:
+    def __init__(self, keep: StageCache, shards: Sequence[Shard], landmarks: NDArray[np.float32]) -> None:
         self._keep, self._shards, self.landmarks = keep, [shard for shard in shards if shard.key], landmarks
         self._held = np.zeros(len(landmarks), bool)
         self._of_row = np.full(len(landmarks), -1, np.int64)

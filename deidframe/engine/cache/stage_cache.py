@@ -15,7 +15,7 @@ from deidframe.engine.cache.disk_cache import DiskCache
 
 
 @dataclass(frozen=True)
-class Keep:
+class StageCache:
     """Where a stage's results are kept, and all that they depend on besides their input."""
 
     store: DiskCache

@@ -20,7 +20,7 @@ from deidframe.engine.runtime.progress import Reporter
 BATCH = 64
 
 
-def synthesize_kept(
+def synthesize_cached(
     store: DiskCache,
     draw: Callable[[FaceSet, Surrogates], FaceSet],
     who: str,
@@ -32,7 +32,7 @@ def synthesize_kept(
 ) -> FaceSet:
     """Return what the synthesizer makes of all groups, asking it only for those that the store does not hold.
 
-    Only for components that say `independent`: a group's picture follows from that group's rows alone.
+    Only for components that say `per_group`: a group's picture follows from that group's rows alone.
 
     Args:
         draw: asks the synthesizer. who: its name for errors. at_once: groups asked for at a time.

@@ -17,7 +17,7 @@ def people_attributes(
     pool: ComponentPool, judge: Step, clear: FaceSet
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Return people in order of first appearance, probability of male and years `(P,)` each, and the person row of each face."""
-    said = pool.eyes(judge).encode(clear).vectors
+    said = pool.recognizer(judge).encode(clear).vectors
     row_of: dict[str, int] = {}
     rows = np.array([row_of.setdefault(subject, len(row_of)) for subject in clear.subjects or ()], np.int64)
     per_face = np.stack([male_and_years(one) for one in said])

@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from deidframe.contract.errors import ArtifactError, DeidframeError, StageError
+from deidframe.contract.renamed import renamed_hint
 from deidframe.engine.components.step import Step
 from deidframe.engine.runtime.timeout import limited
 
@@ -62,7 +63,7 @@ def same_space(got: str, wanted: str, who: str) -> None:
 def one_line(error: BaseException) -> str:
     """Return what went wrong in one line: native libraries say it over many, the cause at the end."""
     said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said if len(said) <= LONGEST else f'... {said[-LONGEST:]}'}"
+    return f"{type(error).__name__}: {said if len(said) <= LONGEST else f'... {said[-LONGEST:]}'}{renamed_hint(said)}"
 
 
 def blame(cell: str, step: Step, error: BaseException) -> DeidframeError:

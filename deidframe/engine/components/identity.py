@@ -29,7 +29,7 @@ def identity(step: Step) -> dict[str, Any]:
         "contract": CONTRACT_VERSION,
         "params": step.params.model_dump(mode="json"),
         "weights": {name: held.get(name, "") for name in step.loaded.component.weights},
-        "others": {name: identity(other) for name, other in sorted(step.others.items())},
+        "others": {name: identity(other) for name, other in sorted(step.recognizers.items())},
     }
 
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from deidframe.contract.artifacts import Embeddings, FaceSet
 from deidframe.contract.component import Context, Need
 from deidframe.contract.errors import ArtifactError, DeidframeError
-from deidframe.contract.roles import VERBS, Eyes, Fits
+from deidframe.contract.roles import VERBS, Fits, Recognizer
 from deidframe.contract.stacks import IndexedStack, Stack
 from deidframe.engine.cache.disk_cache import DiskCache
-from deidframe.engine.cache.shards import FORMAT, KeptEncodings, Shard
-from deidframe.engine.cache.stage_cache import Keep
+from deidframe.engine.cache.shards import FORMAT, CachedEncodings, Shard
+from deidframe.engine.cache.stage_cache import StageCache
 from deidframe.engine.components.boundary import blame, guarded
 from deidframe.engine.components.identity import identity
-from deidframe.engine.components.recognizer import CoreEyes, base_of
+from deidframe.engine.components.recognizer import CachingRecognizer, base_of
 from deidframe.engine.components.results import check_result
 from deidframe.engine.components.step import Step
 from deidframe.engine.runtime.progress import Reporter, tracker
@@ -56,29 +56,29 @@ class ComponentPool:
         self.seed, self.detector, self.store = seed, detector, store
         self.scratch, self.reporter, self.offline = scratch, reporter, offline
         self._made: dict[tuple[str, str], Any] = {}
-        self._eyes: dict[str, CoreEyes] = {}
+        self._recognizers: dict[str, CachingRecognizer] = {}
         self._shared: dict[str, Any] = {}
-        self._lasting: dict[int, Stack] = {}
+        self._cached: dict[int, Stack] = {}
         self.clear: FaceSet | None = None
         self.records: list[dict[str, Any]] = []
         self._shards: tuple[Shard, ...] = ()
         self._seconds: dict[str, float] = {}
         self._depth, self._cell = 0, "the run"
 
-    def call(self, step: Step, *arguments: Any, sees_with: Step | None = None, verb: str = "") -> Any:
+    def call(self, step: Step, *arguments: Any, encoder: Step | None = None, verb: str = "") -> Any:
         """Let a component do its work, and return what it made once that is known to be what its contract says.
 
         The one place in which a component is made, guarded (see `guarded`), checked, timed and blamed.
 
         Args:
-            step: the component. arguments: of its verb, all by position. sees_with: the encoder it sees with, if it asks for
-                eyes. verb: what it is asked to do besides its role's one verb: `fit` or `as_torch` of an encoder.
+            step: the component. arguments: of its verb, all by position. encoder: the one it sees with, if it asks for a
+                recogniser. verb: what it is asked to do besides its role's one verb: `fit` or `as_torch` of an encoder.
 
         Raises:
             ArtifactError: it broke its contract, or changed what belongs to the whole process. PluginError: it took too long.
             StageError: it raised something of its own.
         """
-        component = self.make(step, sees_with)
+        component = self.make(step, encoder)
         verb = verb or VERBS[step.role][1]
         with self._guarded(step):
             out = getattr(component, verb)(*arguments)
@@ -131,25 +131,25 @@ class ComponentPool:
         taken, self._seconds = self._seconds, {}
         return taken
 
-    def make(self, step: Step, sees_with: Step | None = None) -> Any:
-        """Return the step's component, made on first use; `sees_with` names the encoder it sees with if it asks for eyes.
+    def make(self, step: Step, encoder: Step | None = None) -> Any:
+        """Return the step's component, made on first use; `encoder` names the one it sees with if it asks for a recogniser.
 
         Raises:
             StageError: it raised something of its own. PluginError: it took too long.
         """
-        key = (step.key, sees_with.key if sees_with and step.needs(Need.EYES) else "")
+        key = (step.key, encoder.key if encoder and step.needs(Need.RECOGNIZER) else "")
         if key not in self._made:
             folder = self.scratch / hashlib.sha256("|".join(key).encode()).hexdigest()[:16]
             folder.mkdir(exist_ok=True)
-            eyes: Eyes | None = self.eyes(sees_with) if sees_with and step.needs(Need.EYES) else None
+            recognizer: Recognizer | None = self.recognizer(encoder) if encoder and step.needs(Need.RECOGNIZER) else None
             context = Context(
                 seed=derive(self.seed, step.key),
                 scratch=folder,
                 log=self.reporter.say,
                 track=tracker(self.reporter),
-                eyes=eyes,
+                recognizer=recognizer,
                 offline=self.offline,
-                others={name: self.eyes(other) for name, other in step.others.items()},
+                recognizers={name: self.recognizer(other) for name, other in step.recognizers.items()},
                 record=self._record,
             )
             for name in step.loaded.component.weights:  # a download has all the time that it needs
@@ -164,38 +164,40 @@ class ComponentPool:
             with suppress(DeidframeError):
                 weights_path(step.loaded.listed.package[0], name, context)
 
-    def facts(self, step: Step, sees_with: Step) -> dict[str, Any]:
+    def facts(self, step: Step, encoder: Step) -> dict[str, Any]:
         """Return all that a synthesizer's pictures depend on besides its input, for the store."""
         detector = self.detector
         return {
             "what": "surrogate",
             "step": identity(step),
-            "eyes": identity(sees_with),
+            "recognizer": identity(encoder),
             "detector": identity(detector) if detector else None,
             "seed": derive(self.seed, step.key),
         }
 
-    def eyes(self, encoder: Step) -> CoreEyes:
+    def recognizer(self, encoder: Step) -> CachingRecognizer:
         """Return the recipe's detector together with this encoder."""
-        if encoder.key not in self._eyes:
+        if encoder.key not in self._recognizers:
             if self.detector is None:
                 raise DeidframeError("there is no detector, so nothing can be looked at")
             fitted = isinstance(self.make(encoder), Fits) and self.clear is not None
             if fitted and self.clear is not None:
                 self.call(encoder, self.clear.without_subjects(), verb="fit")
             looks, encodings = self._kept(encoder, fitted=fitted)
-            self._eyes[encoder.key] = CoreEyes(self, self.detector, encoder, self.reporter, self._lasting, looks, encodings)
-        return self._eyes[encoder.key]
+            self._recognizers[encoder.key] = CachingRecognizer(
+                self, self.detector, encoder, self.reporter, self._cached, looks, encodings
+            )
+        return self._recognizers[encoder.key]
 
-    def keep(self, what: str, *steps: Step, **facts: Any) -> Keep | None:
+    def keep(self, what: str, *steps: Step, **facts: Any) -> StageCache | None:
         """Return where results of these components are kept; None without a store, or where equal input may give another."""
         if self.store is None or not all(step.loaded.component.deterministic for step in steps):
             return None
         seed = self.seed
         made_by = [{**identity(step), "seed": derive(seed, step.key)} for step in steps]
-        return Keep(self.store, {"what": what, "format": FORMAT, "steps": made_by, **facts})
+        return StageCache(self.store, {"what": what, "format": FORMAT, "steps": made_by, **facts})
 
-    def _kept(self, encoder: Step, *, fitted: bool) -> tuple[Keep | None, tuple[Stack, KeptEncodings] | None]:
+    def _kept(self, encoder: Step, *, fitted: bool) -> tuple[StageCache | None, tuple[Stack, CachedEncodings] | None]:
         """Return where an encoder's looks and its encodings of the database are kept."""
         assert self.detector is not None
         every = all(shard.key for shard in self._shards)
@@ -209,16 +211,16 @@ class ComponentPool:
         base, rows = base_of(self.clear)
         if len(rows) != len(base) or not (rows == np.arange(len(base))).all():
             return looks, None
-        return looks, (base, KeptEncodings(keep, self._shards, self.clear.landmarks))
+        return looks, (base, CachedEncodings(keep, self._shards, self.clear.landmarks))
 
-    def look_at_database(self, faces: FaceSet, shards: tuple[Shard, ...]) -> None:
-        """Let every eye remember what it sees of the faces of the run."""
-        self.remember(faces)
+    def use_database(self, faces: FaceSet, shards: tuple[Shard, ...]) -> None:
+        """Let every recogniser keep what it sees of the faces of the run."""
+        self.cache_faces(faces)
         self.clear, self._shards = faces, shards
 
     def encode(self, encoder: Step, faces: FaceSet) -> Embeddings:
         """Return unit encodings of aligned faces, from memory where they are known."""
-        return self.eyes(encoder).encode(faces)
+        return self.recognizer(encoder).encode(faces)
 
     def _record(self, name: str, data: Mapping[str, Any]) -> None:
         self.records.append({"name": name, **data})
@@ -228,24 +230,24 @@ class ComponentPool:
         taken, self.records = self.records, []
         return taken
 
-    def remember(self, faces: FaceSet) -> None:
-        """Let every eye keep what it sees of these faces until `forget`."""
+    def cache_faces(self, faces: FaceSet) -> None:
+        """Let every recogniser keep what it sees of these faces until `drop_faces`."""
         base = base_of(faces)[0]
-        self._lasting[id(base)] = base
+        self._cached[id(base)] = base
 
     def follow(self, before: FaceSet, after: FaceSet) -> None:
-        """Let every eye know that these pictures are those, read from another place."""
+        """Let every recogniser know that these pictures are those, read from another place."""
         old, new = base_of(before)[0], base_of(after)[0]
-        self._lasting.pop(id(old), None)
-        self._lasting[id(new)] = new
-        for eyes in self._eyes.values():
-            eyes.follow(old, new)
+        self._cached.pop(id(old), None)
+        self._cached[id(new)] = new
+        for recognizer in self._recognizers.values():
+            recognizer.follow(old, new)
 
-    def forget(self, faces: FaceSet) -> None:
-        """Let every eye forget a method's faces."""
-        self._lasting.pop(id(base_of(faces)[0]), None)
-        for eyes in self._eyes.values():
-            eyes.forget(faces)
+    def drop_faces(self, faces: FaceSet) -> None:
+        """Let every recogniser drop a method's faces."""
+        self._cached.pop(id(base_of(faces)[0]), None)
+        for recognizer in self._recognizers.values():
+            recognizer.drop_faces(faces)
 
 
 class _GuardedStack:

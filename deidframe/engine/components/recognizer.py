@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import Embeddings, FaceSet
 from deidframe.contract.photos import Photos
-from deidframe.contract.roles import Differentiable, Look, TorchEncoder
+from deidframe.contract.roles import Differentiable, Recognition, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack
-from deidframe.engine.cache.shards import KeptEncodings
-from deidframe.engine.cache.stage_cache import Keep
+from deidframe.engine.cache.shards import CachedEncodings
+from deidframe.engine.cache.stage_cache import StageCache
 from deidframe.engine.components.detections import nearest_to_centre, rows_by_photo
 from deidframe.engine.components.step import Step
 from deidframe.engine.runtime.progress import Quiet, Reporter
@@ -24,18 +24,18 @@ BATCH = 32
 
 
 class Caller(Protocol):
-    """What of a `ComponentPool` eyes need."""
+    """What of a `ComponentPool` a recogniser needs."""
 
-    def make(self, step: Step, sees_with: Step | None = None) -> Any:
+    def make(self, step: Step, encoder: Step | None = None) -> Any:
         """Return the component."""
         ...
 
-    def call(self, step: Step, *arguments: Any, sees_with: Step | None = None, verb: str = "") -> Any:
+    def call(self, step: Step, *arguments: Any, encoder: Step | None = None, verb: str = "") -> Any:
         """Let it work."""
         ...
 
 
-class _Memo:
+class _Known:
     """What is known of each row of one stack."""
 
     def __init__(self, stack: Stack) -> None:
@@ -49,13 +49,13 @@ class _Memo:
         self.found = np.zeros((count, 5, 2), np.float32)
 
 
-class CoreEyes:
-    """Implements the contract's `Eyes`.
+class CachingRecognizer:
+    """Implements the contract's `Recognizer`.
 
     Args:
         pool: calls both. detector, encoder: the steps.
         reporter: shows progress of long encodings.
-        lasting: by identity, the stacks of which it is worth remembering what was seen; shared by all eyes of a run.
+        lasting: by identity, the stacks of which it is worth remembering what was seen; shared by all recognisers of a run.
         looks: where looks at lasting stacks are kept for a second run, by the pictures' content.
         encodings: the stack of the database's faces, and where their encodings are kept.
     """
@@ -66,36 +66,36 @@ class CoreEyes:
         detector: Step,
         encoder: Step,
         reporter: Reporter,
-        lasting: dict[int, Stack] | None = None,
-        looks: Keep | None = None,
-        encodings: tuple[Stack, KeptEncodings] | None = None,
+        cached: dict[int, Stack] | None = None,
+        looks: StageCache | None = None,
+        encodings: tuple[Stack, CachedEncodings] | None = None,
     ) -> None:
         self._looks, self._kept = looks, encodings
         self._pool, self._detector, self._encoder = pool, detector, encoder
         self._reporter = reporter
-        self._lasting = {} if lasting is None else lasting
-        self._memos: dict[int, _Memo] = {}
+        self._cached = {} if cached is None else cached
+        self._known: dict[int, _Known] = {}
 
     @property
     def space(self) -> str:
         """Embedding space of what is returned."""
         return self._encoder.space
 
-    def forget(self, faces: FaceSet) -> None:
+    def drop_faces(self, faces: FaceSet) -> None:
         """Drop what is known of these faces' stack."""
-        self._memos.pop(id(base_of(faces)[0]), None)
+        self._known.pop(id(base_of(faces)[0]), None)
 
     def follow(self, before: Stack, after: Stack) -> None:
         """Keep what is known of one stack for another that holds the same pictures in the same rows."""
-        memo = self._memos.pop(id(before), None)
+        memo = self._known.pop(id(before), None)
         if memo is not None:
             memo.stack = after
-            self._memos[id(after)] = memo
+            self._known[id(after)] = memo
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Encode faces at their own landmarks, unit length, same ids."""
         base, rows = base_of(faces)
-        memo = self._memo(base)
+        memo = self._known_of(base)
         marks = faces.landmarks
         assert marks is not None, "faces of a run carry landmarks"
         fresh = ~memo.has_encoded[rows] | (memo.landmarks[rows] != marks).any(axis=(1, 2))
@@ -125,10 +125,10 @@ class CoreEyes:
             out[known] = memo.encoded[rows[known]]
         return Embeddings(faces.ids, out, self.space)
 
-    def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
+    def recognize(self, faces: FaceSet, *, known_landmarks: bool = False) -> Recognition:
         """Find the face in each picture afresh and encode it; see the contract."""
         base, rows = base_of(faces)
-        memo = self._memo(base)
+        memo = self._known_of(base)
         todo = np.unique(rows[np.isnan(memo.scores[rows])])
         if len(todo):
             with self._task("look", len(todo)) as advance:
@@ -151,7 +151,7 @@ class CoreEyes:
             vectors[missed] = guessed
             kept[:] = True
         ids = tuple(i for i, keep in zip(faces.ids, kept.tolist(), strict=True) if keep)
-        return Look(
+        return Recognition(
             faces.ids,
             np.where(found, scores, 0).astype(np.float32),
             Embeddings(ids, vectors[kept], self.space),
@@ -169,28 +169,28 @@ class CoreEyes:
         """Show what takes more than a moment; the single candidates of a synthesizer do not."""
         return (self._reporter if count > BATCH else Quiet()).task(f"{what} with {self._encoder.name}", count)
 
-    def _memo(self, base: Stack) -> _Memo:
-        if self._lasting.get(id(base)) is not base:  # candidates of a synthesizer come and go
-            return _Memo(base)
-        if id(base) not in self._memos:
-            memo = self._memos[id(base)] = _Memo(base)
+    def _known_of(self, base: Stack) -> _Known:
+        if self._cached.get(id(base)) is not base:  # candidates of a synthesizer come and go
+            return _Known(base)
+        if id(base) not in self._known:
+            memo = self._known[id(base)] = _Known(base)
             if self._kept and self._kept[0] is base:
                 known, vectors = self._kept[1].recall()
                 if len(known):
                     memo.encoded = np.zeros((len(base), vectors.shape[1]), np.float32)
                     memo.encoded[known], memo.has_encoded[known] = vectors, True
                     memo.landmarks[known] = self._kept[1].landmarks[known]
-        return self._memos[id(base)]
+        return self._known[id(base)]
 
-    def _save(self, memo: _Memo, rows: NDArray[np.int64], *, whole: bool) -> None:
+    def _save(self, memo: _Known, rows: NDArray[np.int64], *, whole: bool) -> None:
         if self._kept and self._kept[0] is memo.stack and memo.encoded is not None and len(rows):
             own = (memo.landmarks == self._kept[1].landmarks).all(axis=(1, 2))
             self._kept[1].save(rows, memo.has_encoded & own, memo.encoded, whole=whole)
 
-    def _look_at(self, memo: _Memo, base: Stack, rows: NDArray[np.int64]) -> None:
+    def _look_at(self, memo: _Known, base: Stack, rows: NDArray[np.int64]) -> None:
         pictures = base[rows]
         key = ""
-        if self._looks and id(base) in self._lasting:
+        if self._looks and id(base) in self._cached:
             key = self._looks.key(pictures=[hashlib.sha256(np.ascontiguousarray(one).tobytes()).hexdigest() for one in pictures])
             held = self._looks.get(key)
             if held is not None:
@@ -213,7 +213,7 @@ class CoreEyes:
 
     def _note(
         self,
-        memo: _Memo,
+        memo: _Known,
         base: Stack,
         rows: NDArray[np.int64],
         places: NDArray[np.int64],

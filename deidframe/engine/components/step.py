@@ -19,7 +19,7 @@ class Step:
     role: str
     loaded: Loaded
     params: BaseModel
-    others: Mapping[str, Step] = field(default_factory=dict)
+    recognizers: Mapping[str, Step] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -48,13 +48,13 @@ class Step:
         return bool(getattr(self.params, "per_person", False))
 
     @property
-    def independent(self) -> bool:
+    def per_group(self) -> bool:
         """Whether a synthesizer's picture of a group follows from that group's rows alone."""
-        return bool(getattr(self.params, "independent", False))
+        return bool(getattr(self.params, "per_group", False))
 
     @property
     def groups_at_once(self) -> int:
-        """How many groups a synthesizer that is `independent` is best asked for at a time."""
+        """How many groups a synthesizer that is `per_group` is best asked for at a time."""
         return max(1, int(getattr(self.params, "groups_at_once", 8)))
 
     def needs(self, need: Need) -> bool:

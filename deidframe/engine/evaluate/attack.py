@@ -12,7 +12,7 @@ from deidframe.contract.errors import NothingToDo
 from deidframe.contract.roles import Knowledge
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.planning.plan import AttackPlan
-from deidframe.measure.interval import Figure
+from deidframe.measure.interval import Estimate
 from deidframe.measure.rank import rank_hits, rank_rates
 
 SCORES = 2**26
@@ -20,20 +20,20 @@ SCORES = 2**26
 
 
 @dataclass(frozen=True)
-class Assault:
+class AttackResult:
     """What an attack reached.
 
     Args:
         rates: rank -> figure. people: candidates in the gallery. probes, missed: how many gave a score and how many did not.
     """
 
-    rates: dict[int, Figure]
+    rates: dict[int, Estimate]
     people: int
     probes: int
     missed: int
 
 
-def assault(pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released: FaceSet, cell: str) -> Assault:
+def run_attack(pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released: FaceSet, cell: str) -> AttackResult:
     """Attack `released` with all that the threat model gives.
 
     Args:
@@ -66,10 +66,10 @@ def assault(pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released: F
     anonymous, at_once = probes.without_subjects(), max(1, SCORES // len(gallery))
     for start in range(0, len(probes), at_once):
         part = anonymous.take(range(start, min(start + at_once, len(probes))))
-        scores: LinkScores = pool.call(attack.step, part, gallery, knowledge, sees_with=attack.encoder)
+        scores: LinkScores = pool.call(attack.step, part, gallery, knowledge, encoder=attack.encoder)
         named, right = rank_hits(scores, person_of)
         people += named
         hits.append(right)
         missed += len(scores.missed_probes)
         candidates = len({person_of[face] for face in scores.gallery_ids})
-    return Assault(rank_rates(people, np.concatenate(hits)), candidates, len(people), missed)
+    return AttackResult(rank_rates(people, np.concatenate(hits)), candidates, len(people), missed)

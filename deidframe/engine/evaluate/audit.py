@@ -53,7 +53,7 @@ def audit(pool: ComponentPool, plan: AuditPlan, release: Release) -> Audit:
     bound: float | None = None
     near = np.zeros(len(rows), bool)
     if plan.encoder is not None:
-        originals = pool.eyes(plan.encoder).encode(clear).vectors
+        originals = pool.recognizer(plan.encoder).encode(clear).vectors
         assert vectors is not None
         bound = _bound(pool, plan, clear, originals)
         apart = np.linalg.norm(originals.astype(np.float64) - vectors[where], axis=1)
@@ -99,7 +99,7 @@ def _look(
                         nearest_to_centre(seen, [r for r, o in zip(found, own, strict=True) if o], width, height)
                     ]
             if plan.encoder is not None:
-                encoded.append(pool.eyes(plan.encoder).encode(FaceSet(ids, pictures, marks)).vectors)
+                encoded.append(pool.recognizer(plan.encoder).encode(FaceSet(ids, pictures, marks)).vectors)
             advance(len(part))
     return beside, np.concatenate(encoded) if encoded else None
 

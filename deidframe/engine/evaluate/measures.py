@@ -11,7 +11,7 @@ from deidframe.engine.evaluate.quality import quality
 from deidframe.engine.planning.plan import MethodPlan, Plan
 from deidframe.engine.protect.groups import people_of
 from deidframe.guard.release import Release
-from deidframe.measure.interval import Figure, mean_by_person
+from deidframe.measure.interval import Estimate, mean_by_person
 from deidframe.measure.loss import loss_ratio, sse, surrogate_loss
 from deidframe.measure.rank import by_person
 
@@ -22,15 +22,15 @@ def measures(pool: ComponentPool, plan: Plan, method: MethodPlan, release: Relea
     subjects = release.subjects
     people = list(subjects)
     for step in plan.encoders(method).values():
-        eyes = pool.eyes(step)
-        look = eyes.look(release.faces, known_landmarks=True)
-        found = mean_by_person(by_person(people, (look.scores > 0).astype(np.float64)), proportion=True)
+        recognizer = pool.recognizer(step)
+        recognition = recognizer.recognize(release.faces, known_landmarks=True)
+        found = mean_by_person(by_person(people, (recognition.scores > 0).astype(np.float64)), proportion=True)
         _put(metrics, "faces_found", found)
-        before = eyes.encode(release.originals)
-        _put(metrics, f"loss.{step.name}", surrogate_loss(before.vectors, look.embeddings.vectors, people))
+        before = recognizer.encode(release.originals)
+        _put(metrics, f"loss.{step.name}", surrogate_loss(before.vectors, recognition.embeddings.vectors, people))
         if release.people is not None:
             members, names, _ = people_of(before, subjects)
-            shown, _, _ = people_of(look.embeddings, subjects)
+            shown, _, _ = people_of(recognition.embeddings, subjects)
             group_of = release.people.group_of
             labels = np.array([group_of[name] for name in names], np.int64)
             metrics[f"sse.{step.name}"] = sse(members.vectors, labels)
@@ -40,6 +40,6 @@ def measures(pool: ComponentPool, plan: Plan, method: MethodPlan, release: Relea
     return metrics
 
 
-def _put(metrics: dict[str, Any], name: str, figure: Figure | None) -> None:
+def _put(metrics: dict[str, Any], name: str, figure: Estimate | None) -> None:
     if figure is not None:
         metrics[name] = figure.as_dict()

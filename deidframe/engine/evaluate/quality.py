@@ -52,9 +52,9 @@ def quality(pool: ComponentPool, plan: QualityPlan, release: Release) -> dict[st
         np.mean([sharpness(np.asarray(clear.images[r : r + 1])[0]) for r in rows[evenly].tolist()])
     )
     for step in plan.encoders:
-        eyes = pool.eyes(step)
-        before = eyes.encode(clear).vectors
-        after = eyes.look(released, known_landmarks=True).embeddings.vectors
+        recognizer = pool.recognizer(step)
+        before = recognizer.encode(clear).vectors
+        after = recognizer.recognize(released, known_landmarks=True).embeddings.vectors
         apart = np.linalg.norm(before.astype(np.float64) - after, axis=1)
         for name, value in zip(QUANTILES, np.percentile(apart, [5, 25, 50, 75, 95]).tolist(), strict=True):
             metrics[f"distance_{name}.{step.name}"] = value
@@ -86,10 +86,10 @@ def _attributes(
     label = np.zeros(len(male), np.int64)
     label[rows] = numbers
     shown = released.take(first).without_subjects()
-    look = pool.eyes(plan.encoders[0]).look(shown)
+    recognition = pool.recognizer(plan.encoders[0]).recognize(shown)
     assert shown.landmarks is not None, "faces of a run carry landmarks"
-    marks = np.where((look.scores > 0)[:, None, None], look.landmarks, shown.landmarks)
-    said = pool.eyes(plan.attributes).encode(FaceSet(shown.ids, shown.images, marks.astype(np.float32))).vectors
+    marks = np.where((recognition.scores > 0)[:, None, None], recognition.landmarks, shown.landmarks)
+    said = pool.recognizer(plan.attributes).encode(FaceSet(shown.ids, shown.images, marks.astype(np.float32))).vectors
     shown_male, shown_years = np.stack([male_and_years(one) for one in said]).T
     return attribute_fit(male, years, label, shown_male, shown_years)
 

@@ -19,7 +19,7 @@ CACHE_BYTES = 192 * 1024 * 1024
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="deidframe-decode")
 
 
-class CutStack:
+class CropStack:
     """The faces of a database as a stack `(N, 256, 256, 3)` that is decoded and warped on demand.
 
     Args:

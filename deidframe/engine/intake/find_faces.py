@@ -12,11 +12,11 @@ from deidframe.engine.planning.plan import Plan
 from deidframe.engine.runtime.progress import Reporter
 
 
-def look_for_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, stamps: Sequence[str] | None = None) -> Intake:
-    """Find the face of every photo of the plan, and let every eye remember what it sees of them.
+def find_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, fingerprints: Sequence[str] | None = None) -> Intake:
+    """Find the face of every photo of the plan, and let every recogniser keep what it sees of them.
 
     Args:
-        stamps: of the photos, where they are known already.
+        fingerprints: of the photos, where they are known already.
 
     Raises:
         NothingToDo: not one face was found.
@@ -28,9 +28,9 @@ def look_for_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, stamps: 
     second = functools.partial(pool.call, auditor) if auditor else None
     with pool.working_on("finding faces"):
         detect = functools.partial(pool.call, plan.detector)
-        intake = take_in(plan.photos, plan.people, detect, reporter, keep, second, stamps)
+        intake = take_in(plan.photos, plan.people, detect, reporter, keep, second, fingerprints)
     if auditor:
         seen = f"{intake.beside} faces more, which are covered, and one in {intake.unseen} pictures that are withheld"
         reporter.say(f"  {auditor.name} sees {seen}")
-    pool.look_at_database(intake.faces, intake.shards)
+    pool.use_database(intake.faces, intake.shards)
     return intake

@@ -15,10 +15,10 @@ from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import NothingToDo, UnreadablePhoto
 from deidframe.contract.photos import Detections, Photos
-from deidframe.engine.cache.shards import Shard, shards_of, stamps_of
-from deidframe.engine.cache.stage_cache import Keep
+from deidframe.engine.cache.shards import Shard, fingerprints_of, shards_of
+from deidframe.engine.cache.stage_cache import StageCache
 from deidframe.engine.components.detections import nearest_to_centre, rows_by_photo
-from deidframe.engine.intake.crops import SIZE, CutStack
+from deidframe.engine.intake.crops import SIZE, CropStack
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.guard.audit import unmatched
 
@@ -89,9 +89,9 @@ def take_in(
     people: tuple[str, ...],
     detect: Detect,
     reporter: Reporter,
-    keep: Keep | None = None,
+    keep: StageCache | None = None,
     second: Detect | None = None,
-    stamps: Sequence[str] | None = None,
+    fingerprints: Sequence[str] | None = None,
 ) -> Intake:
     """Detect in every photo, shard by shard, in batches that are forgotten again.
 
@@ -99,7 +99,7 @@ def take_in(
         photos: the database. people: the person of each photo. detect: asks the detector.
         reporter: shows progress. keep: where shards are kept, None keeps nothing.
         second: asks a detector that looks for bystanders whom the first does not see.
-        stamps: of the photos, where they are known already.
+        fingerprints: of the photos, where they are known already.
 
     Raises:
         NothingToDo: not one face was found.
@@ -113,13 +113,17 @@ def take_in(
     others: list[NDArray[np.float32]] = []
     shards: list[Shard] = []
     target = align.template(SIZE)
-    if keep is None or stamps is None:
-        stamps = stamps_of(photos) if keep else [""] * len(photos)
+    if keep is None or fingerprints is None:
+        fingerprints = fingerprints_of(photos) if keep else [""] * len(photos)
     kept_before = beside = unseen = 0
     with reporter.task("find faces", len(photos)) as advance:
-        for rows in shards_of(stamps):
+        for rows in shards_of(fingerprints):
             part = photos.take(rows)
-            key = keep.key(photos=stamps[rows.start : rows.stop]) if keep and all(stamps[rows.start : rows.stop]) else ""
+            key = (
+                keep.key(photos=fingerprints[rows.start : rows.stop])
+                if keep and all(fingerprints[rows.start : rows.stop])
+                else ""
+            )
             held = keep.get(key) if keep and key else None
             if held is not None:
                 seen = _Seen.of(held)
@@ -149,7 +153,7 @@ def take_in(
     if not ids:
         reasons = sorted({f"{list(withheld.values()).count(r)} {r}" for r in withheld.values()})
         raise NothingToDo(f"no face to work on in {total} pictures: {'; '.join(reasons)}; nothing was released")
-    stack = CutStack(photos, tuple(ids), np.stack(matrices), tuple(others))
+    stack = CropStack(photos, tuple(ids), np.stack(matrices), tuple(others))
     faces = FaceSet(tuple(ids), stack, np.stack(marks), tuple(person_of[i] for i in ids))
     return Intake(faces, withheld, total, tuple(shards), beside, unseen)
 

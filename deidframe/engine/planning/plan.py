@@ -95,7 +95,7 @@ class QualityPlan:
 
 @dataclass(frozen=True)
 class AuditPlan:
-    """The second pair of eyes; without an encoder a released face is held against its original by its pixels alone."""
+    """The second detector; without an encoder a released face is held against its original by its pixels alone."""
 
     detector: Step
     encoder: Step | None
@@ -110,7 +110,7 @@ class Plan:
         people: the person of each photo or encoding. labelled: the source says who they are.
         source, detector: steps; no detector where there are only encodings. encodings: of a source of encodings.
         finder: clusterer and encoder that find the people, where the recipe says so; `people` then holds one for each picture.
-        audit: a second pair of eyes. elbows: curves for the report. quality: how released pictures are judged besides.
+        audit: a second detector. elbows: curves for the report. quality: how released pictures are judged besides.
         methods, attacks: in the recipe's order. limit: how many pictures are taken, None for all.
     """
 
@@ -161,5 +161,5 @@ class Plan:
         if self.quality:
             judges = self.quality.attributes
             all_steps += [*self.quality.encoders, *self.quality.detectors, *([judges] if judges else [])]
-        all_steps += [other for step in all_steps for other in step.others.values()]
+        all_steps += [other for step in all_steps for other in step.recognizers.values()]
         return tuple({step.key: step for step in all_steps}.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path as Folder
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,8 +21,8 @@ from deidframe.engine.planning.plan import (
     QualityPlan,
 )
 from deidframe.host.catalogue import Catalogue
-from deidframe.recipe.complain import Complaint, complaints_of, nearest
-from deidframe.recipe.locate import Path
+from deidframe.recipe.diagnostics import Diagnostic, diagnostics_of, nearest
+from deidframe.recipe.locate import KeyPath
 from deidframe.recipe.model import AttackSpec, AuditSpec, ElbowSpec, FoundSubjects, Part, QualitySpec
 from deidframe.recipe.parse import Method, Parsed
 
@@ -30,14 +30,14 @@ from deidframe.recipe.parse import Method, Parsed
 class _Planner:
     def __init__(self, parsed: Parsed, catalogue: Catalogue) -> None:
         self.parsed, self.catalogue = parsed, catalogue
-        self.complaints: list[Complaint] = []
+        self.complaints: list[Diagnostic] = []
 
-    def complain(self, code: str, path: Path, message: str) -> None:
-        found = Complaint(code, path, message)
+    def complain(self, code: str, path: KeyPath, message: str) -> None:
+        found = Diagnostic(code, path, message)
         if found not in self.complaints:  # a sweep meets the same mistake once for each value
             self.complaints.append(found)
 
-    def step(self, role: str, use: str, params: dict[str, Any], at: Path) -> Step | None:
+    def step(self, role: str, use: str, params: dict[str, Any], at: KeyPath) -> Step | None:
         """Resolve one component, or complain and return None."""
         try:
             if self.catalogue.find(role, use) is None:
@@ -52,18 +52,18 @@ class _Planner:
         try:
             checked = loaded.component.params.model_validate(params)
         except ValidationError as error:
-            for one in complaints_of(error, loaded.component.params, (*at, "params")):
+            for one in diagnostics_of(error, loaded.component.params, (*at, "params")):
                 self.complain(one.code, one.path, one.message)
             return None
         others: dict[str, Step] = {}
-        for name in getattr(checked, "sees_with", ()):
+        for name in getattr(checked, "recognizers", ()):
             found = self.encoder(name, (*at, "params"))
             if found is None:
                 return None
             others[name] = found
         return Step(role, loaded, checked, others)
 
-    def encoder(self, name: str, at: Path) -> Step | None:
+    def encoder(self, name: str, at: KeyPath) -> Step | None:
         """Resolve an encoder that is named besides the recipe's tables, or complain and return None."""
         names = self.catalogue.names("encoder")
         if name in names:
@@ -104,7 +104,7 @@ class _Planner:
         return MethodPlan(method.name, method.spec.k, steps, within)
 
     def attack(self, row: int, spec: AttackSpec, grouping: Sequence[str]) -> AttackPlan | None:
-        at: Path = ("attack", row)
+        at: KeyPath = ("attack", row)
         step = self.step("attacker", spec.use, spec.params, at)
         if step is None:
             return None
@@ -117,7 +117,7 @@ class _Planner:
                 self.complain("P101", at, "an attack needs an encoder and none is installed")
                 return None
             wanted = (others or names)[0]
-        where: Path = (*at, "params", "encoder")
+        where: KeyPath = (*at, "params", "encoder")
         try:
             known = self.catalogue.find("encoder", wanted) is not None
         except PluginError as error:
@@ -129,7 +129,7 @@ class _Planner:
     def quality(self, spec: QualitySpec | None, attackers: Sequence[Step]) -> QualityPlan | None:
         if spec is None:
             return None
-        at: Path = ("quality",)
+        at: KeyPath = ("quality",)
         encoders = [self.encoder(name, (*at, "encoders", row)) for row, name in enumerate(spec.encoders)]
         detectors = [self.step("detector", name, {}, (*at, "detectors", row)) for row, name in enumerate(spec.detectors)]
         attributes = self.encoder(spec.attributes, (*at, "attributes")) if spec.attributes else None
@@ -141,7 +141,7 @@ class _Planner:
     def audit(self, spec: AuditSpec | None, detector: Step | None) -> AuditPlan | None:
         if spec is None:
             return None
-        at: Path = ("audit",)
+        at: KeyPath = ("audit",)
         second = self.step("detector", spec.detector.use, spec.detector.params, (*at, "detector"))
         encoder = self.encoder(spec.encoder, (*at, "encoder")) if spec.encoder else None
         if second is None:
@@ -158,7 +158,7 @@ class _Planner:
         return ElbowPlan(spec, self.encoder(spec.encoder, ("elbow", row, "encoder")))
 
 
-def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | None = None) -> Plan:
+def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None = None) -> Plan:
     """Check a recipe against what is installed and against its database.
 
     Args:
@@ -187,7 +187,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Folder, limit: int | Non
         count = len(set(found.people))
         for method in parsed.methods:
             if found.people and method.spec.k is not None and method.spec.k > count:
-                at: Path = (*method.at, "sweep") if "k" in _swept(planner, method) else (*method.at, "k")
+                at: KeyPath = (*method.at, "sweep") if "k" in _swept(planner, method) else (*method.at, "k")
                 planner.complain("R131", at, f"k = {method.spec.k} is larger than the number of people, {count}")
         _fitting(planner, found, methods)
     if planner.complaints or source is None or found is None:
@@ -214,7 +214,7 @@ def _finder(planner: _Planner, subjects: str | FoundSubjects) -> tuple[Step, Ste
     """Resolve the clusterer and the encoder that find the people."""
     if isinstance(subjects, str):
         return None
-    at: Path = ("source", "subjects")
+    at: KeyPath = ("source", "subjects")
     clusterer = planner.step("clusterer", subjects.use, subjects.params, at)
     encoder = planner.encoder(subjects.encoder, (*at, "encoder"))
     return (clusterer, encoder) if clusterer and encoder else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deidframe.contract.artifacts import FaceSet, Surrogates
 from deidframe.contract.component import Need
 from deidframe.contract.errors import ReleaseRefused
-from deidframe.engine.cache.surrogates import synthesize_kept
+from deidframe.engine.cache.surrogates import synthesize_cached
 from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
@@ -106,11 +106,11 @@ def _synthesized(pool: ComponentPool, chosen: FaceSet, surrogates: Surrogates, s
     bare = chosen if step.needs(Need.SUBJECTS) else chosen.without_subjects()
 
     def draw(faces: FaceSet, aims: Surrogates) -> FaceSet:
-        made: FaceSet = pool.call(step, faces, aims, sees_with=encoder)
+        made: FaceSet = pool.call(step, faces, aims, encoder=encoder)
         return made
 
-    if pool.store is not None and step.independent and step.loaded.component.deterministic:
-        made = synthesize_kept(
+    if pool.store is not None and step.per_group and step.loaded.component.deterministic:
+        made = synthesize_cached(
             pool.store, draw, step.who, step.groups_at_once, pool.facts(step, encoder), bare, surrogates, pool.reporter
         )
     else:

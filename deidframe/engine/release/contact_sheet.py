@@ -18,7 +18,7 @@ MEMBERS = 6
 LARGE, SMALL = 160, 80
 
 
-def write_sheet(folder: Path, release: Release, slug: str, *, fictitious: bool, with_originals: bool) -> None:
+def write_contact_sheet(folder: Path, release: Release, slug: str, *, fictitious: bool, with_originals: bool) -> None:
     """Write small pictures of a few groups (or of a few faces before and after).
 
     Originals of people who do not exist are shown; of real people only `with_originals`, and then all of it under `private`.

@@ -30,7 +30,7 @@ class Recount:
     problems: tuple[str, ...]
 
 
-def recertify(run: Path) -> list[Recount]:
+def recount(run: Path) -> list[Recount]:
     """Count every release of a run again, from its files and the private mapping.
 
     What needs the originals (that a face was found in each, and that none was handed back) is not counted again.

@@ -13,7 +13,7 @@ MOST = 3
 """So often may the process die in one method; then the run goes on without it."""
 
 
-class Attempts:
+class Crashes:
     """The methods of a run in which the process died.
 
     Args:

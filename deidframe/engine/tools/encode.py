@@ -15,7 +15,7 @@ from deidframe.contract.artifacts import Embeddings
 from deidframe.contract.errors import PluginError, UsageError
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
-from deidframe.engine.intake.find_faces import look_for_faces
+from deidframe.engine.intake.find_faces import find_faces
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.planning.planner import plan
@@ -57,7 +57,7 @@ def encode_folder(
     method = {"name": "encode", "encoder": {"use": encoder}, "clusterer": {"use": _any("clusterer")}}
     planned = _planned(_of_folder(folder, detector, method), scratch)
     pool = planned.pool(scratch, reporter, offline=offline)
-    intake = look_for_faces(planned, pool, reporter)
+    intake = find_faces(planned, pool, reporter)
     faces = intake.faces
     found = pool.encode(planned.methods[0].steps["encoder"], faces)
     subjects = faces.subjects if planned.labelled else None
@@ -100,7 +100,7 @@ def faces_of_folder(folder: Path, detector: str, scratch: Path, reporter: Report
     """
     method = {"name": "look", "redactor": {"use": _any("redactor")}}
     planned = _planned(_of_folder(folder, detector, method), scratch)
-    return look_for_faces(planned, planned.pool(scratch, reporter), reporter)
+    return find_faces(planned, planned.pool(scratch, reporter), reporter)
 
 
 def _of_folder(folder: Path, detector: str, method: dict[str, Any]) -> dict[str, Any]:

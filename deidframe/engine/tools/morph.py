@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deidframe.contract.artifacts import FaceSet, Surrogates
 from deidframe.contract.errors import NothingToDo, UsageError
 from deidframe.contract.stacks import IndexedStack
-from deidframe.engine.intake.find_faces import look_for_faces
+from deidframe.engine.intake.find_faces import find_faces
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.tools.encode import planned_alone
 
@@ -70,22 +70,22 @@ def morph(
     method["synthesizer"] = {"use": synthesizer}
     planned = planned_alone(pair, detector, method, scratch, [f"method[0].synthesizer.params.{one}" for one in params], judges)
     pool = planned.pool(scratch, reporter, offline=offline)
-    intake = look_for_faces(planned, pool, reporter)
+    intake = find_faces(planned, pool, reporter)
     if len(intake.faces) < 2:
         raise NothingToDo(f"a face is needed in both pictures: {'; '.join(sorted(set(intake.withheld.values())))}")
     steps = planned.methods[0].steps
     ends = pool.encode(steps["encoder"], intake.faces)
     faces, surrogates = _steps(intake.faces, ends.vectors, np.array(alphas, np.float64), ends.space)
     with pool.working_on("morph"):
-        made: FaceSet = pool.call(steps["synthesizer"], faces, surrogates, sees_with=steps["encoder"])
+        made: FaceSet = pool.call(steps["synthesizer"], faces, surrogates, encoder=steps["encoder"])
     shown = made.take(np.arange(0, len(faces), 2))
     to_a: dict[str, NDArray[np.float64]] = {}
     to_b: dict[str, NDArray[np.float64]] = {}
     for judge in planned.encoders(planned.methods[0]).values():
-        eyes = pool.eyes(judge)
-        near = eyes.encode(intake.faces).vectors.astype(np.float64)
-        look = eyes.look(shown)
-        seen = dict(zip(look.embeddings.ids, look.embeddings.vectors.astype(np.float64), strict=True))
+        recognizer = pool.recognizer(judge)
+        near = recognizer.encode(intake.faces).vectors.astype(np.float64)
+        recognition = recognizer.recognize(shown)
+        seen = dict(zip(recognition.embeddings.ids, recognition.embeddings.vectors.astype(np.float64), strict=True))
         for out, end in ((to_a, near[0]), (to_b, near[1])):
             out[judge.name] = np.array([np.linalg.norm(seen[i] - end) if i in seen else np.nan for i in shown.ids])
     return Morph(np.array(alphas, np.float64), np.asarray(shown.images[:]), to_a, to_b)

@@ -46,13 +46,13 @@ class AverageEach:
     """Synthesizer `average-each`: no picture is shared, so there is no k, and the core never releases it."""
 
     def __init__(self, params: AverageEachParams, context: Context) -> None:
-        if context.eyes is None:
-            raise PluginError("average-each needs eyes: it averages pictures that the grouping encoder finds alike")
-        self._neighbours, self._eyes = params.neighbours, context.eyes
+        if context.recognizer is None:
+            raise PluginError("average-each needs a recognizer: it averages pictures that the grouping encoder finds alike")
+        self._neighbours, self._recognizer = params.neighbours, context.recognizer
 
     def synthesize(self, faces: FaceSet, surrogates: Surrogates) -> FaceSet:
         """Return each picture blended with the mean of itself and its nearest pictures."""
-        vectors = self._eyes.encode(faces).vectors
+        vectors = self._recognizer.encode(faces).vectors
         count = min(self._neighbours, len(faces) - 1)
         near = np.empty((len(faces), count + 1), np.int64)
         for start in range(0, len(faces), ROWS_AT_ONCE):

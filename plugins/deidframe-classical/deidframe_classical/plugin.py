@@ -37,7 +37,7 @@ def deidframe_synthesizers() -> list[Component]:
             params=EigenParams,
             summary="k-Same-Eigen: the group's mean in the space of eigenfaces of the database",
             example='synthesizer = { use = "eigen" }\n',
-            shares=True,
+            one_picture_per_group=True,
             reference="Newton, Sweeney, Malin, Preserving privacy by de-identifying face images, IEEE TKDE 17(2), 2005",
         ),
         Component(
@@ -46,7 +46,7 @@ def deidframe_synthesizers() -> list[Component]:
             params=EigenParams,
             summary="k-Same-M: the group's mean shape and mean texture, by five landmarks and a piecewise-affine warp",
             example='synthesizer = { use = "aam" }\n',
-            shares=True,
+            one_picture_per_group=True,
             reference="Gross, Sweeney, de la Torre, Baker, Model-based face de-identification, CVPR workshops 2006",
         ),
         Component(
@@ -55,7 +55,7 @@ def deidframe_synthesizers() -> list[Component]:
             params=NoParams,
             summary="k-Same-Furthest: groups far apart show each other's mean picture",
             example='synthesizer = { use = "furthest" }\n',
-            shares=True,
+            one_picture_per_group=True,
             reference="Meng, Sun, Collado, Efficient facial identity obscuring k-Same-furthest, BIOSIG 2014",
         ),
         Component(
@@ -64,7 +64,7 @@ def deidframe_synthesizers() -> list[Component]:
             params=AverageEachParams,
             summary="historical: each picture its own mean with its nearest; nothing is shared, so it is never released",
             example='synthesizer = { use = "average-each" }\n',
-            needs=frozenset({Need.EYES}),
+            needs=frozenset({Need.RECOGNIZER}),
             protects=False,
         ),
     ]

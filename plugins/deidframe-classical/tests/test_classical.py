@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deidframe.contract import Context, Embeddings, FaceSet, Look, PluginError, Surrogates, align
+from deidframe.contract import Context, Embeddings, FaceSet, PluginError, Recognition, Surrogates, align
 from deidframe_classical.aam import Aam, mesh, warp
 from deidframe_classical.average_each import AverageEach, oval
 from deidframe_classical.eigen import Eigen, fit
@@ -105,7 +105,7 @@ def test_the_furthest_are_paired_first() -> None:
 
 
 class ByFirstPixel:
-    """Eyes to which pictures are alike whose first pixels are."""
+    """A recogniser to which pictures are alike whose first pixels are."""
 
     space = "first-pixel"
 
@@ -113,7 +113,7 @@ class ByFirstPixel:
         angle = np.asarray(faces.images[:], np.float32)[:, 0, 0, 0] / 100
         return Embeddings(faces.ids, np.stack([np.cos(angle), np.sin(angle)], axis=1), self.space)
 
-    def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
+    def recognize(self, faces: FaceSet, *, known_landmarks: bool = False) -> Recognition:
         raise NotImplementedError
 
     def as_torch(self) -> None:
@@ -125,10 +125,10 @@ def test_average_each_blends_the_nearest_and_keeps_the_rim(tmp_path: Path) -> No
     pictures = np.stack([np.full((64, 64, 3), v, np.uint8) for v in (10, 20, 200)])
     faces = FaceSet(ids, pictures, np.repeat(align.template(64)[None], 3, axis=0))
     surrogates = Surrogates(ids, np.zeros((3, 2), np.float32), np.zeros(3, np.int64), np.full(3, 1 / 3), "first-pixel")
-    made = AverageEach(AverageEachParams(neighbours=1), Context(seed=1, scratch=tmp_path, eyes=ByFirstPixel()))
+    made = AverageEach(AverageEachParams(neighbours=1), Context(seed=1, scratch=tmp_path, recognizer=ByFirstPixel()))
     out = made.synthesize(faces, surrogates).images
     assert out[0:1][0, 36, 32].tolist() == [15, 15, 15]  # with its nearest
     assert out[0:1][0, 0, 0].tolist() == [10, 10, 10]
     assert oval(64, 64).max() == 1
-    with pytest.raises(PluginError, match="needs eyes"):
+    with pytest.raises(PluginError, match="needs a recognizer"):
         AverageEach(AverageEachParams(), Context(seed=1, scratch=tmp_path))

@@ -26,8 +26,8 @@ def deidframe_synthesizers() -> list[Component]:
             params=GnnParams,
             summary="k-Same-Net: a network draws a mixture of the proxies nearest to the group, no fewer than it has people",
             example='synthesizer = { use = "gnn" }\n',
-            needs=frozenset({Need.EYES, Need.SUBJECTS}),
-            shares=True,
+            needs=frozenset({Need.RECOGNIZER, Need.SUBJECTS}),
+            one_picture_per_group=True,
             reference="Meden, Emersic, Struc, Peer, k-Same-Net, Entropy 20(1), 2018",
         )
     ]

@@ -53,13 +53,13 @@ class GnnFaces:
     """Synthesizer `gnn`.
 
     Args:
-        params: how proxies are mixed. context: its eyes encode in the grouping encoder's space.
+        params: how proxies are mixed. context: its recogniser encodes in the grouping encoder's space.
     """
 
     def __init__(self, params: GnnParams, context: Context) -> None:
-        if context.eyes is None:
-            raise PluginError("gnn needs eyes: a detector and the encoder that made the groups")
-        self._params, self._context, self._eyes = params, context, context.eyes
+        if context.recognizer is None:
+            raise PluginError("gnn needs a recognizer: a detector and the encoder that made the groups")
+        self._params, self._context, self._recognizer = params, context, context.recognizer
         self._drawer = Drawer()
         self._known: tuple[NDArray[np.int64], Array] | None = None
 
@@ -67,10 +67,10 @@ class GnnFaces:
         """Return one face for each group, shown by all the group's faces.
 
         Raises:
-            PluginError: the targets are of another space than the eyes', or a group has more people than there are proxies.
+            PluginError: the targets are not of the recogniser's space, or a group has more people than proxies.
         """
-        if surrogates.space != self._eyes.space:
-            raise PluginError(f"gnn sees in {self._eyes.space!r}, the targets are of {surrogates.space!r}")
+        if surrogates.space != self._recognizer.space:
+            raise PluginError(f"gnn sees in {self._recognizer.space!r}, the targets are of {surrogates.space!r}")
         if faces.subjects is None:
             raise PluginError("gnn needs to know who is who, so that it mixes at least as many proxies as a group has people")
         groups, first, inverse = np.unique(surrogates.groups, return_index=True, return_inverse=True)
@@ -84,11 +84,11 @@ class GnnFaces:
         return FaceSet(faces.ids, IndexedStack(pictures, inverse.astype(np.int64)), faces.landmarks)
 
     def proxies(self, size: int) -> tuple[NDArray[np.int64], Array]:
-        """Return the proxies in which the detector sees a face and their encodings, seen by the eyes once."""
+        """Return the proxies in which the detector sees a face and their encodings, seen by the recogniser once."""
         if self._known is None:
             drawn = self._drawer.draw(np.eye(PEOPLE, dtype=np.float32), size)
-            look = self._eyes.look(FaceSet(tuple(str(n) for n in range(PEOPLE)), drawn))
-            self._known = np.array([int(i) for i in look.embeddings.ids], np.int64), look.embeddings.vectors
+            recognition = self._recognizer.recognize(FaceSet(tuple(str(n) for n in range(PEOPLE)), drawn))
+            self._known = np.array([int(i) for i in recognition.embeddings.ids], np.int64), recognition.embeddings.vectors
         return self._known
 
     def _best(self, target: Array, people: int, size: int) -> NDArray[np.uint8]:
@@ -105,11 +105,11 @@ class GnnFaces:
             for temperature in self._params.temperatures:
                 mixtures.append(mixture(alike[near], rows[near], temperature))
         pictures = self._drawer.draw(np.stack(mixtures), size)
-        look = self._eyes.look(FaceSet(tuple(str(n) for n in range(len(pictures))), pictures))
-        if not len(look.embeddings):
+        recognition = self._recognizer.recognize(FaceSet(tuple(str(n) for n in range(len(pictures))), pictures))
+        if not len(recognition.embeddings):
             return np.asarray(pictures[-1])
-        far = ((look.embeddings.vectors - target) ** 2).sum(axis=1)
-        return np.asarray(pictures[int(look.embeddings.ids[int(far.argmin())])])
+        far = ((recognition.embeddings.vectors - target) ** 2).sum(axis=1)
+        return np.asarray(pictures[int(recognition.embeddings.ids[int(far.argmin())])])
 
 
 def mixture(alike: Array, rows: NDArray[np.int64], temperature: float) -> Array:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from real_eyes import RealEyes
+from real_recognizer import RealRecognizer
 
 from deidframe.contract import Context, FaceSet, PluginError, Surrogates, align
 from deidframe_gnn.plugin import GnnParams
@@ -20,7 +20,7 @@ from deidframe_people.source import SyntheticPeople
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
     base = Context(seed=1, scratch=tmp_path_factory.mktemp("scratch"))
-    return dataclasses.replace(base, eyes=RealEyes("dlib-resnet", base))
+    return dataclasses.replace(base, recognizer=RealRecognizer("dlib-resnet", base))
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def task(context: Context) -> tuple[FaceSet, Surrogates]:
     marks = np.repeat(align.template(256)[None], len(photos), axis=0)
     faces = FaceSet(photos.ids, np.stack([photos.open(i) for i in photos]), marks, photos.subjects)
     number = np.unique(np.array(photos.subjects), return_inverse=True)[1] % 2
-    assert context.eyes is not None
-    seen = context.eyes.encode(faces).vectors
+    assert context.recognizer is not None
+    seen = context.recognizer.encode(faces).vectors
     targets = np.stack([seen[number == g].mean(axis=0) for g in (0, 1)])[number]
     return faces, Surrogates(photos.ids, targets, number.astype(np.int64), np.full(20, 0.1), "dlib-resnet")
 
@@ -56,8 +56,8 @@ def test_faces_are_found_shared_in_a_group_and_the_same_every_time(context: Cont
         rows = np.flatnonzero(surrogates.groups == g)
         assert (pictures[rows] == pictures[rows[0]]).all()
     assert not np.array_equal(pictures[0], pictures[2])
-    assert context.eyes is not None
-    assert context.eyes.look(FaceSet(faces.ids, pictures)).scores.min() > 0.7
+    assert context.recognizer is not None
+    assert context.recognizer.recognize(FaceSet(faces.ids, pictures)).scores.min() > 0.7
     again = GnnFaces(GnnParams(), context).synthesize(faces, surrogates)
     assert np.array_equal(pictures, np.asarray(again.images[:]))
 
@@ -72,7 +72,7 @@ def test_the_proxies_are_people_of_their_own(context: Context) -> None:
 def test_wrong_use_is_refused(context: Context, task: tuple[FaceSet, Surrogates], tmp_path: Path) -> None:
     faces, surrogates = task
     made = GnnFaces(GnnParams(), context)
-    with pytest.raises(PluginError, match="needs eyes"):
+    with pytest.raises(PluginError, match="needs a recognizer"):
         GnnFaces(GnnParams(), Context(seed=1, scratch=tmp_path))
     with pytest.raises(PluginError, match="who is who"):
         made.synthesize(faces.without_subjects(), surrogates)

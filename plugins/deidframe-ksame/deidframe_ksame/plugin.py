@@ -171,7 +171,7 @@ def deidframe_synthesizers() -> list[Component]:
             params=NoParams,
             summary="k-Same-Pixel: the mean of the group's aligned pictures, each person weighing the same",
             example='synthesizer = { use = "pixel-mean" }\n',
-            shares=True,
+            one_picture_per_group=True,
             reference="Newton, Sweeney, Malin, Preserving privacy by de-identifying face images, IEEE TKDE 17(2), 2005",
         )
     ]

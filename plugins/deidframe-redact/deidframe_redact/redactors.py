@@ -21,10 +21,10 @@ def face_oval(landmarks: NDArray[np.float32] | None, side: int) -> NDArray[np.ui
         landmarks: `(5, 2)` pixels, or None for a face at the template's place. side: of the picture in pixels.
     """
     marks = align.template(side) if landmarks is None else landmarks
-    eyes, mouth = marks[:2].mean(axis=0), marks[3:].mean(axis=0)
-    down = mouth - eyes
+    recognizer, mouth = marks[:2].mean(axis=0), marks[3:].mean(axis=0)
+    down = mouth - recognizer
     length = float(np.hypot(*down))
-    centre = eyes + 0.45 * down
+    centre = recognizer + 0.45 * down
     angle = float(np.degrees(np.arctan2(-down[0], down[1])))
     mask = np.zeros((side, side), np.uint8)
     axes = (round(1.35 * length), round(1.75 * length))

@@ -13,18 +13,18 @@ class NearestFace:
 
     Args:
         params: landmarks known or found.
-        context: its eyes look with the attack's encoder.
+        context: its recogniser sees with the attack's encoder.
     """
 
     def __init__(self, params: NearestFaceParams, context: Context) -> None:
-        if context.eyes is None:
-            raise PluginError("nearest-face needs eyes: a detector and an encoder")
-        self._eyes, self._known = context.eyes, params.landmarks == "known"
+        if context.recognizer is None:
+            raise PluginError("nearest-face needs a recognizer: a detector and an encoder")
+        self._recognizer, self._known = context.recognizer, params.landmarks == "known"
 
     def attack(self, probes: FaceSet, gallery: FaceSet, knowledge: Knowledge) -> LinkScores:
         """Return the cosine of every probe with every gallery face; the attacker aligned its own gallery well."""
-        known = self._eyes.encode(gallery)
-        seen = self._eyes.look(probes, known_landmarks=self._known).embeddings
+        known = self._recognizer.encode(gallery)
+        seen = self._recognizer.recognize(probes, known_landmarks=self._known).embeddings
         scored = set(seen.ids)
         missed = tuple(i for i in probes.ids if i not in scored)
         scores = seen.vectors @ known.vectors.T if len(seen) else np.zeros((0, len(known)), np.float32)

@@ -29,7 +29,7 @@ def deidframe_attackers() -> list[Component]:
             params=NearestFaceParams,
             summary="matches each probe with the gallery by cosine of encodings",
             example='[[attack]]\nname = "naive"\nuse = "nearest-face"\nthreat = "naive"\nparams = { encoder = "sface" }\n',
-            needs=frozenset({Need.EYES}),
+            needs=frozenset({Need.RECOGNIZER}),
             reference="Newton, Sweeney, Malin, 2005 (naive recognition)",
         )
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deidframe.contract import Context, Embeddings, FaceSet, Knowledge, Look, PluginError
+from deidframe.contract import Context, Embeddings, FaceSet, Knowledge, PluginError, Recognition
 from deidframe_reid.nearest_face import NearestFace
 from deidframe_reid.plugin import NearestFaceParams
 
@@ -13,7 +13,7 @@ KNOWLEDGE = Knowledge("naive", "enrol")
 
 
 class ColourEyes:
-    """Eyes that encode by mean colour and find no face in a black picture."""
+    """A recogniser that encodes by mean colour and find no face in a black picture."""
 
     space = "colour"
 
@@ -21,11 +21,11 @@ class ColourEyes:
         vectors = np.asarray(faces.images[:], np.float32).mean(axis=(1, 2)) + 1e-3
         return Embeddings(faces.ids, vectors.astype(np.float32), self.space).unit()
 
-    def look(self, faces: FaceSet, *, known_landmarks: bool = False) -> Look:
+    def recognize(self, faces: FaceSet, *, known_landmarks: bool = False) -> Recognition:
         bright = np.asarray(faces.images[:]).max(axis=(1, 2, 3)) > 0
         kept = np.arange(len(faces)) if known_landmarks else np.flatnonzero(bright)
         marks = np.zeros((len(faces), 5, 2), np.float32)
-        return Look(faces.ids, bright.astype(np.float32), self.encode(faces).take(kept), marks)
+        return Recognition(faces.ids, bright.astype(np.float32), self.encode(faces).take(kept), marks)
 
     def as_torch(self) -> None:
         return None
@@ -37,7 +37,7 @@ def faces(*colours: tuple[int, int, int], name: str) -> FaceSet:
 
 
 def attacker(**params: str) -> NearestFace:
-    return NearestFace(NearestFaceParams(**params), Context(seed=1, scratch=Path(), eyes=ColourEyes()))
+    return NearestFace(NearestFaceParams(**params), Context(seed=1, scratch=Path(), recognizer=ColourEyes()))
 
 
 def test_like_colours_score_highest() -> None:
@@ -55,5 +55,5 @@ def test_a_probe_without_a_face_is_missed_or_matched_where_it_was() -> None:
 
 
 def test_it_needs_eyes() -> None:
-    with pytest.raises(PluginError, match="needs eyes"):
+    with pytest.raises(PluginError, match="needs a recognizer"):
         NearestFace(NearestFaceParams(), Context(seed=1, scratch=Path()))

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, Eyes, FaceSet, PluginError, TorchEncoder
+from deidframe.contract import Context, FaceSet, PluginError, Recognizer, TorchEncoder
 from deidframe_stylegan.aim import Stage, aim
 from deidframe_stylegan.differentiable import TorchGenerator
 from deidframe_stylegan.generator import Generator
@@ -57,12 +57,14 @@ class GradientAim:
 
     def __init__(self, params: StyleGanParams, context: Context, generator: Generator) -> None:
         self._params, self._context, self._generator = params, context, generator
-        self.eyes: dict[str, Eyes] = {name: context.others[name] for name in params.encoders if name in context.others}
+        self.recognizers: dict[str, Recognizer] = {
+            name: context.recognizers[name] for name in params.encoders if name in context.recognizers
+        }
         self._device = params.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._encoders = {}
-        for name, eyes in self.eyes.items():
-            self._encoders[name] = differentiable(eyes, name, "stylegan")
-        self._judge = context.others.get(params.attributes) if params.attributes else None
+        for name, recognizer in self.recognizers.items():
+            self._encoders[name] = differentiable(recognizer, name, "stylegan")
+        self._judge = context.recognizers.get(params.attributes) if params.attributes else None
         self._wish = self._judge.as_torch() if self._judge else None
         self._torch = TorchGenerator(context).to(self._device)
         self._portrait = load_portrait()
@@ -91,18 +93,18 @@ class GradientAim:
         names = [one for one in self._params.encoders if one in targets]
         start = self._start(names)
         objective = Objective([self._goal(one, targets[one], [0]) for one in names], self._portrait)
-        begin = start.points({self.eyes[one].space: targets[one].mean for one in names})
+        begin = start.points({self.recognizers[one].space: targets[one].mean for one in names})
         rng = self._context.rng(_digest(targets[names[0]].mean))
         done = aim(self._torch, objective, start.basis, start.w_mean, begin, self._find, rng, self._stages)
         return np.asarray(done.points[0])
 
     def picture(self, point: Array, size: int) -> NDArray[np.uint8]:
         """Return the finished picture of a `(23, A)` point."""
-        start = self._start(list(self.eyes))
+        start = self._start(list(self.recognizers))
         return self._generator.picture(start.w_mean + point @ start.basis, size)
 
     def _start(self, names: list[str]) -> Start:
-        spaces = tuple(self.eyes[name].space for name in names)
+        spaces = tuple(self.recognizers[name].space for name in names)
         if spaces not in self._starts:
             found = fit_start(spaces)
             if found is None:
@@ -122,7 +124,7 @@ class GradientAim:
         wanted: Array | None,
         made: list[Array],
     ) -> Iterator[NDArray[np.uint8]]:
-        by_space = {self.eyes[name].space: targets[name].mean[rows] for name in names}
+        by_space = {self.recognizers[name].space: targets[name].mean[rows] for name in names}
         goals = [self._goal(name, targets[name], rows) for name in names]
         away = torch.from_numpy(np.stack(made)).to(self._device) if self._params.distinct and made else None
         wish = None
@@ -173,43 +175,47 @@ class GradientAim:
         faces = FaceSet(("surrogate",), picture[None])
         total, weights, score = 0.0, 0.0, 0.0
         for name in names:
-            look = self.eyes[name].look(faces)
-            score = float(look.scores[0])
-            if not len(look.embeddings):
+            recognition = self.recognizers[name].recognize(faces)
+            score = float(recognition.scores[0])
+            if not len(recognition.embeddings):
                 return _Face(picture, float("inf"), 0.0)
             target, weight = targets[name], self._params.encoders[name]
-            far = float(((look.embeddings.vectors[0] - target.mean[row]) ** 2).sum())
+            far = float(((recognition.embeddings.vectors[0] - target.mean[row]) ** 2).sum())
             total, weights = total + weight * (1 + far / float(target.spread[row])), weights + weight
         return _Face(picture, total / weights, score)
 
     def _encoding(self, picture: NDArray[np.uint8], name: str) -> Array:
-        look = self.eyes[name].look(FaceSet(("surrogate",), picture[None]))
-        return look.embeddings.vectors[0] if len(look.embeddings) else np.zeros(look.embeddings.vectors.shape[1], np.float32)
+        recognition = self.recognizers[name].recognize(FaceSet(("surrogate",), picture[None]))
+        return (
+            recognition.embeddings.vectors[0]
+            if len(recognition.embeddings)
+            else np.zeros(recognition.embeddings.vectors.shape[1], np.float32)
+        )
 
     def _find(self, pictures: NDArray[np.uint8]) -> Array:
-        return find_landmarks(next(iter(self.eyes.values())), pictures)
+        return find_landmarks(next(iter(self.recognizers.values())), pictures)
 
 
-def differentiable(eyes: Eyes, name: str, who: str) -> TorchEncoder:
+def differentiable(recognizer: Recognizer, name: str, who: str) -> TorchEncoder:
     """Return the encoder for torch.
 
     Raises:
         PluginError: it cannot be followed.
     """
-    found = eyes.as_torch()
+    found = recognizer.as_torch()
     if found is None:
         raise PluginError(f"{who} cannot aim by {name!r}: it has no network that torch can follow; leave it out")
     return found
 
 
-def find_landmarks(eyes: Eyes, pictures: NDArray[np.uint8]) -> Array:
+def find_landmarks(recognizer: Recognizer, pictures: NDArray[np.uint8]) -> Array:
     """Return `(G, 5, 2)` landmarks in the pictures' own pixels, NaN where no face is found."""
     side = pictures.shape[1]
     large = np.stack([np.asarray(cv2.resize(one, (LOOK, LOOK), interpolation=cv2.INTER_LINEAR), np.uint8) for one in pictures])
-    look = eyes.look(FaceSet(tuple(str(n) for n in range(len(large))), large))
+    recognition = recognizer.recognize(FaceSet(tuple(str(n) for n in range(len(large))), large))
     # centres of pixels, not their corners, correspond
-    marks = (look.landmarks + 0.5) * (side / LOOK) - 0.5
-    return np.where((look.scores > 0)[:, None, None], marks, np.nan).astype(np.float32)
+    marks = (recognition.landmarks + 0.5) * (side / LOOK) - 0.5
+    return np.where((recognition.scores > 0)[:, None, None], marks, np.nan).astype(np.float32)
 
 
 def _digest(values: Array) -> str:

@@ -18,13 +18,13 @@ class StyleGanMean:
     """Synthesizer `stylegan-mean`.
 
     Args:
-        params: see there. context: its eyes encode in the grouping encoder's space; it knows who is who.
+        params: see there. context: its recogniser encodes in the grouping encoder's space; it knows who is who.
     """
 
     def __init__(self, params: StyleGanMeanParams, context: Context) -> None:
-        if context.eyes is None:
-            raise PluginError("stylegan-mean needs eyes: a detector and the encoder that made the groups")
-        self._params, self._context, self._eyes = params, context, context.eyes
+        if context.recognizer is None:
+            raise PluginError("stylegan-mean needs a recognizer: a detector and the encoder that made the groups")
+        self._params, self._context, self._recognizer = params, context, context.recognizer
         self._generator = Generator(context)
         aiming = StyleGanParams(aim="gradient", encoders=params.encoders, steps=params.steps, tries=1, device=params.device)
         self._aim = GradientAim(aiming, context, self._generator)
@@ -39,9 +39,9 @@ class StyleGanMean:
             raise PluginError("stylegan-mean needs to know who is who: it looks for each member's latent")
         groups, inverse = np.unique(surrogates.groups, return_inverse=True)
         _, first, person = np.unique(np.array(faces.subjects), return_index=True, return_inverse=True)
-        if not group_targets(faces, surrogates, self._eyes, self._aim.eyes, inverse)[1]:
+        if not group_targets(faces, surrogates, self._recognizer, self._aim.recognizers, inverse)[1]:
             raise PluginError("stylegan-mean averages what members look like, so it cannot keep targets that were moved away")
-        targets = member_targets(faces, self._aim.eyes, person)
+        targets = member_targets(faces, self._aim.recognizers, person)
         share = np.bincount(person, surrogates.weights)
         height, width = faces.size
         pictures = new_pictures(len(groups), height, width, self._context.scratch)
@@ -61,15 +61,15 @@ class StyleGanMean:
     def _lowered(self, mean: Array, members: Array, size: int) -> tuple[NDArray[np.uint8], float, float]:
         """Return the picture at the largest alpha at which no more than `most` of the members match, or at the least alpha."""
         p = self._params
-        eyes = next(iter(self._aim.eyes.values()))
+        recognizer = next(iter(self._aim.recognizers.values()))
         alphas = np.arange(p.alpha, p.least_alpha - 1e-9, -p.step) if p.alpha > p.least_alpha else np.array([p.alpha])
         picture, matched = np.zeros((size, size, 3), np.uint8), 1.0
         for alpha in alphas.tolist():
             picture = self._aim.picture(alpha * mean, size)
-            look = eyes.look(FaceSet(("surrogate",), picture[None]))
-            if not len(look.embeddings):
+            recognition = recognizer.recognize(FaceSet(("surrogate",), picture[None]))
+            if not len(recognition.embeddings):
                 continue
-            matched = float((np.linalg.norm(members - look.embeddings.vectors[0], axis=1) <= p.threshold).mean())
+            matched = float((np.linalg.norm(members - recognition.embeddings.vectors[0], axis=1) <= p.threshold).mean())
             if matched <= p.most:
                 return picture, alpha, matched
         return picture, float(alphas[-1]), matched

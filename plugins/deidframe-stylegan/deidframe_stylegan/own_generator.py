@@ -32,7 +32,7 @@ class StyleGan2Faces:
     """Synthesizer `stylegan2`.
 
     Args:
-        params: which checkpoint. context: its eyes encode in the grouping encoder's space.
+        params: which checkpoint. context: its recogniser encodes in the grouping encoder's space.
 
     Raises:
         WeightsError: the checkpoint is missing, damaged or another network. PluginError: an encoder cannot be followed.
@@ -40,15 +40,15 @@ class StyleGan2Faces:
 
     @reproducible_torch()
     def __init__(self, params: StyleGan2Params, context: Context) -> None:
-        if context.eyes is None:
-            raise PluginError("stylegan2 needs eyes: a detector and the encoder that made the groups")
+        if context.recognizer is None:
+            raise PluginError("stylegan2 needs a recognizer: a detector and the encoder that made the groups")
         state, digest = read_checkpoint(params.checkpoint.expanduser(), params.sha256)
         context.log(f"  stylegan2: {params.checkpoint.name}, sha256 {digest}")
-        self._params, self._context, self._grouping = params, context, context.eyes
+        self._params, self._context, self._grouping = params, context, context.recognizer
         self._device = params.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._model = StyleGan2(state).to(self._device)
-        self.eyes = {name: context.others[name] for name in params.encoders if name in context.others}
-        self._encoders = {name: differentiable(eyes, name, "stylegan2") for name, eyes in self.eyes.items()}
+        self.recognizers = {name: context.recognizers[name] for name in params.encoders if name in context.recognizers}
+        self._encoders = {name: differentiable(recognizer, name, "stylegan2") for name, recognizer in self.recognizers.items()}
         noise = context.rng("draws").standard_normal((DRAWS, 512), np.float32)
         with torch.inference_mode():
             w = self._model.mapping(torch.from_numpy(noise).to(self._device)).cpu().numpy()
@@ -64,7 +64,7 @@ class StyleGan2Faces:
     def synthesize(self, faces: FaceSet, surrogates: Surrogates) -> FaceSet:
         """Return one face for each group, shown by all the group's faces."""
         groups, inverse = np.unique(surrogates.groups, return_inverse=True)
-        targets, _ = group_targets(faces, surrogates, self._grouping, self.eyes, inverse)
+        targets, _ = group_targets(faces, surrogates, self._grouping, self.recognizers, inverse)
         height, width = faces.size
         pictures = new_pictures(len(groups), height, width, self._context.scratch)
         for group in self._context.track(range(len(groups)), len(groups), "make surrogates"):
@@ -85,9 +85,9 @@ class StyleGan2Faces:
             Stage(sides[1], max(1, self._params.steps // 3), 0.03, 0.01),
         )
         objective = Objective(goals, blind)
-        eyes = next(iter(self.eyes.values()))
+        recognizer = next(iter(self.recognizers.values()))
         rng = self._context.rng(hashlib.sha256(next(iter(targets.values())).mean.tobytes()).hexdigest())
-        done = aim(self._model, objective, self._basis, self._w_mean, start, lambda p: find_landmarks(eyes, p), rng, stages)
+        done = aim(self._model, objective, self._basis, self._w_mean, start, lambda p: find_landmarks(recognizer, p), rng, stages)
         self._context.record("stylegan2", {"group": group, "curve": [round(c, 4) for c in done.curve]})
         return self._picture(done.points[0], size)
 
@@ -102,10 +102,10 @@ class StyleGan2Faces:
             drawn = np.stack([self._picture(np.repeat(q[None], self._model.styles, axis=0), side) for q in self._q])
             faces = FaceSet(tuple(str(n) for n in range(len(drawn))), drawn)
             self._seen = {}
-            for name, eyes in self.eyes.items():
-                look = eyes.look(faces)
-                rows = np.full((len(drawn), look.embeddings.vectors.shape[1]), np.nan, np.float32)
-                rows[[int(i) for i in look.embeddings.ids]] = look.embeddings.vectors
+            for name, recognizer in self.recognizers.items():
+                recognition = recognizer.recognize(faces)
+                rows = np.full((len(drawn), recognition.embeddings.vectors.shape[1]), np.nan, np.float32)
+                rows[[int(i) for i in recognition.embeddings.ids]] = recognition.embeddings.vectors
                 self._seen[name] = rows
         far = np.zeros(len(self._q))
         for name, target in targets.items():

@@ -43,7 +43,7 @@ class StyleGanParams(BaseModel, extra="forbid", strict=True):
         return value
 
     @property
-    def independent(self) -> bool:
+    def per_group(self) -> bool:
         """Whether a group's face follows from the group alone: not where candidates or faces of others are avoided."""
         return self.aim == "gradient" and not self.distinct
 
@@ -58,7 +58,7 @@ class StyleGanParams(BaseModel, extra="forbid", strict=True):
         return ("dlib-resnet", "sface") if self.aim == "start" else ()
 
     @property
-    def sees_with(self) -> tuple[str, ...]:
+    def recognizers(self) -> tuple[str, ...]:
         """Encoders that the core shall lend besides the one that made the groups."""
         if self.aim == "start":
             return ()
@@ -85,7 +85,7 @@ class StyleGanMeanParams(BaseModel, extra="forbid", strict=True):
     device: str | None = None
 
     @property
-    def independent(self) -> bool:
+    def per_group(self) -> bool:
         """A group's face follows from the group alone."""
         return True
 
@@ -95,7 +95,7 @@ class StyleGanMeanParams(BaseModel, extra="forbid", strict=True):
         return 1
 
     @property
-    def sees_with(self) -> tuple[str, ...]:
+    def recognizers(self) -> tuple[str, ...]:
         """Encoders that the core shall lend besides the one that made the groups."""
         return tuple(self.encoders)
 
@@ -116,7 +116,7 @@ class StyleGan2Params(BaseModel, extra="forbid", strict=True):
     device: str | None = None
 
     @property
-    def independent(self) -> bool:
+    def per_group(self) -> bool:
         """A group's face follows from the group alone."""
         return True
 
@@ -126,7 +126,7 @@ class StyleGan2Params(BaseModel, extra="forbid", strict=True):
         return 1
 
     @property
-    def sees_with(self) -> tuple[str, ...]:
+    def recognizers(self) -> tuple[str, ...]:
         """Encoders that the core shall lend besides the one that made the groups."""
         return tuple(self.encoders)
 
@@ -141,14 +141,14 @@ def deidframe_synthesizers() -> list[Component]:
             params=StyleGanParams,
             summary="a photograph of nobody for each group: the best of some candidates, or aimed at the group by gradients",
             example='synthesizer = { use = "stylegan" }\n',
-            needs=frozenset({Need.WEIGHTS, Need.EYES}),
+            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER}),
             weights=(
                 "mobilestylegan-mapping-graph",
                 "mobilestylegan-mapping",
                 "mobilestylegan-synthesis-graph",
                 "mobilestylegan-synthesis",
             ),
-            shares=True,
+            one_picture_per_group=True,
             reference="Karras et al., StyleGAN2, CVPR 2020; Belousov, MobileStyleGAN, 2021",
         ),
         Component(
@@ -157,14 +157,14 @@ def deidframe_synthesizers() -> list[Component]:
             params=StyleGanMeanParams,
             summary="the original authors' way: the mean of the members' latents, nearer to the mean face while too many match",
             example='synthesizer = { use = "stylegan-mean" }\n',
-            needs=frozenset({Need.WEIGHTS, Need.EYES, Need.SUBJECTS}),
+            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER, Need.SUBJECTS}),
             weights=(
                 "mobilestylegan-mapping-graph",
                 "mobilestylegan-mapping",
                 "mobilestylegan-synthesis-graph",
                 "mobilestylegan-synthesis",
             ),
-            shares=True,
+            one_picture_per_group=True,
             reference="the original work; Abdal, Qin, Wonka, Image2StyleGAN, ICCV 2019",
         ),
         Component(
@@ -173,8 +173,8 @@ def deidframe_synthesizers() -> list[Component]:
             params=StyleGan2Params,
             summary="a StyleGAN2 checkpoint of your own, aimed at each group by gradients",
             example='synthesizer = { use = "stylegan2", params = { checkpoint = "stylegan2-ffhq.pt" } }\n',
-            needs=frozenset({Need.WEIGHTS, Need.EYES}),
-            shares=True,
+            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER}),
+            one_picture_per_group=True,
             reference="Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020",
         ),
     ]

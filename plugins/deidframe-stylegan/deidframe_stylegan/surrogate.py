@@ -45,16 +45,16 @@ class StyleGan:
 
     Args:
         params: how many candidates, and how sure the detector must be.
-        context: its eyes encode in the grouping encoder's space.
+        context: its recogniser encodes in the grouping encoder's space.
     """
 
     def __init__(self, params: StyleGanParams, context: Context) -> None:
-        if context.eyes is None:
-            raise PluginError("stylegan needs eyes: a detector and the encoder that made the groups")
-        self._params, self._context, self._eyes = params, context, context.eyes
+        if context.recognizer is None:
+            raise PluginError("stylegan needs a recognizer: a detector and the encoder that made the groups")
+        self._params, self._context, self._recognizer = params, context, context.recognizer
         self._generator = Generator(context)
         if params.aim == "start":
-            self._bank = load_bank(context.eyes.space)
+            self._bank = load_bank(context.recognizer.space)
         else:
             self._aimed = _gradient_aim(params, context, self._generator)
 
@@ -62,16 +62,16 @@ class StyleGan:
         """Return one face for each group, different for different groups, shown by all the group's faces.
 
         Raises:
-            PluginError: the targets are of another space than the eyes', or nothing can be aimed at.
+            PluginError: the targets are of another space than the recogniser's, or nothing can be aimed at.
         """
-        if surrogates.space != self._eyes.space:
-            raise PluginError(f"stylegan sees in {self._eyes.space!r}, the targets are of {surrogates.space!r}")
+        if surrogates.space != self._recognizer.space:
+            raise PluginError(f"stylegan sees in {self._recognizer.space!r}, the targets are of {surrogates.space!r}")
         groups, first, inverse = np.unique(surrogates.groups, return_index=True, return_inverse=True)
         height, width = faces.size
         pictures = new_pictures(len(groups), height, width, self._context.scratch)
         made = self._chosen(surrogates.targets[first], height)
         if self._params.aim == "gradient":
-            targets, plain = group_targets(faces, surrogates, self._eyes, self._aimed.eyes, inverse)
+            targets, plain = group_targets(faces, surrogates, self._recognizer, self._aimed.recognizers, inverse)
             # where targets were moved away from the members, what the members look like must not come back by their attributes
             wanted = self._wanted(faces, surrogates, inverse, len(groups)) if plain else None
             made = self._aimed.make(targets, height, wanted)
@@ -85,7 +85,7 @@ class StyleGan:
         """Return what the attribute encoder should say of each group's face: the majority's sex, the median age."""
         if self._params.attributes is None:
             return None
-        said = self._context.others[self._params.attributes].encode(faces).vectors
+        said = self._context.recognizers[self._params.attributes].encode(faces).vectors
         male = said[:, 1] / np.maximum(said[:, 0] + said[:, 1], 1e-9)
         years = said[:, 2] / np.maximum(said[:, 2] + said[:, 3], 1e-9)
         wanted = np.zeros((groups, 4), np.float32)
@@ -127,14 +127,14 @@ class StyleGan:
             return []
         pictures = np.stack([self._generator.picture(w, size) for w in points])
         names = tuple(str(n) for n in range(len(points)))
-        look = self._eyes.look(FaceSet(names, pictures))
+        recognition = self._recognizer.recognize(FaceSet(names, pictures))
         far = {
             name: float(((vector - target) ** 2).sum())
-            for name, vector in zip(look.embeddings.ids, look.embeddings.vectors, strict=True)
+            for name, vector in zip(recognition.embeddings.ids, recognition.embeddings.vectors, strict=True)
         }
         return [
             _Candidate(far.get(name, float("inf")), w, -1, picture, float(score) >= self._params.min_score)
-            for name, w, picture, score in zip(names, points, pictures, look.scores, strict=True)
+            for name, w, picture, score in zip(names, points, pictures, recognition.scores, strict=True)
         ]
 
 

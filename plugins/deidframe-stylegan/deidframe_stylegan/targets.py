@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Eyes, FaceSet, PluginError, Surrogates
+from deidframe.contract import FaceSet, PluginError, Recognizer, Surrogates
 
 Array = NDArray[np.float32]
 CLOSE = 1e-3
@@ -32,7 +32,7 @@ class Target:
 
 
 def group_targets(
-    faces: FaceSet, surrogates: Surrogates, grouping: Eyes, others: Mapping[str, Eyes], inverse: NDArray[np.int64]
+    faces: FaceSet, surrogates: Surrogates, grouping: Recognizer, others: Mapping[str, Recognizer], inverse: NDArray[np.int64]
 ) -> tuple[dict[str, Target], bool]:
     """Return the target of each group for each of the encoders in `others`, by their names, and whether they are plain means.
 
@@ -53,11 +53,11 @@ def group_targets(
     mean, spread = _weighted(seen, surrogates.weights, inverse, groups)
     plain = bool((np.linalg.norm(mean - asked, axis=1) <= CLOSE).all())
     out: dict[str, Target] = {}
-    for name, eyes in others.items():
-        if eyes.space == surrogates.space:
+    for name, recognizer in others.items():
+        if recognizer.space == surrogates.space:
             out[name] = Target(asked, spread)
         elif plain:
-            out[name] = Target(*_weighted(eyes.encode(faces).vectors, surrogates.weights, inverse, groups))
+            out[name] = Target(*_weighted(recognizer.encode(faces).vectors, surrogates.weights, inverse, groups))
     if not out:
         raise PluginError(
             f"stylegan: the targets were moved away from their members in {surrogates.space!r}, and none of the encoders aimed by"
@@ -66,7 +66,7 @@ def group_targets(
     return out, plain
 
 
-def member_targets(faces: FaceSet, others: Mapping[str, Eyes], person: NDArray[np.int64]) -> dict[str, Target]:
+def member_targets(faces: FaceSet, others: Mapping[str, Recognizer], person: NDArray[np.int64]) -> dict[str, Target]:
     """Return each person's mean encoding in every encoder, spreads all 1: what a person alone is aimed at.
 
     Args:
@@ -74,8 +74,8 @@ def member_targets(faces: FaceSet, others: Mapping[str, Eyes], person: NDArray[n
     """
     count = np.bincount(person)
     out = {}
-    for name, eyes in others.items():
-        mean, _ = _weighted(eyes.encode(faces).vectors, 1 / count[person], person, len(count))
+    for name, recognizer in others.items():
+        mean, _ = _weighted(recognizer.encode(faces).vectors, 1 / count[person], person, len(count))
         out[name] = Target(mean, np.ones(len(count), np.float32))
     return out
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from float32 import GENERATOR, apart
 from pydantic import ValidationError
-from real_eyes import RealEyes
+from real_recognizer import RealRecognizer
 
 torch = pytest.importorskip("torch")
 
@@ -40,26 +40,26 @@ def generator(base: Context) -> Generator:
 
 
 @pytest.fixture(scope="module")
-def eyes(base: Context) -> dict[str, RealEyes]:
-    return {name: RealEyes(name, base) for name in BOTH}
+def recognizer(base: Context) -> dict[str, RealRecognizer]:
+    return {name: RealRecognizer(name, base) for name in BOTH}
 
 
 @pytest.fixture(scope="module")
-def group(base: Context, generator: Generator, eyes: dict[str, RealEyes]) -> tuple[FaceSet, Surrogates]:
+def group(base: Context, generator: Generator, recognizer: dict[str, RealRecognizer]) -> tuple[FaceSet, Surrogates]:
     """Three people who do not exist, alike, as one group."""
     bank = load_bank("sface")
     near = bank.nearest(bank.encodings[7], 3)
     pictures = np.stack([generator.picture(bank.w[row], 256) for row in near])
     ids = ("a", "b", "c")
     faces = FaceSet(ids, pictures, np.repeat(align.template(256)[None], 3, axis=0))
-    mean = eyes["sface"].encode(faces).vectors.mean(axis=0)
+    mean = recognizer["sface"].encode(faces).vectors.mean(axis=0)
     return faces, Surrogates(ids, np.repeat(mean[None], 3, axis=0), np.zeros(3, np.int64), np.full(3, 1 / 3), "sface")
 
 
-def aiming(base: Context, eyes: Mapping[str, Any], notes: list[dict[str, Any]] | None = None, **params: Any) -> StyleGan:
+def aiming(base: Context, recognizer: Mapping[str, Any], notes: list[dict[str, Any]] | None = None, **params: Any) -> StyleGan:
     chosen = StyleGanParams(aim="gradient", **params)
     record = (lambda name, data: notes.append(dict(data))) if notes is not None else (lambda name, data: None)
-    context = Context(seed=1, scratch=base.scratch, eyes=eyes["sface"], others=dict(eyes), record=record)
+    context = Context(seed=1, scratch=base.scratch, recognizer=recognizer["sface"], recognizers=dict(recognizer), record=record)
     return StyleGan(chosen, context)
 
 
@@ -111,10 +111,10 @@ def test_the_proxy_is_the_picture_made_small(base: Context, generator: Generator
         assert np.abs(small - full).mean() < far
 
 
-def test_a_cut_is_the_warp_that_encoders_make(eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]) -> None:
+def test_a_cut_is_the_warp_that_encoders_make(recognizer: dict[str, RealRecognizer], group: tuple[FaceSet, Surrogates]) -> None:
     faces, _ = group
     assert faces.landmarks is not None
-    encoder = eyes["sface"].as_torch()
+    encoder = recognizer["sface"].as_torch()
     assert encoder is not None
     pictures = torch.from_numpy(np.array(faces.images[:])).permute(0, 3, 1, 2).float() / 127.5 - 1
     cut = cut_out(pictures, [plain(marks) for marks in faces.landmarks], encoder).permute(0, 2, 3, 1).numpy()
@@ -123,11 +123,11 @@ def test_a_cut_is_the_warp_that_encoders_make(eyes: dict[str, RealEyes], group: 
 
 
 def test_aiming_brings_a_found_face_nearer_and_repeats_itself(
-    base: Context, eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]
+    base: Context, recognizer: dict[str, RealRecognizer], group: tuple[FaceSet, Surrogates]
 ) -> None:
     faces, surrogates = group
     notes: list[dict[str, Any]] = []
-    made = aiming(base, eyes, notes, steps=12).synthesize(faces, surrogates)
+    made = aiming(base, recognizer, notes, steps=12).synthesize(faces, surrogates)
     (note,) = notes
     tried = note["tries"][0]
     assert tried["aimed"]["loss"] < note["start"]["loss"] - 0.05
@@ -136,32 +136,32 @@ def test_aiming_brings_a_found_face_nearer_and_repeats_itself(
     assert len(tried["curve"]) == 16
     assert min(tried["curve"][1:12:2]) < tried["curve"][1]
     assert np.array_equal(made.images[0:1], made.images[2:3])
-    again = aiming(base, eyes, steps=12).synthesize(faces, surrogates)
+    again = aiming(base, recognizer, steps=12).synthesize(faces, surrogates)
     assert np.array_equal(made.images[0:1], again.images[0:1])
 
 
 def test_where_aiming_gains_nothing_the_start_stands_and_it_is_recorded(
-    base: Context, eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]
+    base: Context, recognizer: dict[str, RealRecognizer], group: tuple[FaceSet, Surrogates]
 ) -> None:
     notes: list[dict[str, Any]] = []
-    aiming(base, eyes, notes, steps=1, tries=1).synthesize(*group)  # the first step is the start itself
+    aiming(base, recognizer, notes, steps=1, tries=1).synthesize(*group)  # the first step is the start itself
     assert notes[0]["refused"] is True
 
 
 def test_a_group_of_one_gets_a_face_or_the_start(
-    base: Context, eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]
+    base: Context, recognizer: dict[str, RealRecognizer], group: tuple[FaceSet, Surrogates]
 ) -> None:
     """The core refuses such a group; asked all the same, nothing is divided by its spread of zero."""
     faces, _ = group
     alone = faces.take([0])
-    target = eyes["sface"].encode(alone).vectors
+    target = recognizer["sface"].encode(alone).vectors
     notes: list[dict[str, Any]] = []
     asked = Surrogates(alone.ids, target, np.zeros(1, np.int64), np.ones(1), "sface")
-    made = aiming(base, eyes, notes, steps=2, tries=1).synthesize(alone, asked)
+    made = aiming(base, recognizer, notes, steps=2, tries=1).synthesize(alone, asked)
     assert made.ids == ("a",) and len(notes) == 1
     assert all(np.isfinite(c) for tried in notes[0]["tries"] for c in tried["curve"])
-    look = eyes["sface"].look(FaceSet(("a",), np.asarray(made.images[:])))
-    assert look.scores[0] > 0.6
+    recognition = recognizer["sface"].recognize(FaceSet(("a",), np.asarray(made.images[:])))
+    assert recognition.scores[0] > 0.6
 
 
 def test_a_target_that_is_no_number_is_refused(group: tuple[FaceSet, Surrogates]) -> None:
@@ -170,33 +170,37 @@ def test_a_target_that_is_no_number_is_refused(group: tuple[FaceSet, Surrogates]
         Surrogates(faces.ids, surrogates.targets * np.nan, surrogates.groups, surrogates.weights, "sface")
 
 
-def test_moved_targets_are_not_undone_by_another_encoder(eyes: dict[str, RealEyes], group: tuple[FaceSet, Surrogates]) -> None:
+def test_moved_targets_are_not_undone_by_another_encoder(
+    recognizer: dict[str, RealRecognizer], group: tuple[FaceSet, Surrogates]
+) -> None:
     faces, surrogates = group
     inverse = np.zeros(3, np.int64)
-    found, plain_means = group_targets(faces, surrogates, eyes["sface"], eyes, inverse)
+    found, plain_means = group_targets(faces, surrogates, recognizer["sface"], recognizer, inverse)
     assert (set(found), plain_means) == (set(BOTH), True)
     moved = Surrogates(surrogates.ids, surrogates.targets + 0.05, surrogates.groups, surrogates.weights, "sface")
-    found, plain_means = group_targets(faces, moved, eyes["sface"], eyes, inverse)
+    found, plain_means = group_targets(faces, moved, recognizer["sface"], recognizer, inverse)
     assert (set(found), plain_means) == ({"sface"}, False)
     assert np.allclose(found["sface"].mean, moved.targets[:1])
     with pytest.raises(PluginError, match="moved away"):
-        group_targets(faces, moved, eyes["sface"], {"dlib-resnet": eyes["dlib-resnet"]}, inverse)
+        group_targets(faces, moved, recognizer["sface"], {"dlib-resnet": recognizer["dlib-resnet"]}, inverse)
 
 
-class Blind(RealEyes):
+class Blind(RealRecognizer):
     def as_torch(self) -> None:
         return None
 
 
-def test_an_encoder_that_cannot_be_followed_is_refused(base: Context, eyes: dict[str, RealEyes]) -> None:
+def test_an_encoder_that_cannot_be_followed_is_refused(base: Context, recognizer: dict[str, RealRecognizer]) -> None:
     with pytest.raises(PluginError, match="cannot aim by 'sface'"):
-        aiming(base, {**eyes, "sface": Blind("sface", base)})
+        aiming(base, {**recognizer, "sface": Blind("sface", base)})
 
 
-def test_without_torch_it_says_how_to_get_it(base: Context, eyes: dict[str, RealEyes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_it_says_how_to_get_it(
+    base: Context, recognizer: dict[str, RealRecognizer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(PluginError, match=r"pip install .*gradient"):
-        aiming(base, eyes)
+        aiming(base, recognizer)
 
 
 def test_the_start_is_capped_and_knows_its_spaces() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from real_eyes import RealEyes
+from real_recognizer import RealRecognizer
 
 from deidframe.contract import Context, FaceSet, PluginError, Surrogates
 from deidframe_stylegan.bank import SPACES, load_bank
@@ -16,7 +16,7 @@ from deidframe_stylegan.surrogate import StyleGan
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
     base = Context(seed=1, scratch=tmp_path_factory.mktemp("scratch"))
-    return Context(seed=1, scratch=base.scratch, eyes=RealEyes("dlib-resnet", base))
+    return Context(seed=1, scratch=base.scratch, recognizer=RealRecognizer("dlib-resnet", base))
 
 
 def task(targets: np.ndarray, space: str = "dlib-resnet") -> tuple[FaceSet, Surrogates]:
@@ -36,10 +36,10 @@ def test_a_found_face_nearer_than_a_random_one_and_different_for_each_group(cont
     made = StyleGan(StyleGanParams(candidates=4), context)
     out = made.synthesize(faces, surrogates)
     assert out.ids == faces.ids
-    assert context.eyes is not None
-    look = context.eyes.look(FaceSet(faces.ids, np.asarray(out.images[:])))
-    assert look.scores.min() > 0.8
-    far = ((look.embeddings.vectors - surrogates.targets) ** 2).sum(axis=1)
+    assert context.recognizer is not None
+    recognition = context.recognizer.recognize(FaceSet(faces.ids, np.asarray(out.images[:])))
+    assert recognition.scores.min() > 0.8
+    far = ((recognition.embeddings.vectors - surrogates.targets) ** 2).sum(axis=1)
     random = ((bank.encodings[None] - targets[:, None]) ** 2).sum(axis=2).mean(axis=1)
     assert (far[::2] < 0.75 * random).all()
     assert np.array_equal(out.images[0:1], out.images[1:2])
@@ -48,10 +48,10 @@ def test_a_found_face_nearer_than_a_random_one_and_different_for_each_group(cont
 
 
 def test_the_bank_knows_its_own_faces(context: Context) -> None:
-    assert context.eyes is not None
+    assert context.recognizer is not None
     bank = load_bank("dlib-resnet")
     picture = Generator(context).picture(bank.w[17], 256)
-    seen = context.eyes.look(FaceSet(("one",), picture[None])).embeddings.vectors[0]
+    seen = context.recognizer.recognize(FaceSet(("one",), picture[None])).embeddings.vectors[0]
     assert float(seen @ bank.encodings[17]) > 0.99
     assert bank.nearest(bank.encodings[17], 1).tolist() == [17]
 
@@ -66,7 +66,7 @@ def test_predictions_stay_where_faces_are(space: str) -> None:
 
 
 def test_wrong_use_is_refused(context: Context) -> None:
-    with pytest.raises(PluginError, match="needs eyes"):
+    with pytest.raises(PluginError, match="needs a recognizer"):
         StyleGan(StyleGanParams(), Context(seed=1, scratch=Path()))
     with pytest.raises(PluginError, match="not of 'facenet'"):
         load_bank("facenet")

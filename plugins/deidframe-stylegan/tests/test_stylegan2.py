@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from float32 import apart
-from real_eyes import RealEyes
+from real_recognizer import RealRecognizer
 
 torch = pytest.importorskip("torch")
 from random_stylegan2 import random_state  # noqa: E402
@@ -163,15 +163,15 @@ def test_it_runs_from_a_checkpoint_to_pictures(tmp_path: Path) -> None:
     """Random weights draw no faces: what is checked is that everything fits together and that a group shares one picture."""
     torch.save({"g_ema": random_state(64, 8, 2)}, tmp_path / "g.pt")
     base = Context(seed=1, scratch=tmp_path)
-    eyes = {name: RealEyes(name, base) for name in ("sface", "dlib-resnet")}
+    recognizer = {name: RealRecognizer(name, base) for name in ("sface", "dlib-resnet")}
     photos = SyntheticPeople(PeopleParams(people=4, pictures=1), base).load()
     marks = np.repeat(align.template(256)[None], 4, axis=0)
     faces = FaceSet(photos.ids, np.stack([photos.open(i) for i in photos]), marks)
-    seen = eyes["sface"].encode(faces).vectors
+    seen = recognizer["sface"].encode(faces).vectors
     groups = np.array([0, 0, 1, 1])
     targets = np.stack([seen[:2].mean(axis=0), seen[2:].mean(axis=0)])[groups]
     surrogates = Surrogates(photos.ids, targets, groups, np.full(4, 0.5), "sface")
-    context = dataclasses.replace(base, eyes=eyes["sface"], others=eyes)
+    context = dataclasses.replace(base, recognizer=recognizer["sface"], recognizers=recognizer)
     params = StyleGan2Params(checkpoint=tmp_path / "g.pt", steps=2, starts=3)
     made = StyleGan2Faces(params, context).synthesize(faces, surrogates)
     assert np.array_equal(made.images[0:1], made.images[1:2])

@@ -1,4 +1,4 @@
-"""What the second pair of eyes finds, on faces of people who do not exist and with real networks."""
+"""What the second detector finds, on faces of people who do not exist and with real networks."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from examples import RECIPE, catalogue
 
 from deidframe.contract import UsageError
 from deidframe.engine.planning.planner import plan
-from deidframe.engine.release.recount import recertify
+from deidframe.engine.release.recount import recount
 from deidframe.engine.run import run
 from deidframe.recipe.parse import parse
 
@@ -29,7 +29,7 @@ def mapping(done: Path) -> tuple[Path, list[dict[str, Any]]]:
 
 
 def test_a_run_counts_as_its_certificates_say(done: Path) -> None:
-    counted = recertify(done)
+    counted = recount(done)
     assert counted and not any(one.problems for one in counted)
     stated = json.loads((done / "release" / "flat" / "RELEASE.json").read_text())["certificate"]
     flat = next(one for one in counted if one.folder.name == "flat")
@@ -41,7 +41,7 @@ def test_fewer_people_behind_a_picture_are_counted_whatever_the_certificate_says
     group = rows[0]["group"]
     one = rows[0]["person"]
     path.write_text(json.dumps([{**row, "person": one} if row["group"] == group else row for row in rows]))
-    (found,) = [one for one in recertify(done) if one.folder.name == "flat"]
+    (found,) = [one for one in recount(done) if one.folder.name == "flat"]
     assert found.k == 1
     assert any("is shared by 1 people" in problem for problem in found.problems)
     assert any("k counted" in problem for problem in found.problems)
@@ -51,17 +51,17 @@ def test_a_person_in_two_groups_and_a_file_of_nobody_are_named(done: Path) -> No
     path, rows = mapping(done)
     other = next(row for row in rows if row["group"] != rows[0]["group"])
     path.write_text(json.dumps([{**row, "person": rows[0]["person"]} if row is other else row for row in rows]))
-    assert any("in two groups" in problem for one in recertify(done) for problem in one.problems)
+    assert any("in two groups" in problem for one in recount(done) for problem in one.problems)
     path.write_text(json.dumps(rows[1:]))
-    assert any(f"{rows[0]['file']}: the mapping names nobody" in p for one in recertify(done) for p in one.problems)
+    assert any(f"{rows[0]['file']}: the mapping names nobody" in p for one in recount(done) for p in one.problems)
     path.write_text(json.dumps([*rows, rows[0]]))
-    assert any("2 times" in p for one in recertify(done) for p in one.problems)
+    assert any("2 times" in p for one in recount(done) for p in one.problems)
 
 
 def test_a_changed_release_is_named_too(done: Path) -> None:
     picture = next((done / "release" / "flat").glob("*.jpg"))
     picture.unlink()
-    assert any("is not there" in p for one in recertify(done) for p in one.problems)
+    assert any("is not there" in p for one in recount(done) for p in one.problems)
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '[{"file": "a"}]', '[{"file": 1, "person": "p", "face": "f", "group": 0}]'])
@@ -69,13 +69,13 @@ def test_what_cannot_be_counted_says_so(done: Path, text: str) -> None:
     path, _ = mapping(done)
     path.write_text(text)
     with pytest.raises(UsageError, match="counted again"):
-        recertify(done)
+        recount(done)
 
 
 def test_no_run_and_no_private_part(done: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run folder"):
-        recertify(tmp_path / "nowhere")
+        recount(tmp_path / "nowhere")
     path, _ = mapping(done)
     shutil.rmtree(path.parent)
     with pytest.raises(UsageError, match="deidframe verify"):
-        recertify(done)
+        recount(done)

@@ -10,13 +10,13 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from deidframe.recipe.locate import Path
+from deidframe.recipe.locate import KeyPath
 
 CODES = {"extra_forbidden": "R104", "missing": "R105", "literal_error": "R108", "value_error": "R109"}
 
 
 @dataclass(frozen=True)
-class Complaint:
+class Diagnostic:
     """One thing wrong.
 
     Args:
@@ -25,11 +25,11 @@ class Complaint:
     """
 
     code: str
-    path: Path
+    path: KeyPath
     message: str
 
 
-def dotted(path: Path) -> str:
+def dotted(path: KeyPath) -> str:
     """Spell a path as `method[0].encoder.use`."""
     out = ""
     for part in path:
@@ -43,7 +43,7 @@ def nearest(word: str, accepted: Iterable[str]) -> str:
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
-def complaints_of(error: ValidationError, model: type[BaseModel], at: Path = ()) -> list[Complaint]:
+def diagnostics_of(error: ValidationError, model: type[BaseModel], at: KeyPath = ()) -> list[Diagnostic]:
     """Translate pydantic's errors; `at` is where the validated table stands in the recipe."""
     items = error.errors(include_url=False)
     inner = {tuple(item["loc"][:cut]) for item in items for cut in range(1, len(item["loc"]))}
@@ -51,29 +51,29 @@ def complaints_of(error: ValidationError, model: type[BaseModel], at: Path = ())
     return [_one(item, model, at) for item in items if not (item["type"] == "too_short" and tuple(item["loc"]) in inner)]
 
 
-def _one(item: Any, model: type[BaseModel], at: Path) -> Complaint:
+def _one(item: Any, model: type[BaseModel], at: KeyPath) -> Diagnostic:
     kind, loc = str(item["type"]), tuple(item["loc"])
-    path: Path = (*at, *loc)
+    path: KeyPath = (*at, *loc)
     code = CODES.get(kind, "R106" if "type" in kind or "parsing" in kind else "R107")
     if kind == "extra_forbidden":
         accepted = _keys(_model_at(model, loc[:-1]))
         listed = f"accepted: {', '.join(accepted)}" if accepted else "no keys are accepted here"
-        return Complaint(code, path, f"unknown key; {listed}{nearest(str(loc[-1]), accepted)}")
+        return Diagnostic(code, path, f"unknown key; {listed}{nearest(str(loc[-1]), accepted)}")
     if kind == "missing":
-        return Complaint(code, path, "is missing; it must be given")
+        return Diagnostic(code, path, "is missing; it must be given")
     if kind == "literal_error":
         expected = str(item["ctx"]["expected"])
         options = [o.strip("' ") for o in expected.replace(" or ", ", ").split(", ")]
         hint = nearest(item["input"], options) if isinstance(item["input"], str) else ""
-        return Complaint(code, path, f"expected {expected}, got {item['input']!r}{hint}")
+        return Diagnostic(code, path, f"expected {expected}, got {item['input']!r}{hint}")
     message = str(item["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if kind == "value_error":
-        return Complaint(code, path, message)
+        return Diagnostic(code, path, message)
     got = repr(item["input"])
     if kind in ("model_type", "dict_type"):
         message = "input should be a table"
-    return Complaint(
+    return Diagnostic(
         code, path, f"{message.replace('input should be', 'expected')}, got {got if len(got) < 80 else got[:77] + '...'}"
     )
 
@@ -82,7 +82,7 @@ def _keys(model: type[BaseModel] | None) -> list[str]:
     return [] if model is None else [f.alias or name for name, f in model.model_fields.items()]
 
 
-def _model_at(model: type[BaseModel], loc: Path) -> type[BaseModel] | None:
+def _model_at(model: type[BaseModel], loc: KeyPath) -> type[BaseModel] | None:
     """Follow a path of field names and list positions down to the model that it stands in."""
     here: type[BaseModel] | None = model
     for step in loc:
@@ -103,7 +103,9 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def render(complaint: Complaint, name: str, text: str, places: Mapping[Path, tuple[int, int]], overridden: set[Path]) -> str:
+def render(
+    complaint: Diagnostic, name: str, text: str, places: Mapping[KeyPath, tuple[int, int]], overridden: set[KeyPath]
+) -> str:
     """Return `file:line:col: error[code] path: message` with the line and a caret, or the `--set` it came from."""
     said = f"error[{complaint.code}] {dotted(complaint.path)}: {complaint.message}"
     for cut in range(len(complaint.path), -1, -1):

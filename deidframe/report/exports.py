@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 from deidframe.record.read import Record
-from deidframe.report.table import attack_encoder, rows
+from deidframe.report.rows import attack_encoder, rows
 
 _COUNTS = ("k", "k_counted", "people", "groups", "total", "released", "withheld", "failed")
 
