@@ -19,6 +19,8 @@ from deidframe.contract.component import ROLES
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed, list_plugins
 from deidframe.testing import CHECKS, checks_for, conform, conformance
+from deidframe.testing.checks import Violation, check_parameters_are_closed
+from deidframe.testing.material import Bench
 from deidframe_people.source import FACES
 
 ALL = Catalogue().listed
@@ -147,6 +149,22 @@ class Pixels:
 def deidframe_attackers():
     return [Component("pixels", f"{__name__}:Pixels", Params, "distance of pixels")]
 """
+
+
+@pytest.mark.parametrize("given", [{}, {"size": 3}])
+def test_a_required_parameter_hides_no_open_ones(tmp_path: Path, given: dict[str, int]) -> None:
+    """Where a field has to be given every validation without it fails, whatever other keys there are."""
+    head = 'class Params(BaseModel, extra="forbid"):\n    pass'
+    assert head in ENCODER
+    for closed in (True, False):
+        code = ENCODER.replace(head, f"class Params(BaseModel{', extra=' + repr('forbid') if closed else ''}):\n    size: int")
+        one = listed("encoder", "colour", code)
+        bench = Bench(Catalogue((one,)).load("encoder", "colour"), dict(given), tmp_path)
+        if closed:
+            check_parameters_are_closed(bench)
+        else:
+            with pytest.raises(Violation, match="accepts an unknown key"):
+                check_parameters_are_closed(bench)
 
 
 @pytest.mark.parametrize(

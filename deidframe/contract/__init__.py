@@ -19,6 +19,7 @@ from deidframe.contract.errors import (
     WeightsError,
 )
 from deidframe.contract.hookspecs import hookimpl
+from deidframe.contract.params import Params
 from deidframe.contract.photos import Detections, Photos
 from deidframe.contract.roles import Differentiable, Knowledge, Recognition, Recognizer, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack, new_pictures
@@ -40,6 +41,7 @@ __all__ = [
     "LinkScores",
     "Need",
     "NothingToDo",
+    "Params",
     "Partition",
     "Photos",
     "PluginError",

@@ -23,10 +23,9 @@ def deidframe_sources() -> list[Component]:
     """Bring sources: where pictures come from.
 
     import numpy as np
-    from pydantic import BaseModel
-    from deidframe.contract import Component, Photos, hookimpl
+    from deidframe.contract import Component, Params, Photos, hookimpl
 
-    class Params(BaseModel, extra="forbid"):
+    class Settings(Params):
         count: int = 4
 
     class Noise:
@@ -40,7 +39,7 @@ def deidframe_sources() -> list[Component]:
 
     @hookimpl
     def deidframe_sources():
-        return [Component("noise", f"{__name__}:Noise", Params, "pictures of nothing")]
+        return [Component("noise", f"{__name__}:Noise", Settings, "pictures of nothing")]
     """
     raise NotImplementedError
 
@@ -50,10 +49,9 @@ def deidframe_detectors() -> list[Component]:
     """Bring detectors: where the faces are.
 
     import numpy as np
-    from pydantic import BaseModel
-    from deidframe.contract import Component, Detections, align, hookimpl
+    from deidframe.contract import Component, Detections, Params, align, hookimpl
 
-    class Params(BaseModel, extra="forbid"):
+    class Settings(Params):
         pass
 
     class Whole:
@@ -68,7 +66,7 @@ def deidframe_detectors() -> list[Component]:
 
     @hookimpl
     def deidframe_detectors():
-        return [Component("whole", f"{__name__}:Whole", Params, "takes each picture for a face")]
+        return [Component("whole", f"{__name__}:Whole", Settings, "takes each picture for a face")]
     """
     raise NotImplementedError
 
@@ -78,10 +76,9 @@ def deidframe_encoders() -> list[Component]:
     """Bring encoders: a face becomes a vector.
 
     import numpy as np
-    from pydantic import BaseModel
-    from deidframe.contract import Component, Embeddings, hookimpl
+    from deidframe.contract import Component, Embeddings, Params, hookimpl
 
-    class Params(BaseModel, extra="forbid"):
+    class Settings(Params):
         pass
 
     class Colour:
@@ -94,7 +91,7 @@ def deidframe_encoders() -> list[Component]:
 
     @hookimpl
     def deidframe_encoders():
-        return [Component("colour", f"{__name__}:Colour", Params, "mean colour", spaces=("mean-colour",))]
+        return [Component("colour", f"{__name__}:Colour", Settings, "mean colour", spaces=("mean-colour",))]
     """
     raise NotImplementedError
 
@@ -104,10 +101,9 @@ def deidframe_clusterers() -> list[Component]:
     """Bring clusterers: people become groups.
 
     import numpy as np
-    from pydantic import BaseModel
-    from deidframe.contract import Component, Partition, hookimpl
+    from deidframe.contract import Component, Params, Partition, hookimpl
 
-    class Params(BaseModel, extra="forbid"):
+    class Settings(Params):
         pass
 
     class InOrder:
@@ -121,7 +117,7 @@ def deidframe_clusterers() -> list[Component]:
 
     @hookimpl
     def deidframe_clusterers():
-        return [Component("in-order", f"{__name__}:InOrder", Params, "k people after one another")]
+        return [Component("in-order", f"{__name__}:InOrder", Settings, "k people after one another")]
     """
     raise NotImplementedError
 
@@ -131,10 +127,9 @@ def deidframe_outlier_handlers() -> list[Component]:
     """Bring outlier handlers: any partition becomes one whose groups hold at least k people.
 
     import numpy as np
-    from pydantic import BaseModel
-    from deidframe.contract import Component, Partition, hookimpl
+    from deidframe.contract import Component, Params, Partition, hookimpl
 
-    class Params(BaseModel, extra="forbid"):
+    class Settings(Params):
         pass
 
     class Drop:
@@ -148,7 +143,7 @@ def deidframe_outlier_handlers() -> list[Component]:
 
     @hookimpl
     def deidframe_outlier_handlers():
-        return [Component("drop", f"{__name__}:Drop", Params, "withholds small groups")]
+        return [Component("drop", f"{__name__}:Drop", Settings, "withholds small groups")]
     """
     raise NotImplementedError
 
@@ -158,10 +153,9 @@ def deidframe_anonymizers() -> list[Component]:
     """Bring anonymizers: what the surrogate of each group should look like, as an encoding.
 
     import numpy as np
-    from pydantic import BaseModel
-    from deidframe.contract import Component, Surrogates, hookimpl
+    from deidframe.contract import Component, Params, Surrogates, hookimpl
 
-    class Params(BaseModel, extra="forbid"):
+    class Settings(Params):
         pass
 
     class FirstMember:
@@ -178,7 +172,7 @@ def deidframe_anonymizers() -> list[Component]:
 
     @hookimpl
     def deidframe_anonymizers():
-        return [Component("first-member", f"{__name__}:FirstMember", Params, "aims at one member")]
+        return [Component("first-member", f"{__name__}:FirstMember", Settings, "aims at one member")]
     """
     raise NotImplementedError
 
@@ -188,10 +182,9 @@ def deidframe_synthesizers() -> list[Component]:
     """Bring synthesizers: the pictures that are released.
 
     import numpy as np
-    from pydantic import BaseModel
-    from deidframe.contract import Component, FaceSet, IndexedStack, hookimpl, new_pictures
+    from deidframe.contract import Component, FaceSet, IndexedStack, Params, hookimpl, new_pictures
 
-    class Params(BaseModel, extra="forbid"):
+    class Settings(Params):
         pass
 
     class Flat:
@@ -207,7 +200,7 @@ def deidframe_synthesizers() -> list[Component]:
 
     @hookimpl
     def deidframe_synthesizers():
-        return [Component("flat", f"{__name__}:Flat", Params, "one colour for each group", one_picture_per_group=True)]
+        return [Component("flat", f"{__name__}:Flat", Settings, "one colour for each group", one_picture_per_group=True)]
     """
     raise NotImplementedError
 
@@ -217,10 +210,9 @@ def deidframe_redactors() -> list[Component]:
     """Bring redactors: the incumbents that take something away from each face.
 
     import numpy as np
-    from pydantic import BaseModel
-    from deidframe.contract import Component, FaceSet, hookimpl
+    from deidframe.contract import Component, FaceSet, Params, hookimpl
 
-    class Params(BaseModel, extra="forbid"):
+    class Settings(Params):
         pass
 
     class Grey:
@@ -233,7 +225,7 @@ def deidframe_redactors() -> list[Component]:
 
     @hookimpl
     def deidframe_redactors():
-        return [Component("grey", f"{__name__}:Grey", Params, "takes the colour away")]
+        return [Component("grey", f"{__name__}:Grey", Settings, "takes the colour away")]
     """
     raise NotImplementedError
 
@@ -243,10 +235,9 @@ def deidframe_attackers() -> list[Component]:
     """Bring attackers: the measuring instruments of a privacy evaluation.
 
     import numpy as np
-    from pydantic import BaseModel
-    from deidframe.contract import Component, LinkScores, Need, hookimpl
+    from deidframe.contract import Component, LinkScores, Need, Params, hookimpl
 
-    class Params(BaseModel, extra="forbid"):
+    class Settings(Params):
         pass
 
     class Guess:
@@ -260,7 +251,7 @@ def deidframe_attackers() -> list[Component]:
 
     @hookimpl
     def deidframe_attackers():
-        return [Component("guess", f"{__name__}:Guess", Params, "chance")]
+        return [Component("guess", f"{__name__}:Guess", Settings, "chance")]
     """
     raise NotImplementedError
 

@@ -48,7 +48,7 @@ class Bench:
     @property
     def space(self) -> str:
         """Embedding space of what it is given: one that it accepts."""
-        accepted = getattr(self.made_params, "spaces", self.loaded.component.spaces)
+        accepted = Step(self.role, self.loaded, self.made_params).accepted_spaces
         if self.role == "encoder" or not accepted:
             return "sface" if "sface" in self.catalogue.names("encoder") else "any"
         return str(accepted[0])

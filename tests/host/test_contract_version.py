@@ -32,7 +32,7 @@ def test_loading_says_it(before: str, after: str, words: str) -> None:
 @pytest.mark.parametrize("old", ["sees_with", "independent"])
 def test_parameters_that_the_core_would_no_longer_look_for_are_refused(old: str) -> None:
     code = docstring_code("synthesizer")
-    head, found, rest = code.partition("class Params(BaseModel")
+    head, found, rest = code.partition("class Settings(Params")
     assert found
     line, _, rest = rest.partition("\n")
     planted = f"{head}{found}{line}\n    {old}: bool = True\n{rest}"

@@ -43,6 +43,12 @@ class Step:
         return spaces[0] if spaces else self.name
 
     @property
+    def accepted_spaces(self) -> tuple[str, ...]:
+        """Embedding spaces of encodings that it accepts, none for any."""
+        own = getattr(self.params, "spaces", None)
+        return self.loaded.component.spaces if own is None else own
+
+    @property
     def per_person(self) -> bool:
         """Whether an anonymizer gives each person a target of its own, which breaks the promise of k."""
         return bool(getattr(self.params, "per_person", False))

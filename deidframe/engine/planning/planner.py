@@ -88,7 +88,7 @@ class _Planner:
         if "encoder" in steps:
             spaces = steps["encoder"].loaded.component.spaces
             for key in ("clusterer", "outliers", "anonymizer", "synthesizer"):
-                accepted = getattr(steps[key].params, "spaces", steps[key].loaded.component.spaces) if key in steps else ()
+                accepted = steps[key].accepted_spaces if key in steps else ()
                 if accepted and spaces and not set(accepted) & set(spaces):
                     self.complain(
                         "R120",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
-from deidframe.contract import Component, Need, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
 
 
-class AgeSexParams(BaseModel, extra="forbid", strict=True):
+class AgeSexParams(Params):
     """Takes no parameters."""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, Need, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
 
 
-class CenterFaceParams(BaseModel, extra="forbid", strict=True):
+class CenterFaceParams(Params):
     """How sure, and how finely, CenterFace looks."""
 
     min_score: float = Field(default=0.5, ge=0.05, le=0.99)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, Need, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
 
 
-class NoParams(BaseModel, extra="forbid", strict=True):
+class NoParams(Params):
     """Takes no parameters."""
 
 
-class EigenParams(BaseModel, extra="forbid", strict=True):
+class EigenParams(Params):
     """How large the model is."""
 
     components: int = Field(default=64, ge=1, le=1000)
@@ -20,7 +20,7 @@ class EigenParams(BaseModel, extra="forbid", strict=True):
     """Faces that the model is fitted on, at most; a seeded sample of the database."""
 
 
-class AverageEachParams(BaseModel, extra="forbid", strict=True):
+class AverageEachParams(Params):
     """How many are averaged."""
 
     neighbours: int = Field(default=5, ge=1, le=1000)

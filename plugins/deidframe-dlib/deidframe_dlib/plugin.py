@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
-
-from deidframe.contract import Component, Need, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
 
 
-class DlibParams(BaseModel, extra="forbid", strict=True):
+class DlibParams(Params):
     """How the network is run."""
 
     precision: Literal["f32", "bf16"] = "f32"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, hookimpl
+from deidframe.contract import Component, Params, hookimpl
 
 Point = Annotated[tuple[float, float], Field(strict=False)]
 
 
-class OnnxParams(BaseModel, extra="forbid", strict=True):
+class OnnxParams(Params):
     """Which network, and how it wants its faces."""
 
     path: Path = Field(strict=False)
@@ -33,7 +33,7 @@ class OnnxParams(BaseModel, extra="forbid", strict=True):
     precision: Literal["f32", "bf16"] = "f32"
 
 
-class PcaParams(BaseModel, extra="forbid", strict=True):
+class PcaParams(Params):
     """How much is kept."""
 
     components: int = Field(default=64, ge=1, le=1024)
@@ -44,7 +44,7 @@ class PcaParams(BaseModel, extra="forbid", strict=True):
     """Faces that are learned from, spread over the database."""
 
 
-class PixelsParams(BaseModel, extra="forbid", strict=True):
+class PixelsParams(Params):
     """How small the picture is."""
 
     size: int = Field(default=24, ge=4, le=64)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, hookimpl
+from deidframe.contract import Component, Params, hookimpl
 
 
-class EncodingsParams(BaseModel, extra="forbid", strict=True):
+class EncodingsParams(Params):
     """Which file, and how it is read."""
 
     path: Path = Field(strict=False)

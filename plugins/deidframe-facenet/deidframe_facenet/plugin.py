@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, Need, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
 
 
-class FaceNetParams(BaseModel, extra="forbid", strict=True):
+class FaceNetParams(Params):
     """Which weights, and what runs them."""
 
     weights: Path | None = Field(default=None, strict=False)
@@ -29,7 +29,7 @@ class FaceNetParams(BaseModel, extra="forbid", strict=True):
     """`test` takes random weights when none are given; nothing that they say of a face is true."""
 
 
-class MtcnnParams(BaseModel, extra="forbid", strict=True):
+class MtcnnParams(Params):
     """How small a face may be, and how sure it must be."""
 
     min_face: int = Field(default=20, ge=12, le=500)

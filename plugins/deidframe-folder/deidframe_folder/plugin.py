@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, hookimpl
+from deidframe.contract import Component, Params, hookimpl
 
 
-class FolderParams(BaseModel, extra="forbid", strict=True):
+class FolderParams(Params):
     """Where the pictures lie and what the folders mean."""
 
     path: Path = Field(strict=False, description="a folder, or a CSV file with the columns path and person")

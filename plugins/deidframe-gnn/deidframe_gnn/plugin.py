@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, Need, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
 
 
-class GnnParams(BaseModel, extra="forbid", strict=True):
+class GnnParams(Params):
     """How proxies are mixed."""
 
     temperatures: tuple[float, ...] = Field(default=(0.02, 0.05, 0.1), min_length=1, max_length=20, strict=False)

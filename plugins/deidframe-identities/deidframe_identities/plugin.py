@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, hookimpl
+from deidframe.contract import Component, Params, hookimpl
 
 
-class ArocParams(BaseModel, extra="forbid", strict=True):
+class ArocParams(Params):
     """What is not given is chosen from the data, by the mean cosine silhouette."""
 
     neighbours: int | None = Field(default=None, ge=2, le=1000)
@@ -18,7 +18,7 @@ class ArocParams(BaseModel, extra="forbid", strict=True):
     """Two pictures nearer than this in rank-order distance are one person's."""
 
 
-class KMeansParams(BaseModel, extra="forbid", strict=True):
+class KMeansParams(Params):
     """How many groups."""
 
     clusters: int | None = Field(default=None, ge=1)
@@ -27,7 +27,7 @@ class KMeansParams(BaseModel, extra="forbid", strict=True):
     """The best of so many starts is kept."""
 
 
-class DbscanParams(BaseModel, extra="forbid", strict=True):
+class DbscanParams(Params):
     """What is dense."""
 
     eps: float | None = Field(default=None, gt=0, strict=False)
@@ -36,7 +36,7 @@ class DbscanParams(BaseModel, extra="forbid", strict=True):
     metric: Literal["euclidean", "cosine"] = "euclidean"
 
 
-class OpticsParams(BaseModel, extra="forbid", strict=True):
+class OpticsParams(Params):
     """What is dense."""
 
     min_samples: int = Field(default=3, ge=2)
@@ -44,7 +44,7 @@ class OpticsParams(BaseModel, extra="forbid", strict=True):
     metric: Literal["euclidean", "cosine"] = "euclidean"
 
 
-class HdbscanParams(BaseModel, extra="forbid", strict=True):
+class HdbscanParams(Params):
     """What is dense."""
 
     min_cluster_size: int = Field(default=3, ge=2)

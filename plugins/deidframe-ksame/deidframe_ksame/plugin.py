@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, hookimpl
+from deidframe.contract import Component, Params, hookimpl
 
 
-class NoParams(BaseModel, extra="forbid", strict=True):
+class NoParams(Params):
     """Takes no parameters."""
 
 
-class FixedSizeParams(BaseModel, extra="forbid", strict=True):
+class FixedSizeParams(Params):
     """How long it searches."""
 
     passes: int | None = Field(default=None, ge=1, le=100_000)
     """Passes over all people in which a step that raises the SSE may be taken; when not given, by the number of people."""
 
 
-class RandomWeightParams(BaseModel, extra="forbid", strict=True):
+class RandomWeightParams(Params):
     """How uneven the weights are."""
 
     concentration: float = Field(default=1.0, gt=0, le=1000, strict=False)
     """Of the Dirichlet distribution: 1 takes all weightings as likely, more is more even."""
 
 
-class InterpolateParams(BaseModel, extra="forbid", strict=True):
+class InterpolateParams(Params):
     """How far each person moves."""
 
     alpha: float = Field(ge=0, le=1, strict=False)
@@ -44,7 +44,7 @@ class InterpolateParams(BaseModel, extra="forbid", strict=True):
         )
 
 
-class DpLaplaceParams(BaseModel, extra="forbid", strict=True):
+class DpLaplaceParams(Params):
     """How much noise."""
 
     epsilon: float = Field(gt=0, le=1e6, strict=False)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, Need, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
 
 
-class YuNetParams(BaseModel, extra="forbid", strict=True):
+class YuNetParams(Params):
     """How sure, and how finely, YuNet looks."""
 
     min_score: float = Field(default=0.6, ge=0.05, le=0.99)
@@ -20,7 +20,7 @@ class YuNetParams(BaseModel, extra="forbid", strict=True):
     """A picture whose longer side has more pixels is looked at in this size."""
 
 
-class SFaceParams(BaseModel, extra="forbid", strict=True):
+class SFaceParams(Params):
     """How SFace is run."""
 
     precision: Literal["f32", "bf16"] = "f32"

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, hookimpl
+from deidframe.contract import Component, Params, hookimpl
 
 
-class NoParams(BaseModel, extra="forbid", strict=True):
+class NoParams(Params):
     """Takes no parameters."""
 
 
-class ConstrainedParams(BaseModel, extra="forbid", strict=True):
+class ConstrainedParams(Params):
     """How hard it tries."""
 
     starts: int = Field(default=1, ge=1, le=50)
     """The best of so many starts is kept."""
 
 
-class FarthestParams(BaseModel, extra="forbid", strict=True):
+class FarthestParams(Params):
     """How often it reassigns."""
 
     rounds: int = Field(default=10, ge=1, le=1000)
 
 
-def _one(name: str, where: str, summary: str, params: type[BaseModel] = NoParams, reference: str = "") -> Component:
+def _one(name: str, where: str, summary: str, params: type[Params] = NoParams, reference: str = "") -> Component:
     make = f"deidframe_partitions.{where}"
     return Component(
         name=name, make=make, params=params, summary=summary, example=f'clusterer = {{ use = "{name}" }}\n', reference=reference

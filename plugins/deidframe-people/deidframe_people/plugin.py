@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, hookimpl
+from deidframe.contract import Component, Params, hookimpl
 
 
-class PeopleParams(BaseModel, extra="forbid", strict=True):
+class PeopleParams(Params):
     """How many of them."""
 
     people: int = Field(default=50, ge=1, le=50)

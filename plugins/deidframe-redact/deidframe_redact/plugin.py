@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from deidframe.contract import Component, hookimpl
+from deidframe.contract import Component, Params, hookimpl
 
 Region = Literal["face", "picture"]
 
 
-class BlurParams(BaseModel, extra="forbid", strict=True):
+class BlurParams(Params):
     """How strongly it is blurred."""
 
     sigma: float = Field(default=8.0, ge=0.5, le=100, strict=False)
@@ -20,7 +20,7 @@ class BlurParams(BaseModel, extra="forbid", strict=True):
     """`face`: the oval from brow to chin and a margin; `picture`: all of it."""
 
 
-class PixelateParams(BaseModel, extra="forbid", strict=True):
+class PixelateParams(Params):
     """How coarse the blocks are."""
 
     block: int = Field(default=16, ge=2, le=128)
@@ -28,14 +28,14 @@ class PixelateParams(BaseModel, extra="forbid", strict=True):
     region: Region = "face"
 
 
-class MaskParams(BaseModel, extra="forbid", strict=True):
+class MaskParams(Params):
     """What is painted over the face."""
 
     grey: int = Field(default=0, ge=0, le=255)
     region: Region = "face"
 
 
-class NoneParams(BaseModel, extra="forbid", strict=True):
+class NoneParams(Params):
     """Takes no parameters."""
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
-
-from deidframe.contract import Component, Need, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
 
 
-class NearestFaceParams(BaseModel, extra="forbid", strict=True):
+class NearestFaceParams(Params):
     """What the attacker looks with."""
 
     encoder: str | None = None

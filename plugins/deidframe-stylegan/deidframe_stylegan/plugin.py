@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
-from deidframe.contract import Component, Need, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
 
 
-class StyleGanParams(BaseModel, extra="forbid", strict=True):
+class StyleGanParams(Params):
     """How hard it looks for a good face."""
 
     aim: Literal["start", "gradient"] = "start"
@@ -65,7 +65,7 @@ class StyleGanParams(BaseModel, extra="forbid", strict=True):
         return (*self.encoders, *([self.attributes] if self.attributes else []))
 
 
-class StyleGanMeanParams(BaseModel, extra="forbid", strict=True):
+class StyleGanMeanParams(Params):
     """How latents are found and how far the mean of them may go."""
 
     encoders: dict[str, float] = Field(default={"sface": 1.0, "dlib-resnet": 0.3}, min_length=1, max_length=8)
@@ -100,7 +100,7 @@ class StyleGanMeanParams(BaseModel, extra="forbid", strict=True):
         return tuple(self.encoders)
 
 
-class StyleGan2Params(BaseModel, extra="forbid", strict=True):
+class StyleGan2Params(Params):
     """Which checkpoint, and how it is aimed."""
 
     checkpoint: Path = Field(strict=False)

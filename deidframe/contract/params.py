@@ -1,0 +1,43 @@
+"""What the parameters of every component are: a closed, strict model, and what the core reads off it besides its fields."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class Params(BaseModel, extra="forbid", strict=True):
+    """Parameters of a component: an unknown key or another type is an error in the recipe, with its line.
+
+    Fields are the recipe's keys. Of the properties a component overrides those that are not so for it, as properties, since most
+    of them follow from its fields.
+    """
+
+    @property
+    def spaces(self) -> tuple[str, ...] | None:
+        """Embedding spaces in which it accepts encodings with these parameters, None for those that its `Component` names."""
+        return None
+
+    @property
+    def recognizers(self) -> tuple[str, ...]:
+        """Names of encoders; it is handed a recogniser with each of them, as `Context.recognizers`."""
+        return ()
+
+    @property
+    def per_person(self) -> bool:
+        """Of an anonymizer: each person gets a target of its own, so there is no promise of k."""
+        return False
+
+    @property
+    def promise(self) -> str:
+        """Of an anonymizer that is `per_person`: what it promises instead, a sentence for the certificate."""
+        return ""
+
+    @property
+    def per_group(self) -> bool:
+        """Of a synthesizer: a group's picture follows from that group's rows alone, so it may be asked for and kept alone."""
+        return False
+
+    @property
+    def groups_at_once(self) -> int:
+        """Of a synthesizer that is `per_group`: so many groups are best asked for at a time, at least 1."""
+        return 8
