@@ -56,7 +56,7 @@ class Component:
             that is true, a synthesizer's picture of a group follows from the group's rows alone: the core may ask for
             `groups_at_once` groups at a time and keep them.
         summary: one sentence for lists.
-        example: the recipe lines that use it, valid TOML.
+        example: the recipe lines that use it, valid TOML; the conformance kit tries it with the parameters given there.
         needs: what is withheld unless named here.
         spaces: embedding spaces: the one an encoder produces, the ones a synthesizer accepts; empty accepts any.
         weights: names from the plugin's `weights.toml` that it loads.

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomli
+
 from deidframe.contract import PluginError
+from deidframe.contract.component import Component
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed, list_plugins
 from deidframe.testing.checks import ConformanceCheck, Violation, checks_for
@@ -30,7 +33,7 @@ def conform(distribution: str, params: Params | None = None, catalogue: Catalogu
     """Run every check that the roles of a distribution's components promise, and yield each outcome.
 
     Args:
-        distribution: its name. params: for components that need some, by component name. catalogue: what is installed.
+        distribution: its name. params: by component name; without, those of its example. catalogue: what is installed.
 
     Raises:
         PluginError: no such plugin is installed.
@@ -52,7 +55,7 @@ def conformance(distribution: str, params: Params | None = None) -> Callable[...
     """Return a test that pytest collects: one item for each component and check.
 
     Args:
-        distribution: for example `"deidframe-ksame"`. params: for components that need some, by component name.
+        distribution: for example `"deidframe-ksame"`. params: by component name; without, those of the component's example.
 
     Raises:
         PluginError: no such plugin is installed.
@@ -80,4 +83,25 @@ def _pairs(distribution: str, catalogue: Catalogue | None) -> list[tuple[Listed,
 
 def _bench(listed: Listed, params: Params | None, catalogue: Catalogue | None, scratch: Path) -> Bench:
     found = catalogue or Catalogue()
-    return Bench(found.load(listed.role, listed.name), dict((params or {}).get(listed.name, {})), scratch, found)
+    loaded = found.load(listed.role, listed.name)
+    given = (params or {}).get(listed.name)
+    return Bench(loaded, dict(example_params(loaded.component) if given is None else given), scratch, found)
+
+
+def example_params(component: Component) -> dict[str, Any]:
+    """Return the parameters that a component's own example gives it, none where it gives none or is no TOML."""
+    try:
+        return _params_of(tomli.loads(component.example), component.name) or {}
+    except tomli.TOMLDecodeError:  # a check of its own says so
+        return {}
+
+
+def _params_of(value: Any, name: str) -> dict[str, Any] | None:
+    """Return `params` of the first table that uses this name."""
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return None
+    if value.get("use") == name:
+        return dict(value.get("params", {}))
+    return next((found for one in value.values() if (found := _params_of(one, name)) is not None), None)

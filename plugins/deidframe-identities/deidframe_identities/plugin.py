@@ -69,7 +69,7 @@ def deidframe_clusterers() -> list[Component]:
             make="deidframe_identities.density:KMeans",
             params=KMeansParams,
             summary="Lloyd's k-means (scikit-learn)",
-            example='clusterer = { use = "k-means", params = { clusters = 100 } }\n',
+            example='clusterer = { use = "k-means" }\n',
         ),
         Component(
             name="dbscan",
