@@ -18,11 +18,13 @@ def run(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from deidframe.engine.release.recount import recount
+    from deidframe.words import counted
 
     wrong = False
     for one in recount(Path(options.folder)):
         state = f"{len(one.problems)} wrong" if one.problems else "as certified"
-        print(f"{one.folder}: {one.pictures} pictures of {one.people} people, each shared by at least {one.k}: {state}")
+        size = f"{counted(one.pictures, 'picture')} of {counted(one.people, 'person')}"
+        print(f"{one.folder}: {size}, each shared by at least {one.k}: {state}")
         for problem in one.problems:
             print(f"  {problem}")
         wrong = wrong or bool(one.problems)

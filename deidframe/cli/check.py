@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.engine.planning.schema import recipe_schema
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.parse import load_recipe
+    from deidframe.words import counted
 
     if options.schema:
         if options.recipe:
@@ -73,7 +74,9 @@ def run(options: argparse.Namespace) -> int:
         said = f"threat {spec.threat}, gallery {spec.gallery}, sees with {attack.encoder.name}"
         console.print(Text(f"attack {spec.name}: {attack.step.name}, {said}"))
     rows = len(planned.methods) * sum(a.spec.threat != "clear" for a in planned.attacks)
-    console.print(Text(f"{len(planned.methods)} methods, {rows} attacked cells; nothing is wrong with the recipe"))
+    console.print(
+        Text(f"{counted(len(planned.methods), 'method')}, {counted(rows, 'attacked cell')}; nothing is wrong with the recipe")
+    )
     return 0
 
 

@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.contract.errors import UsageError
     from deidframe.engine.tools.encode import encode_folder, read_pairs
     from deidframe.measure.verification import all_pairs, cosine, fold_accuracy, rank_one, tar_at_far
+    from deidframe.words import counted
 
     console = Console(stderr=True)
     reporter = Bars(console) if console.is_terminal else Lines()
@@ -45,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     pairs = all_pairs(people) if options.pairs == "all" else read_pairs(Path(options.pairs), found.ids, people)
     scores = cosine(found.vectors, pairs)
     same = int(pairs.same.sum())
-    print(f"{options.use}: {len(found)} pictures of {len(set(people))} people, {same} pairs of one person")
+    size = f"{counted(len(found), 'picture')} of {counted(len(set(people)), 'person')}"
+    print(f"{options.use}: {size}, {counted(same, 'pair')} of one person")
     folds = fold_accuracy(scores, pairs)
     if folds:
         print(

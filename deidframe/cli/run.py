@@ -54,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.recipe.parse import load_recipe
     from deidframe.report.page import write_report
     from deidframe.report.terminal import summary
+    from deidframe.words import counted
 
     started = time.monotonic()
     console = Console(stderr=True)
@@ -64,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
     folder = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
     reporter.say(
-        f"{parsed.recipe.name}: {len(planned.people)} pictures of {planned.person_count} people, {len(planned.methods)} methods"
+        f"{parsed.recipe.name}: {counted(len(planned.people), 'picture')} of {counted(planned.person_count, 'person')},"
+        f" {counted(len(planned.methods), 'method')}"
     )
     store = None if options.no_store else DiskCache(store_folder())
     outcome = run_plan(

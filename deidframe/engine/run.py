@@ -136,7 +136,7 @@ def store_folder() -> Path:
 
 
 def _draw_elbow(at: RunContext, number: int, wanted: ElbowPlan) -> None:
-    """Write the curve for the report; an elbow that cannot be drawn is said so in its place and costs nothing else."""
+    """Write the curve for the report; where it cannot be drawn, the report says why and nothing else is lost."""
     spec = wanted.spec
     data: dict[str, Any] = {"use": spec.use, "encoder": spec.encoder or "", "error": ""}
     try:

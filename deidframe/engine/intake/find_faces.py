@@ -10,6 +10,7 @@ from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.intake.take_in import Intake, take_in
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.runtime.progress import Reporter
+from deidframe.words import counted
 
 
 def find_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, fingerprints: Sequence[str] | None = None) -> Intake:
@@ -30,7 +31,9 @@ def find_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, fingerprints
         detect = functools.partial(pool.call, plan.detector)
         intake = take_in(plan.photos, plan.people, detect, reporter, keep, second, fingerprints)
     if auditor:
-        seen = f"{intake.beside} faces more, which are covered, and one in {intake.unseen} pictures that are withheld"
-        reporter.say(f"  {auditor.name} sees {seen}")
+        more, unseen = counted(intake.beside, "more face"), counted(intake.unseen, "picture")
+        reporter.say(
+            f"  {auditor.name} sees {more} (covered), and a face in {unseen} where {plan.detector.name} sees none (withheld)"
+        )
     pool.use_database(intake.faces, intake.shards)
     return intake

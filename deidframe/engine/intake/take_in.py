@@ -21,6 +21,7 @@ from deidframe.engine.components.detections import nearest_to_centre, rows_by_ph
 from deidframe.engine.intake.crops import SIZE, CropStack
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.guard.audit import unmatched
+from deidframe.words import counted
 
 BATCH = 32
 BYTES_IN_FLIGHT = 256 * 1024 * 1024
@@ -148,7 +149,7 @@ def take_in(
                 others.append(seen.bystanders[n])
             shards.append(Shard(key, first, len(ids)))
     if kept_before:
-        reporter.say(f"  {kept_before} of {len(photos)} pictures were looked at before")
+        reporter.say(f"  {kept_before} of {counted(len(photos), 'picture')} seen in an earlier run")
     total = len(photos) + len(photos.skipped)
     if not ids:
         reasons = sorted({f"{list(withheld.values()).count(r)} {r}" for r in withheld.values()})

@@ -13,6 +13,7 @@ from typing import Any
 from deidframe.contract.errors import UsageError
 from deidframe.guard.hygiene import bare_jpeg
 from deidframe.record.release import MANIFEST, RELEASE
+from deidframe.words import counted
 
 MOST_NAMED = 20
 """Problems of one kind that are named one by one."""
@@ -94,7 +95,7 @@ def verify(folder: Path) -> Verdict:
             problems.append(f"the certificate counts k = {certificate.get('k_counted')}, {k} was asked")
         few = [digest for digest, count in sharers.items() if count < k]
         if few:
-            problems.append(f"{len(few)} pictures are shared by fewer than {k} files")
+            problems.append(f"{counted(len(few), 'picture')} shared by fewer than {k} files")
     return Verdict(folder, len(held), len(sharers), k, tuple(problems), held)
 
 

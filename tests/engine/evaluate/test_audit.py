@@ -139,7 +139,7 @@ def test_the_audit_is_in_the_certificate_and_on_the_page(tmp_path: Path) -> None
     record = json.loads((outcome.folder / "run.json").read_text())
     assert record["intake"]["audit"] == {"detector": "centerface", "covered": 0, "unseen": 0}
     page = write_report(outcome.folder).read_text("utf-8")
-    assert "centerface, looking a second time, saw 0 faces more" in page
+    assert "centerface, looking a second time, saw 0 more faces" in page
 
 
 def test_a_copy_that_differs_in_its_pixels_is_refused(tmp_path: Path) -> None:
