@@ -31,6 +31,7 @@ from deidframe.engine.release.staging import stage
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.guard.certificate import Audited
 from deidframe.guard.release import Promise, Release
+from deidframe.recipe.parse import slug
 from deidframe.record.schema import Cell, Status
 from deidframe.record.write import write_bytes, write_json
 
@@ -108,6 +109,8 @@ def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet)
             name = f"{base.method} / {spec.name}"
             with at.pool.working_on(name):
                 done = run_attack(at.pool, attack, at.faces, released, name)
+            kept = at.folder / "private" / "scores" / base.slug / f"{slug(spec.name)}.npz"
+            write_bytes(kept, done.kept.npz(), private=True)
         except Exception as error:
             return replace(cell, status="failed", reason=reason_of(error))
     metrics: dict[str, Any] = {}

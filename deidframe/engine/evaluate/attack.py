@@ -11,6 +11,7 @@ from deidframe.contract.artifacts import FaceSet, LinkScores
 from deidframe.contract.errors import NothingToDo
 from deidframe.contract.roles import Knowledge
 from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.evaluate.kept_scores import KeptScores
 from deidframe.engine.planning.plan import AttackPlan
 from deidframe.measure.interval import Estimate
 from deidframe.measure.rank import rank_hits, rank_rates
@@ -25,12 +26,14 @@ class AttackResult:
 
     Args:
         rates: rank -> figure. people: candidates in the gallery. probes, missed: how many gave a score and how many did not.
+        kept: the raw scores.
     """
 
     rates: dict[int, Estimate]
     people: int
     probes: int
     missed: int
+    kept: KeptScores
 
 
 def run_attack(pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released: FaceSet, cell: str) -> AttackResult:
@@ -61,15 +64,17 @@ def run_attack(pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released
     people: list[str] = []
     hits: list[NDArray[np.float64]] = []
     missed, candidates = 0, 0
+    kept = KeptScores()
     knowledge = Knowledge(spec.threat, spec.gallery)
     # an attacker never sees who a probe is; it knows its own gallery
     anonymous, at_once = probes.without_subjects(), max(1, SCORES // len(gallery))
     for start in range(0, len(probes), at_once):
         part = anonymous.take(range(start, min(start + at_once, len(probes))))
         scores: LinkScores = pool.call(attack.step, part, gallery, knowledge, encoder=attack.encoder)
+        kept.add(scores, person_of)
         named, right = rank_hits(scores, person_of)
         people += named
         hits.append(right)
         missed += len(scores.missed_probes)
         candidates = len({person_of[face] for face in scores.gallery_ids})
-    return AttackResult(rank_rates(people, np.concatenate(hits)), candidates, len(people), missed)
+    return AttackResult(rank_rates(people, np.concatenate(hits)), candidates, len(people), missed, kept)
