@@ -8,6 +8,7 @@ from examples import RECIPE, catalogue
 from deidframe.contract import RecipeError
 from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import run
+from deidframe.measure.registry import metric_of
 from deidframe.recipe.parse import parse
 from deidframe.report.page import write_report
 
@@ -17,6 +18,7 @@ QUALITY = '[quality]\nencoders = ["colour"]\ndetectors = ["whole"]\n'
 def test_released_pictures_are_judged_when_the_recipe_asks(tmp_path: Path) -> None:
     planned = plan(parse(RECIPE + QUALITY, "r.toml"), catalogue(), tmp_path)
     cells = run(planned, tmp_path / "run").cells
+    assert not [name for cell in cells for name in cell.metrics if metric_of(name) is None]
     flat = next(c for c in cells if c.method == "flat" and not c.attack)
     assert flat.status == "ok"
     assert flat.metrics["distinct"] == flat.groups

@@ -9,6 +9,7 @@ from examples import RECIPE, catalogue, docstring_code, listed
 from deidframe.contract import RecipeError
 from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import Outcome, run
+from deidframe.measure.registry import metric_of
 from deidframe.recipe.parse import parse
 from deidframe.report.page import write_report
 
@@ -46,6 +47,7 @@ def ran(tmp_path: Path, text: str, *others: object) -> Outcome:
 def test_groups_are_measured_and_nothing_is_released(tmp_path: Path) -> None:
     outcome = ran(tmp_path, HEAD + PEOPLE + PICTURES)
     people, pictures = outcome.cells
+    assert not [name for cell in outcome.cells for name in cell.metrics if metric_of(name) is None]
     assert (people.status, people.grouping, people.k, people.k_counted, people.groups) == ("ok", True, 3, 3, 4)
     assert (people.released, people.withheld, people.failed) == (0, 12, 0)
     assert "pairwise_f" not in people.metrics

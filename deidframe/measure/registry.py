@@ -1,0 +1,146 @@
+"""What every figure of a record means: its unit, which way is better, and where it comes from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["lower is more private", "lower is better", "higher is better", "neither"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One kind of figure.
+
+    Args:
+        name: as in `cells.jsonl`; `{r}` stands for a rank, `{q}` for a quantile, `{by}` for the encoder or
+            detector that judges.
+        unit: of the number. direction: which way is better. meaning: one sentence. source: paper or equation, "" for a count.
+    """
+
+    name: str
+    unit: str
+    direction: Direction
+    meaning: str
+    source: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression of the names that it stands for."""
+        return (
+            re.escape(self.name)
+            .replace(re.escape("{r}"), r"\d+")
+            .replace(re.escape("{q}"), r"\w+")
+            .replace(re.escape("{by}"), r".+")
+        )
+
+
+_DISTANCE = "distance of unit encodings, 0 to 2"
+_SHARE = "share, 0 to 1"
+_AMIGO = "Amigo et al., A comparison of extrinsic clustering evaluation metrics, 2009"
+METRICS = (
+    Metric("rank{r}", _SHARE, "lower is more private", "people whom the attacker names among its first r candidates"),
+    Metric("chance{r}", _SHARE, "neither", "the same for an attacker who guesses: r over the people in the gallery"),
+    Metric(
+        "bound{r}",
+        _SHARE,
+        "neither",
+        "the most that k-anonymity lets an attacker reach: r over the people who share a picture",
+        "Newton, Sweeney, Malin, Preserving privacy by de-identifying face images, IEEE TKDE 17(2), 2005",
+    ),
+    Metric("faces_found", _SHARE, "higher is better", "released pictures in which the recipe's detector finds a face"),
+    Metric("found.{by}", _SHARE, "higher is better", "the same with another detector"),
+    Metric("least_score.{by}", "the detector's score", "higher is better", "least of the best scores in the different pictures"),
+    Metric("loss.{by}", _DISTANCE, "lower is better", "mean distance from a face to what is released for it"),
+    Metric(
+        "sse.{by}",
+        "squared distance",
+        "lower is better",
+        "sum over people of the squared distance to their group's mean: what any one surrogate a group has to lose",
+        "Domingo-Ferrer, Mateo-Sanz, Practical data-oriented microaggregation, IEEE TKDE 14(1), 2002",
+    ),
+    Metric("loss_ratio.{by}", "ratio, 1 is least", "lower is better", "squared loss of the surrogates over that of the means"),
+    Metric("distance_{q}.{by}", _DISTANCE, "lower is better", "quantiles (5, 25, 50, 75, 95 %) of what `loss` is the mean of"),
+    Metric("verified.{by}", _SHARE, "lower is more private", "faces that match what is released for them at `threshold`"),
+    Metric("threshold.{by}", _DISTANCE, "neither", "below it lie 5 % of pairs of two people among the originals"),
+    Metric("distinct", "pictures", "neither", "different pictures among the released files"),
+    Metric(
+        "sharpness",
+        "variance of the Laplacian",
+        "higher is better",
+        "of the different released pictures",
+        "Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000",
+    ),
+    Metric("sharpness_before", "variance of the Laplacian", "neither", "the same of their originals"),
+    Metric("least_distance.{by}", _DISTANCE, "higher is better", "between the two nearest of the different released pictures"),
+    Metric(
+        "frechet.{by}",
+        "squared distance",
+        "lower is better",
+        "between the originals' encodings and the released pictures', as two normal distributions; grows as sets get smaller",
+        "Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017, eq. 6",
+    ),
+    Metric(
+        "kernel.{by}",
+        "squared discrepancy",
+        "lower is better",
+        "between the same two sets, by a cubic kernel",
+        "Binkowski et al., Demystifying MMD GANs, ICLR 2018",
+    ),
+    Metric("sex_groups", "groups", "neither", "groups of which four in five people have one apparent sex"),
+    Metric("sex_right", _SHARE, "higher is better", "of those, groups whose surrogate has the same"),
+    Metric("age_off", "years", "lower is better", "mean distance from a surrogate's apparent age to its group's median"),
+    Metric("groups", "groups", "neither", "that were made"),
+    Metric("largest", "people, or pictures without k", "neither", "in the largest group"),
+    Metric("smallest", "people, or pictures without k", "neither", "in the smallest group"),
+    Metric("noise_share", _SHARE, "neither", "in no group"),
+    Metric("noise_before", _SHARE, "neither", "in no group before the outlier handler"),
+    Metric("sse", "squared distance", "lower is better", "as `sse` above, of a grouping"),
+    Metric(
+        "seed_ssd_l2",
+        "distance",
+        "lower is better",
+        "distances over the pairs of each group, divided by its size, summed: the original authors' later measure",
+    ),
+    Metric(
+        "silhouette",
+        "-1 to 1",
+        "higher is better",
+        "how much nearer rows lie to their own group than to the next",
+        "Rousseeuw, Silhouettes, J. Comput. Appl. Math. 20, 1987",
+    ),
+    Metric("within", "distance", "lower is better", "mean over pairs in one group"),
+    Metric("between", "distance", "higher is better", "mean over pairs in two groups"),
+    Metric("pairwise_precision", _SHARE, "higher is better", "pairs in one group that are of one person", _AMIGO),
+    Metric("pairwise_recall", _SHARE, "higher is better", "pairs of one person that are in one group", _AMIGO),
+    Metric("pairwise_f", _SHARE, "higher is better", "harmonic mean of the two", _AMIGO),
+    Metric(
+        "bcubed_precision", _SHARE, "higher is better", "of a picture, the share of its group that is its person; mean", _AMIGO
+    ),
+    Metric(
+        "bcubed_recall", _SHARE, "higher is better", "of a picture, the share of its person that is in its group; mean", _AMIGO
+    ),
+    Metric("bcubed_f", _SHARE, "higher is better", "harmonic mean of the two", _AMIGO),
+    Metric("peak_mb", "MB", "lower is better", "most memory that the process has held so far"),
+)
+
+
+def metric_of(name: str) -> Metric | None:
+    """Return what a name in a record means, None where it is unknown."""
+    return next((metric for metric in METRICS if re.fullmatch(metric.pattern, name)), None)
+
+
+def reference() -> str:
+    """Return docs/reference/metrics.md."""
+    head = (
+        "# Metrics\n\nThe figures in `cells.jsonl` and in the tables, `{r}` a rank, `{q}` a quantile, `{by}` the encoder or detector that"
+        " judges.\nA figure with an interval has `value`, `low`, `high` (95 %, resampled by person) and `n`. Made by\n"
+        "`python -m deidframe.measure.registry`; a test holds this page to the code.\n\n"
+        "| name | unit | direction | meaning | source |\n|---|---|---|---|---|\n"
+    )
+    return head + "".join(f"| `{m.name}` | {m.unit} | {m.direction} | {m.meaning} | {m.source} |\n" for m in METRICS)
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
