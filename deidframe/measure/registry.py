@@ -28,12 +28,10 @@ class Metric:
     @property
     def pattern(self) -> str:
         """A regular expression of the names that it stands for."""
-        return (
-            re.escape(self.name)
-            .replace(re.escape("{r}"), r"\d+")
-            .replace(re.escape("{q}"), r"\w+")
-            .replace(re.escape("{by}"), r".+")
-        )
+        pattern = re.escape(self.name)
+        for part, stands_for in (("{r}", r"\d+"), ("{q}", r"\w+"), ("{by}", ".+")):
+            pattern = pattern.replace(re.escape(part), stands_for)
+        return pattern
 
 
 _DISTANCE = "distance of unit encodings, 0 to 2"
@@ -134,9 +132,9 @@ def metric_of(name: str) -> Metric | None:
 def reference() -> str:
     """Return docs/reference/metrics.md."""
     head = (
-        "# Metrics\n\nThe figures in `cells.jsonl` and in the tables, `{r}` a rank, `{q}` a quantile, `{by}` the encoder or detector that"
-        " judges.\nA figure with an interval has `value`, `low`, `high` (95 %, resampled by person) and `n`. Made by\n"
-        "`python -m deidframe.measure.registry`; a test holds this page to the code.\n\n"
+        "# Metrics\n\nThe figures in `cells.jsonl` and in the tables; `{r}` is a rank, `{q}` a quantile, `{by}` the encoder\n"
+        "or detector that judges. A figure with an interval has `value`, `low`, `high` (95 %, resampled by person) and `n`.\n"
+        "Made by `python -m deidframe.measure.registry`; a test holds this page to the code.\n\n"
         "| name | unit | direction | meaning | source |\n|---|---|---|---|---|\n"
     )
     return head + "".join(f"| `{m.name}` | {m.unit} | {m.direction} | {m.meaning} | {m.source} |\n" for m in METRICS)
