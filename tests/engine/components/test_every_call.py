@@ -81,6 +81,43 @@ def test_by_a_recipe(tmp_path: Path, role: str, sin: str) -> None:
     assert not (tmp_path / "run" / "release" / method).exists() or not method
 
 
+LAZY = """
+class Lazy:
+    def __init__(self, pictures):
+        self.pictures, self.shape = pictures, pictures.shape
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def __getitem__(self, key):
+        BODY
+        return self.pictures[key]
+
+"""
+
+
+@pytest.mark.parametrize("sin", SINS)
+def test_pictures_that_are_made_when_they_are_asked_for_are_guarded_too(tmp_path: Path, sin: str) -> None:
+    body, words = SINS[sin]
+    code = docstring_code("synthesizer").replace("IndexedStack(pictures,", "IndexedStack(Lazy(pictures),")
+    head, hook, tail = code.rpartition("@hookimpl")
+    assert "Lazy(pictures)" in head
+    lazy = listed("synthesizer", "flat", head + LAZY.replace("BODY", body) + hook + tail)
+    outcome = run(planned(tmp_path, lazy), tmp_path / "run", timeout=1.0)
+    (row,) = [cell for cell in outcome.cells if cell.method == "flat" and not cell.attack]
+    assert row.status == "failed" and words in row.reason
+    assert not (tmp_path / "run" / "release" / "flat").exists()
+
+
+def test_such_pictures_are_checked_when_they_come(tmp_path: Path) -> None:
+    code = docstring_code("synthesizer").replace("IndexedStack(pictures,", "IndexedStack(Lazy(pictures),")
+    head, hook, tail = code.rpartition("@hookimpl")
+    wrong = LAZY.replace("BODY", "return self.pictures[key].astype(float)")
+    outcome = run(planned(tmp_path, listed("synthesizer", "flat", head + wrong + hook + tail)), tmp_path / "run")
+    (row,) = [cell for cell in outcome.cells if cell.method == "flat" and not cell.attack]
+    assert row.status == "failed" and "expected uint8" in row.reason
+
+
 GROUPING = """\
 schema = 1
 name = "groupings"
