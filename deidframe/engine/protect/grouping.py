@@ -63,7 +63,8 @@ def group(
     k = method.k
     pool.take_seconds()
     found = make_groups(pool, encodings, people, method, apart)
-    seconds = {KEY_OF_ROLE[role]: spent for role, spent in pool.take_seconds().items() if role in KEY_OF_ROLE}
+    spent = pool.take_seconds()  # of an encoder, too, where classes of people were asked for
+    seconds = {KEY_OF_ROLE[role]: spent[role] for role in ("clusterer", "outlier-handler") if role in spent}
     crowd, labels = found.crowd, found.labels
     groups = {face: int(label) for face, label in zip(encodings.ids, labels.tolist(), strict=True) if label >= 0}
     person_of = dict(zip(encodings.ids, people, strict=True))

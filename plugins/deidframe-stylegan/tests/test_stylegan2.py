@@ -159,8 +159,20 @@ def test_bad_checkpoints_end_in_a_clear_error(tmp_path: Path) -> None:
     assert not (tmp_path / "trace").exists()
 
 
-def test_it_runs_from_a_checkpoint_to_pictures(tmp_path: Path) -> None:
-    """Random weights draw no faces: what is checked is that everything fits together and that a group shares one picture."""
+def test_it_runs_from_a_checkpoint_to_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random weights draw no faces: what is checked is that everything fits together and that a group shares one picture.
+
+    On some processors two threads give other bytes from call to call, on others never: so the threads are looked at, too.
+    """
+    threads: set[int] = set()
+    forward = StyleGan2.forward
+
+    def watched(self: StyleGan2, w: torch.Tensor, side: int | None = None) -> torch.Tensor:
+        threads.add(torch.get_num_threads())
+        return forward(self, w, side)
+
+    monkeypatch.setattr(StyleGan2, "forward", watched)
+    torch.set_num_threads(2)
     torch.save({"g_ema": random_state(64, 8, 2)}, tmp_path / "g.pt")
     base = Context(seed=1, scratch=tmp_path)
     recognizer = {name: RealRecognizer(name, base) for name in ("sface", "dlib-resnet")}
@@ -178,3 +190,4 @@ def test_it_runs_from_a_checkpoint_to_pictures(tmp_path: Path) -> None:
     assert not np.array_equal(made.images[0:1], made.images[2:3])
     again = StyleGan2Faces(params, context).synthesize(faces, surrogates)
     assert np.array_equal(np.asarray(made.images[:]), np.asarray(again.images[:]))
+    assert threads == {1}
