@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 
 HELP = "check a recipe and print what would run"
-EXAMPLE = "deidframe check recipes/quickstart.toml --set source.params.people=20"
+EXAMPLE = "deidframe check quickstart --set source.params.people=20"
+
+RECIPE = "a TOML file, or the name of a recipe that travels with deidframe"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("recipe", metavar="RECIPE", nargs="?", help="a TOML file")
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?", help=RECIPE)
     parser.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of recipes, with the parameters of what is installed"
     )
@@ -40,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.engine.planning.planner import plan
     from deidframe.engine.planning.schema import recipe_schema
     from deidframe.host.catalogue import Catalogue
+    from deidframe.recipe.packaged import find_recipe
     from deidframe.recipe.parse import load_recipe
     from deidframe.words import counted
 
@@ -50,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if not options.recipe:
         raise UsageError("name a recipe, or ask for --schema")
-    parsed = load_recipe(Path(options.recipe), options.overrides)
+    parsed = load_recipe(find_recipe(options.recipe), options.overrides)
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
     console = Console()

@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
         state = "here" if place else "fetched on first use"
         print(f"weights  {weights.name}: {state} ({weights.size / 1e6:.1f} MB, {weights.package} {weights.version})")
     for module, what, how in (
-        ("torch", "aiming by gradients, facenet, mtcnn", 'pip install "deidframe-stylegan[gradient]"'),
-        ("openvino", "every network", "pip install openvino"),
-        ("hdbscan", "clusterer hdbscan", "pip install deidframe-identities"),
-        ("pyarrow", "encodings in Parquet", 'pip install "deidframe-encodings[parquet]"'),
+        ("torch", "aiming by gradients, facenet, mtcnn", "python -m pip install torch"),
+        ("openvino", "every network", "python -m pip install openvino"),
+        ("hdbscan", "clusterer hdbscan", "python -m pip install hdbscan"),
+        ("pyarrow", "encodings in Parquet", "python -m pip install pyarrow"),
     ):
         there = importlib.util.find_spec(module) is not None
         print(f"{'found' if there else 'missing':8} {module}: {what}{'' if there else f'; {how}'}")

@@ -14,16 +14,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("file", metavar="FILE", help="encodings: .npz, .npy, .pickle or .parquet")
     parser.add_argument(
-        "--use", required=True, choices=("k-means", "dbscan"), help="inertia against K, or sorted neighbour distances"
+        "--use", required=True, metavar="CLUSTERER", help="an installed clusterer that takes a number of groups, or a radius"
     )
-    parser.add_argument("--groups", metavar="K,K,...", help="with k-means: the numbers of groups to try")
+    parser.add_argument("--groups", metavar="K,K,...", help="the numbers of groups to try, where it takes one")
     parser.add_argument(
-        "--neighbour", type=int, default=3, metavar="N", help="with dbscan: the number of the neighbour (default: 3)"
+        "--neighbour", type=int, default=3, metavar="N", help="the number of the neighbour, where it takes a radius (default: 3)"
     )
     parser.add_argument("--normalise", action="store_true", help="scale each vector to length 1")
-    parser.add_argument(
-        "-o", "--out", metavar="NAME", help="write NAME.png and NAME.csv (default: elbow-k-means or elbow-dbscan)"
-    )
+    parser.add_argument("-o", "--out", metavar="NAME", help="write NAME.png and NAME.csv (default: elbow-CLUSTERER)")
     add_timeout(parser)
 
 
@@ -36,11 +34,12 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.contract.errors import UsageError
     from deidframe.engine.components.pool import ComponentPool
     from deidframe.engine.runtime.progress import Quiet
-    from deidframe.engine.tools.elbow import inertia, reach
+    from deidframe.engine.tools.elbow import clusterer_named, draw
     from deidframe.engine.tools.encode import read_any
     from deidframe.record.write import write_bytes
     from deidframe.report.elbow_figure import elbow_csv, elbow_png
 
+    clusterer = clusterer_named(options.use)
     stem = options.out or f"elbow-{options.use}"
     picture, table = new_file(Path(f"{stem}.png")), new_file(Path(f"{stem}.csv"))
     try:
@@ -50,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     encodings = read_any(Path(options.file), normalise=options.normalise)
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         pool = ComponentPool(0, None, Path(scratch), Quiet())
-        found = inertia(pool, encodings, groups) if options.use == "k-means" else reach(encodings, options.neighbour)
+        found = draw(pool, clusterer, encodings, groups=groups, neighbour=options.neighbour)
     x, y = found.x.tolist(), found.y.tolist()
     write_bytes(picture, elbow_png(x, y, found.x_label, found.y_label, found.place, found.title))
     write_bytes(table, elbow_csv(x, y, found.x_label, found.y_label, found.place).encode())

@@ -16,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "folder", metavar="FOLDER", help="pictures: one folder for each person, a flat folder, or a CSV of path and person"
     )
     parser.add_argument("--use", required=True, metavar="ENCODER", help="an installed encoder")
-    parser.add_argument("--detector", default="yunet", metavar="NAME", help="an installed detector (default: yunet)")
+    parser.add_argument("--detector", metavar="NAME", help="an installed detector (default: that of the recipe `folder`)")
     parser.add_argument("-o", "--out", required=True, metavar="FILE.npz", help="where the encodings go; must not exist")
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     add_timeout(parser)

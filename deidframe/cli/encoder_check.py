@@ -15,7 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--use", required=True, metavar="NAME", help="an installed encoder")
     parser.add_argument("--data", required=True, metavar="DIR", help="pictures, one folder for each person")
     parser.add_argument("--pairs", default="all", metavar="FILE|all", help="CSV with the columns a,b,same (1 or 0), or all pairs")
-    parser.add_argument("--detector", default="yunet", metavar="NAME", help="an installed detector (default: yunet)")
+    parser.add_argument("--detector", metavar="NAME", help="an installed detector (default: that of the recipe `folder`)")
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     add_timeout(parser)
 

@@ -41,7 +41,7 @@ def parser_of() -> tuple[argparse.ArgumentParser, dict[str, ModuleType]]:
     parser = argparse.ArgumentParser(
         prog="deidframe",
         description="De-identify face databases: one recipe, many methods, a release, a certificate and a report.",
-        epilog="example: deidframe run recipes/quickstart.toml",
+        epilog="example: deidframe run quickstart",
     )
     parser.add_argument("--version", action="version", version=f"deidframe {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

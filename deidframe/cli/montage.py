@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", default="private", metavar="DIR", help="folder for montage.jpg, made 0700 (default: private)"
     )
-    parser.add_argument("--detector", default="yunet", metavar="NAME", help="an installed detector (default: yunet)")
+    parser.add_argument("--detector", metavar="NAME", help="an installed detector (default: that of the recipe `folder`)")
     add_timeout(parser)
 
 

@@ -14,13 +14,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("a", metavar="A", help="a picture")
     parser.add_argument("b", metavar="B", help="a picture of somebody else")
-    parser.add_argument("--use", default="stylegan", metavar="SYNTHESIZER", help="an installed synthesizer (default: stylegan)")
+    parser.add_argument("--use", metavar="SYNTHESIZER", help="an installed synthesizer (default: that of the recipe `folder`)")
     parser.add_argument("--param", action="append", default=[], metavar="KEY=VALUE", help="a parameter of it; may be repeated")
-    parser.add_argument("--encoder", default="dlib-resnet", metavar="NAME", help="where means are taken (default: dlib-resnet)")
+    parser.add_argument("--encoder", metavar="NAME", help="where means are taken (default: that of the recipe `folder`)")
     parser.add_argument(
         "--judge", action="append", default=[], metavar="NAME", help="an encoder that measures besides; may be repeated"
     )
-    parser.add_argument("--detector", default="yunet", metavar="NAME", help="an installed detector (default: yunet)")
+    parser.add_argument("--detector", metavar="NAME", help="an installed detector (default: that of the recipe `folder`)")
     parser.add_argument("--steps", type=int, default=7, metavar="N", help="faces, both ends counted (default: 7)")
     parser.add_argument(
         "-o", "--out", default="morph", metavar="NAME", help="write NAME.jpg, NAME.png and NAME.csv (default: morph)"

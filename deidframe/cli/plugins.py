@@ -55,7 +55,7 @@ def _table(rows: list[dict[str, str]]) -> None:
 
     console = Console()
     if not rows:
-        console.print("no plugins installed: python -m pip install -r requirements.txt")
+        console.print("no plugins installed; in a checkout of deidframe: python -m pip install -r requirements.txt")
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for head in ("role", "name", "distribution", "version"):

@@ -8,12 +8,12 @@ from deidframe.cli import check
 from deidframe.cli.options import add_timeout
 
 HELP = "run a recipe: release, certificate and report"
-EXAMPLE = "deidframe run recipes/quickstart.toml --out runs/first"
+EXAMPLE = "deidframe run quickstart --out runs/first"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("recipe", metavar="RECIPE", help="a TOML file")
+    parser.add_argument("recipe", metavar="RECIPE", help=check.RECIPE)
     check.recipe_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="print what would run, as `deidframe check` does, and stop")
     parser.add_argument(
@@ -51,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.engine.run import run as run_plan
     from deidframe.engine.run import store_folder
     from deidframe.host.catalogue import Catalogue
+    from deidframe.recipe.packaged import find_recipe
     from deidframe.recipe.parse import load_recipe
     from deidframe.report.page import write_report
     from deidframe.report.terminal import summary
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console(stderr=True)
     events = Events() if options.json else None
     reporter = events or (Bars(console) if console.is_terminal else Lines())
-    parsed = load_recipe(Path(options.recipe), options.overrides)
+    parsed = load_recipe(find_recipe(options.recipe), options.overrides)
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
     folder = Path(options.out) if options.out else Path("runs") / parsed.recipe.name

@@ -8,14 +8,14 @@ import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from deidframe.contract.version import CONTRACT_VERSION
 
 if TYPE_CHECKING:
     import numpy as np
-    from pydantic import BaseModel
 
+    from deidframe.contract.params import Params
     from deidframe.contract.roles import Recognizer
 
 T = TypeVar("T")
@@ -51,10 +51,8 @@ class Component:
     Args:
         name: what a recipe says after `use =`; lowercase letters, digits and dashes.
         make: `"package.module:Class"`, imported on first use and called as `Class(params, context)`.
-        params: a pydantic model; its fields are the recipe's keys and its ranges their bounds. Where it has an attribute
-            `recognizers`, a tuple of encoder names, the core hands a recogniser with each of them; where it has `per_group` and
-            that is true, a synthesizer's picture of a group follows from the group's rows alone: the core may ask for
-            `groups_at_once` groups at a time and keep them.
+        params: a subclass of `Params`; its fields are the recipe's keys and its ranges their bounds, its properties what the core
+            has to know besides.
         summary: one sentence for lists.
         example: the recipe lines that use it, valid TOML; the conformance kit tries it with the parameters given there.
         needs: what is withheld unless named here.
@@ -63,6 +61,9 @@ class Component:
         deterministic: equal input and seed give equal bits.
         protects: False for a baseline that changes nothing; its faces are measured and never released.
         one_picture_per_group: True for a synthesizer that gives every face of a group the same picture.
+        elbow: of a clusterer, the curve from which its parameter is read: `"groups"` where it has a parameter `clusters` (the SSE
+            for each number of groups), `"distances"` where it has a radius (sorted distances to a neighbour), empty for none.
+        same_person: of an encoder, the distance of unit encodings up to which its authors take two pictures for one person's.
         fictitious: True for a source whose people do not exist, so that a report may show their pictures.
         contract: contract version it was written for.
         reference: the paper it follows, if any.
@@ -70,7 +71,7 @@ class Component:
 
     name: str
     make: str
-    params: type[BaseModel]
+    params: type[Params]
     summary: str
     example: str = ""
     needs: frozenset[Need] = frozenset()
@@ -79,6 +80,8 @@ class Component:
     deterministic: bool = True
     protects: bool = True
     one_picture_per_group: bool = False
+    elbow: Literal["", "groups", "distances"] = ""
+    same_person: float | None = None
     fictitious: bool = False
     contract: int = CONTRACT_VERSION
     reference: str = ""

@@ -23,6 +23,14 @@ class Params(BaseModel, extra="forbid", strict=True):
         return ()
 
     @property
+    def attack_encoders(self) -> tuple[str, ...]:
+        """Of an attacker: names of the encoders with which it may see, best first.
+
+        A single name is a decision. Of several, the first that is installed and made no groups is taken; none stands for any.
+        """
+        return ()
+
+    @property
     def per_person(self) -> bool:
         """Of an anonymizer: each person gets a target of its own, so there is no promise of k."""
         return False

@@ -22,7 +22,7 @@ from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, fact
 from deidframe.engine.runtime.crashes import MOST, Crashes
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.engine.runtime.timeout import limit_calls
-from deidframe.engine.tools.elbow import inertia, reach
+from deidframe.engine.tools.elbow import draw
 from deidframe.environment import cache_folder
 from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes, write_json, write_lines
@@ -145,7 +145,7 @@ def _draw_elbow(at: RunContext, number: int, wanted: ElbowPlan) -> None:
         else:
             assert at.plan.encodings is not None, "the planner asks for an encoder where there are pictures"
             encodings = at.plan.encodings
-        found = inertia(at.pool, encodings) if spec.use == "k-means" else reach(encodings, spec.neighbour)
+        found = draw(at.pool, wanted.clusterer, encodings, neighbour=spec.neighbour)
         data |= asdict(found) | {"x": found.x.tolist(), "y": found.y.tolist()}
     except DeidframeError as error:
         data["error"] = str(error)

@@ -13,6 +13,7 @@ import pluggy
 from deidframe.contract import hookspecs
 from deidframe.contract.component import Component, Context
 from deidframe.contract.errors import PluginError
+from deidframe.contract.params import Params
 from deidframe.contract.renamed import PARAMETERS, RENAMED, renamed_hint
 from deidframe.contract.roles import VERBS
 from deidframe.contract.version import CONTRACT_VERSION
@@ -131,8 +132,18 @@ def _component(listed: Listed) -> Component:
             f"{who}: {listed.name!r} is written for contract {named[0].contract}, this is contract {CONTRACT_VERSION};"
             " install a version of it that fits, or change it as docs/extend/contract-2.md says"
         )
+    params = named[0].params
+    if Params not in getattr(params, "__mro__", ()):
+        called = getattr(params, "__name__", repr(params))
+        raise PluginError(f"{who}: {listed.name!r}: {called} is no deidframe.contract.Params; write class {called}(Params)")
+    taken = sorted(set(params.model_fields) & {name for name, one in vars(Params).items() if isinstance(one, property)})
+    if taken:
+        raise PluginError(
+            f"{who}: {listed.name!r}: {params.__name__}.{taken[0]} is a key of the recipe and a property that the core reads;"
+            " give the key another name, or define the property"
+        )
     for old in PARAMETERS:
-        if hasattr(named[0].params, old) or old in named[0].params.model_fields:
+        if hasattr(params, old) or old in params.model_fields:
             raise PluginError(f"{who}: {listed.name!r}: contract version 2 says {RENAMED[old]} in the place of {old}")
     return named[0]
 

@@ -46,25 +46,24 @@ class Listed:
 def list_plugins() -> tuple[Listed, ...]:
     """Return every announced component, sorted by role, name and distribution, with its problem if it has one."""
     found: list[Listed] = []
+    known: dict[int, tuple[str, str, str]] = {}  # a distribution's metadata is parsed once, not once for each component
     for point in metadata.entry_points(group=GROUP):
         role, _, name = point.name.partition(".")
-        dist = point.dist
-        info = dist.metadata if dist else None
+        if id(point.dist) not in known:
+            known[id(point.dist)] = _about(point.dist)
         problem = ""
         if role not in ROLES:
             problem = f"entry point {point.name!r}: {role!r} is no role; expected one of {', '.join(ROLES)}"
         elif not _NAME.fullmatch(name):
             problem = f"entry point {point.name!r}: {name!r} is no name; use lowercase letters, digits and dashes"
-        found.append(
-            Listed(
-                role,
-                name,
-                point.module,
-                (info["Name"] if info else None) or "unknown",
-                dist.version if dist else "unknown",
-                (info["Summary"] if info and "Summary" in info else None) or "",
-                problem,
-            )
-        )
+        found.append(Listed(role, name, point.module, *known[id(point.dist)], problem))
     order = {role: place for place, role in enumerate(ROLES)}
     return tuple(sorted(found, key=lambda p: (order.get(p.role, 99), p.name, p.distribution)))
+
+
+def _about(dist: metadata.Distribution | None) -> tuple[str, str, str]:
+    """Return name, version and summary of a distribution."""
+    if dist is None:
+        return "unknown", "unknown", ""
+    info = dist.metadata
+    return info["Name"] or "unknown", info["Version"] or "unknown", str(info.json.get("summary", ""))

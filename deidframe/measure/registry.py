@@ -61,7 +61,8 @@ METRICS = (
     Metric("loss_ratio.{by}", "ratio, 1 is least", "lower is better", "squared loss of the surrogates over that of the means"),
     Metric("distance_{q}.{by}", _DISTANCE, "lower is better", "quantiles (5, 25, 50, 75, 95 %) of what `loss` is the mean of"),
     Metric("verified.{by}", _SHARE, "lower is more private", "faces that match what is released for them at `threshold`"),
-    Metric("threshold.{by}", _DISTANCE, "neither", "below it lie 5 % of pairs of two people among the originals"),
+    Metric("threshold.{by}", _DISTANCE, "neither", "below it lies one in 1,000 pairs of two people among the originals"),
+    Metric("authors_threshold.{by}", _DISTANCE, "neither", "up to it the encoder's authors take two pictures for one person's"),
     Metric("distinct", "pictures", "neither", "different pictures among the released files"),
     Metric(
         "sharpness",

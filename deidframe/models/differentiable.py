@@ -28,7 +28,7 @@ def torch_module(model: bytes) -> Callable[[Any], Any]:
     try:
         import torch
     except ImportError:
-        raise PluginError("following gradients needs torch: pip install torch") from None
+        raise PluginError("following gradients needs torch: python -m pip install torch") from None
     import onnx
     from onnx import numpy_helper
 

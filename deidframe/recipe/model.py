@@ -101,7 +101,7 @@ class AttackSpec(Table):
 class ElbowSpec(Table):
     """A curve of the report from which a number of groups, or a radius, can be read."""
 
-    use: Literal["k-means", "dbscan"]
+    use: Use
     encoder: Use | None = None
     neighbour: Annotated[int, Field(ge=1, le=1000)] = 3
 

@@ -12,10 +12,6 @@ from deidframe.report.grouping_figure import written
 from deidframe.report.rows import Row
 
 QUANTILES = ("p5", "q1", "median", "q3", "p95")
-DLIB_SAME = 0.6
-"""dlib's own threshold for one person, in its own scale."""
-DLIB_NORM = 1.52
-"""Mean length of its encodings; distances here are of encodings of length one."""
 
 
 def distances(cells: Sequence[Cell], encoder: str, folder: Path | None) -> str:
@@ -46,9 +42,10 @@ def distances(cells: Sequence[Cell], encoder: str, folder: Path | None) -> str:
         if limit is not None:
             axes.axvline(limit, color=FAINT, ls="--", lw=1)
             axes.annotate("one false accept in 1,000", (limit, top), color=INK, fontsize=8, ha="right", va="bottom")
-        if encoder == "dlib-resnet":
-            axes.axvline(DLIB_SAME / DLIB_NORM, color=FAINT, ls=":", lw=1)
-            axes.annotate(" dlib's 0.6", (DLIB_SAME / DLIB_NORM, top), color=INK, fontsize=8, ha="left", va="bottom")
+        authors = next((c.metrics[key] for c in shown if (key := f"authors_threshold.{encoder}") in c.metrics), None)
+        if authors is not None:
+            axes.axvline(authors, color=FAINT, ls=":", lw=1)
+            axes.annotate(" its authors' threshold", (authors, top), color=INK, fontsize=8, ha="left", va="bottom")
         axes.set_ylim(0.3, len(boxes) + 1.1)
         axes.set_xlim(0, None)
         axes.set_xlabel(f"distance from a face to what is released for it, in {encoder}", color=INK)

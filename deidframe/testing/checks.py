@@ -375,7 +375,7 @@ def check_a_group_has_one_target(bench: Bench) -> None:
     """k people who aim at one target cannot be told apart by it; `per_person` says where that is not so."""
     given = material_of(bench, COUNT)
     out = bench.make().anonymize(*given)
-    if getattr(bench.made_params, "per_person", False):
+    if bench.made_params.per_person:
         ask(out.groups.tolist() == list(range(len(out))), "per_person: each person is a group of its own")
         return
     ask(np.array_equal(out.groups, given[1].labels[given[1].labels >= 0]), "groups: not those of the partition")

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, Embeddings, FaceSet, Need, Partition, Photos, Surrogates, align
+from deidframe.contract import Context, Embeddings, FaceSet, Need, Params, Partition, Photos, Surrogates, align
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.recognizer import CachingRecognizer
 from deidframe.engine.components.step import Step
 from deidframe.engine.runtime.progress import Quiet
 from deidframe.host.catalogue import Catalogue, Loaded
+from deidframe.recipe.packaged import usual
 
 SIDE = 256
 SEED = 20261125
@@ -50,11 +51,11 @@ class Bench:
         """Embedding space of what it is given: one that it accepts."""
         accepted = Step(self.role, self.loaded, self.made_params).accepted_spaces
         if self.role == "encoder" or not accepted:
-            return "sface" if "sface" in self.catalogue.names("encoder") else "any"
+            return usual().judge if usual().judge in self.catalogue.names("encoder") else "any"
         return str(accepted[0])
 
     @property
-    def made_params(self) -> Any:
+    def made_params(self) -> Params:
         """The validated parameters."""
         return self.loaded.component.params.model_validate(self.params)
 
@@ -63,16 +64,17 @@ class Bench:
         context = Context(seed=seed, scratch=Path(tempfile.mkdtemp(dir=self.scratch)))
         if self.loaded.component.needs & {Need.RECOGNIZER}:
             params = self.made_params
-            others = {name: self.recognizer(name) for name in getattr(params, "recognizers", ())}
+            others = {name: self.recognizer(name) for name in params.recognizers}
             context = replace(context, recognizer=self.recognizer(self.space), recognizers=others)
         return self.loaded.make(self.made_params, context)
 
     def real_faces(self, count: int, *, subjects: bool = False) -> FaceSet:
-        """Return faces of people who do not exist where `deidframe-people` is installed, else drawn ones."""
-        if "synthetic-people" not in self.catalogue.names("source"):
+        """Return faces of people who do not exist where a source of such is installed, else drawn ones."""
+        sources = [self.catalogue.load("source", name) for name in self.catalogue.names("source")]
+        source = next((one for one in sources if one.component.fictitious), None)
+        if source is None:
             return faces(count, subjects=subjects)
-        source = self.catalogue.load("source", "synthetic-people")
-        params = source.component.params(people=max(1, count // 2), pictures=2)
+        params = source.component.params.model_validate({"people": max(1, count // 2), "pictures": 2})
         listed = source.make(params, Context(seed=SEED, scratch=self.scratch)).load()
         ids = listed.ids[:count]
         shown = np.stack([listed.open(one) for one in ids])
@@ -82,7 +84,7 @@ class Bench:
     def recognizer(self, encoder: str) -> CachingRecognizer:
         """Return the real detector with this encoder; both have to be installed."""
         if encoder not in self._recognizers:
-            found, seen = (self.catalogue.load(role, name) for role, name in (("detector", "yunet"), ("encoder", encoder)))
+            found, seen = self.catalogue.load("detector", usual().detector), self.catalogue.load("encoder", encoder)
             detector = Step("detector", found, found.component.params())
             pool = ComponentPool(SEED, detector, Path(tempfile.mkdtemp(dir=self.scratch)), Quiet())
             self._recognizers[encoder] = pool.recognizer(Step("encoder", seen, seen.component.params()))

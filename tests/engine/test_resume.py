@@ -30,16 +30,16 @@ from deidframe.recipe.parse import parse
 
 COUNTING = """
 import numpy as np
-from pydantic import BaseModel
+from deidframe.contract import Params as Base
 from deidframe.contract import Component, FaceSet, IndexedStack, hookimpl
 
 CALLS = []
 FAIL_AFTER = [10**9]
 
-class Params(BaseModel, extra="forbid"):
+class Params(Base):
     shade: int = 100
-    per_group: bool = True
-    groups_at_once: int = 1
+    per_group = property(lambda self: True)
+    groups_at_once = property(lambda self: 1)
 
 class Counting:
     def __init__(self, params, context):

@@ -25,10 +25,10 @@ from deidframe.engine.run import run
 LAZY = '''
 import hashlib
 import numpy as np
-from pydantic import BaseModel
+from deidframe.contract import Params as Base
 from deidframe.contract import Component, Photos, hookimpl
 
-class Params(BaseModel, extra="forbid"):
+class Params(Base):
     count: int = 4
 
 def opened(photo_id):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,23 @@ def test_parameters_that_the_core_would_no_longer_look_for_are_refused(old: str)
     planted = f"{head}{found}{line}\n    {old}: bool = True\n{rest}"
     with pytest.raises(PluginError, match=f"in the place of {old}"):
         catalogue(listed("synthesizer", "flat", planted)).load("synthesizer", "flat")
+
+
+def test_a_key_may_not_hide_what_the_core_reads_off_the_parameters() -> None:
+    with warnings.catch_warnings(action="ignore"):  # pydantic's own, which a user would not understand
+        code = docstring_code("synthesizer").replace(
+            "class Settings(Params):", "class Settings(Params):\n    per_group: bool = True"
+        )
+        with pytest.raises(PluginError, match=r"Settings\.per_group is a key of the recipe and a property that the core reads"):
+            catalogue(listed("synthesizer", "flat", code)).load("synthesizer", "flat")
+
+
+def test_parameters_are_of_the_contract() -> None:
+    code = docstring_code("synthesizer").replace(
+        "class Settings(Params):", "from pydantic import BaseModel\nclass Settings(BaseModel):"
+    )
+    with pytest.raises(PluginError, match=r"Settings is no deidframe\.contract\.Params; write class Settings\(Params\)"):
+        catalogue(listed("synthesizer", "flat", code)).load("synthesizer", "flat")
 
 
 def test_at_work_it_is_said_in_the_row(tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel
-
 from deidframe.contract.component import Need
+from deidframe.contract.params import Params
 from deidframe.host.catalogue import Loaded
 
 
@@ -18,7 +17,7 @@ class Step:
 
     role: str
     loaded: Loaded
-    params: BaseModel
+    params: Params
     recognizers: Mapping[str, Step] = field(default_factory=dict)
 
     @property
@@ -45,23 +44,22 @@ class Step:
     @property
     def accepted_spaces(self) -> tuple[str, ...]:
         """Embedding spaces of encodings that it accepts, none for any."""
-        own = getattr(self.params, "spaces", None)
-        return self.loaded.component.spaces if own is None else own
+        return self.loaded.component.spaces if self.params.spaces is None else self.params.spaces
 
     @property
     def per_person(self) -> bool:
         """Whether an anonymizer gives each person a target of its own, which breaks the promise of k."""
-        return bool(getattr(self.params, "per_person", False))
+        return self.params.per_person
 
     @property
     def per_group(self) -> bool:
         """Whether a synthesizer's picture of a group follows from that group's rows alone."""
-        return bool(getattr(self.params, "per_group", False))
+        return self.params.per_group
 
     @property
     def groups_at_once(self) -> int:
         """How many groups a synthesizer that is `per_group` is best asked for at a time."""
-        return max(1, int(getattr(self.params, "groups_at_once", 8)))
+        return max(1, self.params.groups_at_once)
 
     def needs(self, need: Need) -> bool:
         """Whether the component asks for this."""

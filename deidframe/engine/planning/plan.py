@@ -54,7 +54,7 @@ class MethodPlan:
     @property
     def promise(self) -> str:
         """What the anonymizer promises besides k, in words for the certificate; "" for nothing."""
-        return str(getattr(self.steps["anonymizer"].params, "promise", "")) if self.per_person else ""
+        return self.steps["anonymizer"].params.promise if self.per_person else ""
 
     @property
     def grouping(self) -> bool:
@@ -78,9 +78,10 @@ class AttackPlan:
 
 @dataclass(frozen=True)
 class ElbowPlan:
-    """One elbow and the encoder of its encodings; none where the source gives encodings."""
+    """One elbow: whose parameter it is for, and the encoder of its encodings, none where the source gives encodings."""
 
     spec: ElbowSpec
+    clusterer: Step
     encoder: Step | None
 
 

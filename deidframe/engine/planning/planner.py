@@ -56,7 +56,7 @@ class _Planner:
                 self.complain(one.code, one.path, one.message)
             return None
         others: dict[str, Step] = {}
-        for name in getattr(checked, "recognizers", ()):
+        for name in checked.recognizers:
             found = self.encoder(name, (*at, "params"))
             if found is None:
                 return None
@@ -108,15 +108,16 @@ class _Planner:
         step = self.step("attacker", spec.use, spec.params, at)
         if step is None:
             return None
-        wanted = getattr(step.params, "encoder", None)
-        if wanted is None:
-            # the attack should not look with the encoder that made the groups, where there is another
+        asked = step.params.attack_encoders
+        if len(asked) == 1:
+            wanted = asked[0]
+        else:  # the attack should not see with the encoder that made the groups, where there is another
             names = self.catalogue.names("encoder")
-            others = [name for name in ("sface", *names) if name in names and name not in grouping]
-            if not (others or names):
+            usable = [name for name in dict.fromkeys((*asked, *names)) if name in names]
+            if not usable:
                 self.complain("P101", at, "an attack needs an encoder and none is installed")
                 return None
-            wanted = (others or names)[0]
+            wanted = next((name for name in usable if name not in grouping), usable[0])
         where: KeyPath = (*at, "params", "encoder")
         try:
             known = self.catalogue.find("encoder", wanted) is not None
@@ -152,10 +153,14 @@ class _Planner:
             )
         return AuditPlan(second, encoder)
 
-    def elbow(self, row: int, spec: ElbowSpec) -> ElbowPlan:
-        if spec.encoder is None:
-            return ElbowPlan(spec, None)
-        return ElbowPlan(spec, self.encoder(spec.encoder, ("elbow", row, "encoder")))
+    def elbow(self, row: int, spec: ElbowSpec) -> ElbowPlan | None:
+        at: KeyPath = ("elbow", row)
+        clusterer = self.step("clusterer", spec.use, {}, at)
+        if clusterer is None:
+            return None
+        if not clusterer.loaded.component.elbow:
+            self.complain("R132", (*at, "use"), f'"{spec.use}" has no parameter that is read off an elbow')
+        return ElbowPlan(spec, clusterer, None if spec.encoder is None else self.encoder(spec.encoder, (*at, "encoder")))
 
 
 def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None = None) -> Plan:
@@ -178,7 +183,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     grouping = [m.spec.encoder.use for m in parsed.methods if m.spec.encoder]
     attacks = [planner.attack(row, spec, grouping) for row, spec in enumerate(recipe.attack)]
     finder = _finder(planner, recipe.source.subjects)
-    elbows = tuple(planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow))
+    elbows = [planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow)]
     quality = planner.quality(recipe.quality, [a.encoder for a in attacks if a])
     audit = planner.audit(recipe.audit, detector)
     found: Database | None = None
@@ -204,7 +209,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
         found.encodings,
         found.labelled,
         finder,
-        elbows,
+        tuple(e for e in elbows if e is not None),
         quality,
         audit,
     )

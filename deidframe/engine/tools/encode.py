@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from deidframe.contract.artifacts import Embeddings
 from deidframe.contract.errors import PluginError, UsageError
@@ -23,21 +24,17 @@ from deidframe.engine.protect.grouping import Grouped, group
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.host.catalogue import Catalogue
 from deidframe.measure.verification import Pairs
+from deidframe.recipe.packaged import usual
 from deidframe.recipe.parse import parse
 
 
 def read_any(path: Path, *, space: str | None = None, normalise: bool = False) -> Embeddings:
-    """Return the encodings of a file through the source `encodings`.
+    """Return the encodings of a file.
 
     Raises:
-        PluginError: that plugin is not installed. UsageError: the file is damaged or missing.
+        PluginError: no source that reads encodings is installed. UsageError: the file is damaged or missing.
     """
-    catalogue = Catalogue()
-    if catalogue.find("source", "encodings") is None:
-        raise PluginError(
-            "files of encodings are read by deidframe-encodings; python -m pip install -e plugins/deidframe-encodings"
-        )
-    loaded = catalogue.load("source", "encodings")
+    loaded = Catalogue().load("source", usual().encodings)
     params = loaded.component.params(**{"path": path, "space": space, "normalise": normalise})
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         found = ComponentPool(0, None, Path(scratch), Quiet()).call(Step("source", loaded, params))
@@ -47,14 +44,14 @@ def read_any(path: Path, *, space: str | None = None, normalise: bool = False) -
 
 
 def encode_folder(
-    folder: Path, encoder: str, detector: str, scratch: Path, reporter: Reporter, *, offline: bool = False
+    folder: Path, encoder: str, detector: str | None, scratch: Path, reporter: Reporter, *, offline: bool = False
 ) -> tuple[Embeddings, dict[str, str]]:
     """Return unit encodings of the pictures in which a face is found, and why the others are left out.
 
     Raises:
         RecipeError: a name is unknown. NothingToDo: no picture, or no face.
     """
-    method = {"name": "encode", "encoder": {"use": encoder}, "clusterer": {"use": _any("clusterer")}}
+    method = {"name": "encode", "encoder": {"use": encoder}, "clusterer": {"use": any_of("clusterer")}}
     planned = _planned(_of_folder(folder, detector, method), scratch)
     pool = planned.pool(scratch, reporter, offline=offline)
     intake = find_faces(planned, pool, reporter)
@@ -92,24 +89,25 @@ def read_pairs(path: Path, ids: Sequence[str], people: Sequence[str]) -> Pairs:
     return Pairs(np.array(a, np.int64), np.array(b, np.int64), np.array(same, bool), persons)
 
 
-def faces_of_folder(folder: Path, detector: str, scratch: Path, reporter: Reporter) -> Intake:
+def faces_of_folder(folder: Path, detector: str | None, scratch: Path, reporter: Reporter) -> Intake:
     """Return the faces found in a folder of pictures.
 
     Raises:
         RecipeError: a name is unknown. NothingToDo: no picture, or no face.
     """
-    method = {"name": "look", "redactor": {"use": _any("redactor")}}
+    method = {"name": "look", "redactor": {"use": any_of("redactor")}}
     planned = _planned(_of_folder(folder, detector, method), scratch)
     return find_faces(planned, planned.pool(scratch, reporter), reporter)
 
 
-def _of_folder(folder: Path, detector: str, method: dict[str, Any]) -> dict[str, Any]:
-    source = {"use": "folder", "params": {"path": str(folder)}}
-    return {"schema": 1, "name": "folder", "source": source, "detector": {"use": detector}, "method": [method]}
+def _of_folder(folder: Path, detector: str | None, method: dict[str, Any]) -> dict[str, Any]:
+    source = {"use": usual().source, "params": {"path": str(folder)}}
+    found = {"use": detector or usual().detector}
+    return {"schema": 1, "name": "folder", "source": source, "detector": found, "method": [method]}
 
 
 def planned_alone(
-    folder: Path, detector: str, method: dict[str, Any], scratch: Path, overrides: Sequence[str], judges: Sequence[str]
+    folder: Path, detector: str | None, method: dict[str, Any], scratch: Path, overrides: Sequence[str], judges: Sequence[str]
 ) -> Plan:
     """Return the plan of one method over a folder in which each picture is another person's.
 
@@ -150,7 +148,7 @@ def cluster_file(
     recipe = {
         "schema": 1,
         "name": "cluster",
-        "source": {"use": "encodings", "params": {"path": str(file), "normalise": normalise}},
+        "source": {"use": usual().encodings, "params": {"path": str(file), "normalise": normalise}},
         "method": [method],
     }
     overrides = []
@@ -165,12 +163,20 @@ def cluster_file(
     return group(pool, planned.encodings, planned.people, planned.methods[0], labelled=planned.labelled)
 
 
-def _any(role: str) -> str:
-    """Return some installed component: a plan has a method, even where only its first steps are wanted."""
-    names = Catalogue().names(role)
-    if not names:
-        raise PluginError(f"no {role} is installed")
-    return names[0]
+def any_of(role: str) -> str:
+    """Return some installed component that needs no parameters: a plan has a method, even where only some steps are wanted.
+
+    Raises:
+        PluginError: none is installed.
+    """
+    catalogue = Catalogue()
+    for name in catalogue.names(role):
+        try:
+            catalogue.load(role, name).component.params()
+        except (PluginError, ValidationError):
+            continue
+        return name
+    raise PluginError(f"no {role} is installed that works without parameters")
 
 
 def _planned(recipe: dict[str, Any], scratch: Path, overrides: Sequence[str] = ()) -> Plan:

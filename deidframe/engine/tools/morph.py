@@ -14,8 +14,10 @@ from deidframe.contract.artifacts import FaceSet, Surrogates
 from deidframe.contract.errors import NothingToDo, UsageError
 from deidframe.contract.stacks import IndexedStack
 from deidframe.engine.intake.find_faces import find_faces
+from deidframe.engine.planning.plan import ROLE_OF_KEY
 from deidframe.engine.runtime.progress import Reporter
-from deidframe.engine.tools.encode import planned_alone
+from deidframe.engine.tools.encode import any_of, planned_alone
+from deidframe.recipe.packaged import usual
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,11 @@ def morph(
     a: Path,
     b: Path,
     alphas: Sequence[float],
-    synthesizer: str,
+    synthesizer: str | None,
     params: Sequence[str],
-    encoder: str,
+    encoder: str | None,
     judges: Sequence[str],
-    detector: str,
+    detector: str | None,
     scratch: Path,
     reporter: Reporter,
     *,
@@ -50,8 +52,12 @@ def morph(
     """Draw the weighted mean of two people for each alpha.
 
     Args:
-        a, b: pictures, one face each (the one nearest to the centre). alphas: shares of B, 0 to 1. synthesizer: its name.
-        params: `key=value` for it. encoder: in whose space targets lie. judges: encoders that measure besides.
+        a, b: pictures, one face each (the one nearest to the centre).
+        alphas: shares of B, 0 to 1.
+        synthesizer, encoder, detector: their names, None for those that the recipe `folder` uses. Targets lie in the encoder's
+            space.
+        params: `key=value` for the synthesizer.
+        judges: encoders that measure besides.
 
     Raises:
         RecipeError: a name or parameter is wrong. UsageError: a file is missing. NothingToDo: no face in one of them.
@@ -65,9 +71,9 @@ def morph(
             shutil.copyfile(path, pair / f"{name}{path.suffix}")
         except OSError as error:
             raise UsageError(f"cannot read {str(path)!r}: {error.strerror}") from None
-    chain = {"encoder": encoder, "clusterer": "fixed-size", "outliers": "nearest-group", "anonymizer": "centroid"}
-    method = {"name": "morph", "k": 2} | {key: {"use": use} for key, use in chain.items()}
-    method["synthesizer"] = {"use": synthesizer}
+    chain = {"encoder": encoder or usual().encoder, "synthesizer": synthesizer or usual().synthesizer}
+    unused = {key: any_of(ROLE_OF_KEY[key]) for key in ("clusterer", "outliers", "anonymizer")}
+    method = {"name": "morph", "k": 2} | {key: {"use": use} for key, use in (chain | unused).items()}
     planned = planned_alone(pair, detector, method, scratch, [f"method[0].synthesizer.params.{one}" for one in params], judges)
     pool = planned.pool(scratch, reporter, offline=offline)
     intake = find_faces(planned, pool, reporter)

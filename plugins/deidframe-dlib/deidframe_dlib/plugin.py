@@ -27,6 +27,7 @@ def deidframe_encoders() -> list[Component]:
             needs=frozenset({Need.WEIGHTS}),
             spaces=("dlib-resnet",),
             weights=("dlib-resnet",),
+            same_person=0.6 / 1.52,  # dlib's own threshold over the mean length of its encodings
             reference="King, Dlib-ml: a machine learning toolkit, JMLR 2009; He et al., Deep residual learning, CVPR 2016",
         )
     ]

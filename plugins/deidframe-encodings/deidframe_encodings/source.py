@@ -79,7 +79,7 @@ def _read_parquet(path: Path) -> Embeddings:
     try:
         import pyarrow.parquet as parquet
     except ImportError:
-        raise UsageError("Parquet needs pyarrow: python -m pip install 'deidframe-encodings[parquet]'") from None
+        raise UsageError("Parquet needs pyarrow: python -m pip install pyarrow") from None
     try:
         table: Any = parquet.read_table(path)
         columns = table.column_names

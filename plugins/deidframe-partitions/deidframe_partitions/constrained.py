@@ -21,9 +21,7 @@ class ConstrainedKMeans:
         try:
             from k_means_constrained import KMeansConstrained
         except ImportError:
-            raise PluginError(
-                "constrained-k-means needs its extra: python -m pip install 'deidframe-partitions[constrained]'"
-            ) from None
+            raise PluginError("constrained-k-means needs a library: python -m pip install k-means-constrained") from None
         self._params, self._seed, self._make = params, context.seed % 2**31, KMeansConstrained
 
     def cluster(self, people: Embeddings, k: int) -> Partition:

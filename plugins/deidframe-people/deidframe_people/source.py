@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from deidframe.contract import Context, Photos, PluginError, UnreadablePhoto
 from deidframe_people.plugin import PeopleParams
@@ -21,6 +20,8 @@ class _Opener:
     root: Path
 
     def __call__(self, photo_id: str) -> NDArray[np.uint8]:
+        from PIL import Image  # only where a picture is opened: checking a recipe opens none
+
         try:
             with Image.open(self.root / photo_id) as picture:
                 return np.array(picture.convert("RGB"))

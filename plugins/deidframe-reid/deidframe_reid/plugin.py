@@ -11,10 +11,15 @@ class NearestFaceParams(Params):
     """What the attacker looks with."""
 
     encoder: str | None = None
-    """Encoder by name; when not given, one that made no groups, `sface` first."""
+    """Encoder by name; when not given, the first of `sface`, `facenet`, `dlib-resnet` that is installed and made no groups."""
     landmarks: Literal["known", "found"] = "known"
     """`known`: a picture in which no face is found is matched at the original's landmarks, as a determined attacker would;
     `found`: such pictures give no score and are counted apart."""
+
+    @property
+    def attack_encoders(self) -> tuple[str, ...]:
+        """The encoder of the recipe, or those that are strong."""
+        return (self.encoder,) if self.encoder is not None else ("sface", "facenet", "dlib-resnet")
 
 
 @hookimpl

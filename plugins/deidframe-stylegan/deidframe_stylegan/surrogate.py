@@ -144,7 +144,7 @@ def _gradient_aim(params: StyleGanParams, context: Context, generator: Generator
         import torch  # noqa: F401
     except ImportError:
         raise PluginError(
-            'stylegan: aim = "gradient" needs torch (pip install "deidframe-stylegan[gradient]"); aim = "start" does without, and'
+            'stylegan: aim = "gradient" needs torch (python -m pip install torch); aim = "start" does without, and'
             " its faces lie about half as far again from their groups"
         ) from None
     from deidframe_stylegan.gradient import GradientAim

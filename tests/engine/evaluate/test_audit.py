@@ -46,10 +46,10 @@ REDACTOR = """
 import cv2
 import numpy as np
 from deidframe.contract import Component, FaceSet, hookimpl
-from pydantic import BaseModel
+from deidframe.contract import Params as Base
 
 
-class NoParams(BaseModel, extra="forbid"):
+class NoParams(Base):
     pass
 
 
@@ -72,12 +72,12 @@ MASK = "picture[:] = 0"
 FIRST_ONLY = '''
 import numpy as np
 from deidframe.contract import Component, Detections, hookimpl
-from pydantic import BaseModel
+from deidframe.contract import Params as Base
 from deidframe_opencv_zoo.plugin import YuNetParams
 from deidframe_opencv_zoo.yunet import YuNet
 
 
-class NoParams(BaseModel, extra="forbid"):
+class NoParams(Base):
     pass
 
 

@@ -19,10 +19,10 @@ PEOPLE += 'outliers = { use = "drop" }\n'
 PICTURES = '[[method]]\nname = "pictures"\nencoder = { use = "colour" }\nclusterer = { use = "in-order" }\n'
 ENCODINGS = """
 import numpy as np
-from pydantic import BaseModel
+from deidframe.contract import Params as Base
 from deidframe.contract import Component, Embeddings, hookimpl
 
-class Params(BaseModel, extra="forbid"):
+class Params(Base):
     count: int = 4
 
 class Rows:
@@ -37,6 +37,9 @@ class Rows:
 def deidframe_sources():
     return [Component("noise", f"{__name__}:Rows", Params, "encodings")]
 """
+
+RADIUS = docstring_code("clusterer").replace('"in-order"', '"radius"').replace('another")]', 'another", elbow="distances")]')
+READ_OFF = (listed("clusterer", "radius", RADIUS),)
 
 
 def ran(tmp_path: Path, text: str, *others: object) -> Outcome:
@@ -155,8 +158,8 @@ def test_each_grouping_is_drawn(tmp_path: Path) -> None:
 
 
 def test_an_elbow_is_drawn_when_the_recipe_asks(tmp_path: Path) -> None:
-    elbow = '[[elbow]]\nuse = "dbscan"\nencoder = "colour"\nneighbour = 2\n'
-    ran(tmp_path, HEAD + PEOPLE + elbow + elbow.replace("2\n", "400\n"))
+    elbow = '[[elbow]]\nuse = "radius"\nencoder = "colour"\nneighbour = 2\n'
+    ran(tmp_path, HEAD + PEOPLE + elbow + elbow.replace("2\n", "400\n"), *READ_OFF)
     page = write_report(tmp_path / "run").read_text("utf-8")
     assert page.count('class="elbow"') == 1
     assert "neighbour 400 needs more than 400 encodings, got 12" in page
@@ -168,12 +171,13 @@ def test_an_elbow_is_drawn_when_the_recipe_asks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("elbow", "message"),
     [
-        ('use = "dbscan"\n', "an elbow of pictures needs an encoder"),
-        ('use = "dbscan"\nencoder = "color"\n', 'no encoder is called "color"'),
+        ('use = "radius"\n', "an elbow of pictures needs an encoder"),
+        ('use = "radius"\nencoder = "color"\n', 'no encoder is called "color"'),
         ('use = "ward"\n', "ward"),
+        ('use = "in-order"\nencoder = "colour"\n', '"in-order" has no parameter that is read off an elbow'),
     ],
 )
 def test_an_elbow_that_cannot_be_drawn_is_refused_first(tmp_path: Path, elbow: str, message: str) -> None:
     with pytest.raises(RecipeError) as caught:
-        ran(tmp_path, HEAD + PEOPLE + "[[elbow]]\n" + elbow)
+        ran(tmp_path, HEAD + PEOPLE + "[[elbow]]\n" + elbow, *READ_OFF)
     assert message in "\n".join(caught.value.complaints)

@@ -16,16 +16,23 @@ from deidframe.recipe.parse import parse
 
 ALONE = """
 import numpy as np
-from pydantic import BaseModel
+from deidframe.contract import Params as Base
 from deidframe.contract import Component, Surrogates, hookimpl
 
-class Params(BaseModel, extra="forbid"):
-    per_person: bool = True
-    promise: str = "a promise of its own"
+class Params(Base):
+    alone: bool = True
+
+    @property
+    def per_person(self):
+        return self.alone
+
+    @property
+    def promise(self):
+        return "a promise of its own"
 
 class Alone:
     def __init__(self, params, context):
-        self.alone = params.per_person
+        self.alone = params.alone
 
     def anonymize(self, people, partition):
         kept = np.flatnonzero(partition.labels >= 0)
@@ -38,10 +45,10 @@ def deidframe_anonymizers():
 """
 HALVES = """
 import numpy as np
-from pydantic import BaseModel
+from deidframe.contract import Params as Base
 from deidframe.contract import Component, Embeddings, hookimpl
 
-class Params(BaseModel, extra="forbid"):
+class Params(Base):
     pass
 
 class Halves:
@@ -75,9 +82,7 @@ def test_a_method_with_targets_for_each_person_promises_no_k(tmp_path: Path) -> 
 
 
 def test_an_anonymizer_that_lies_about_it_is_refused(tmp_path: Path) -> None:
-    text = RECIPE.replace(
-        'anonymizer  = { use = "first-member" }', 'anonymizer  = { use = "alone", params = { per_person = false } }'
-    )
+    text = RECIPE.replace('anonymizer  = { use = "first-member" }', 'anonymizer  = { use = "alone", params = { alone = false } }')
     cell = next(c for c in ran(tmp_path, text, "anonymizer", "alone", ALONE).cells if c.method == "flat" and not c.attack)
     assert cell.status == "failed"
     assert "the groups of the partition" in cell.reason
