@@ -12,17 +12,27 @@ import jinja2
 from markupsafe import Markup
 
 from deidframe.record.read import Record, read_run
-from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes
-from deidframe.report.answer import answer, best
+from deidframe.report.answer import answer
 from deidframe.report.elbow_figure import draw_elbows
-from deidframe.report.exports import attacks_csv, methods_csv, methods_latex
-from deidframe.report.figure import style_of, trade_off
+from deidframe.report.figure import trade_off
 from deidframe.report.grouping_figure import loss_against_k, time_against_loss
 from deidframe.report.map_figure import HOME, draw_groupings
 from deidframe.report.markdown import markdown
-from deidframe.report.rows import attack_encoder, chance, groupings, rows, shown
+from deidframe.report.render import html, latex, table_csv
+from deidframe.report.rows import attack_encoder, by_kind, chance, encoders_of, groupings, rows, shown
 from deidframe.report.surrogate_figure import against_k, distances
+from deidframe.report.tables import (
+    attack_table,
+    attacks_of,
+    comparison,
+    every_attack,
+    every_method,
+    group_table,
+    grouping_table,
+    quality_table,
+    seconds_table,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -44,9 +54,9 @@ def write_report(folder: Path) -> Path:
     write_bytes(folder / "report.md", markdown(record).encode("utf-8", "replace"))
     for name, text in (
         *elbows.items(),
-        ("methods.csv", methods_csv(record)),
-        ("attacks.csv", attacks_csv(record)),
-        ("methods.tex", methods_latex(record)),
+        ("methods.csv", table_csv(every_method(record))),
+        ("attacks.csv", table_csv(every_attack(record))),
+        ("methods.tex", latex(comparison(record))),
     ):
         write_bytes(folder / "tables" / name, text.encode("utf-8", "replace"))
     shown_originals = folder / "private" / "figures" / "sheet"
@@ -71,55 +81,37 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["figure"] = _figure
-    environment.filters["number"] = _number
-    all_rows = rows(record)
-    attacks = list(dict.fromkeys(c.attack for c in record.cells if c.attack and c.threat != "clear"))
-    tried = [(name, next(c for c in record.cells if c.attack == name)) for name in attacks]
+    all_rows, judges, encoders = rows(record), _judges(record), encoders_of(record)
+    tried = [
+        (name, next(c for c in record.cells if c.attack == name), html(attack_table(record, name))) for name in attacks_of(record)
+    ]
+    judged = [c for c in record.methods if "distinct" in c.metrics]
+    quality = quality_table(judged, judges["detectors"], judges["encoders"], attributes=judges["attributes"])
+    grouped = [(title, html(grouping_table(cells))) for title, cells in by_kind(groupings(record))]
     return environment.get_template("report.html.j2").render(
         run={"people": None, **record.run},
         answer=answer(record),
-        rows=list(enumerate(all_rows)),
-        groupings=groupings(record),
-        grouped=_by_kind(groupings(record)),
+        rows=all_rows,
+        methods=html(comparison(record), len(all_rows), first=True),
+        groups=html(group_table(record, encoders)) if encoders else "",
+        quality=html(quality) if judged else "",
+        seconds=html(seconds_table(record)),
+        grouped=grouped,
         k_svg=Markup(against_k(all_rows, attack_encoder(record), None)),
-        distance_svgs=[(e, Markup(distances(record.methods, e, None))) for e in _judges(record)["encoders"]],
+        distance_svgs=[(e, Markup(distances(record.methods, e, None))) for e in judges["encoders"]],
         panels=_panels(record),
-        judged=[c for c in record.methods if "distinct" in c.metrics],
-        judges=_judges(record),
         elbows=_elbows(record),
         people_svg=Markup(loss_against_k(groupings(record), None)),
         times_svg=Markup(time_against_loss(groupings(record), None)),
-        best=best(all_rows),
-        attacks=attacks,
         tried=tried,
         clear=record.clear,
-        chance=chance(record),
         encoder=attack_encoder(record),
-        encoders=_encoders(record),
         svg=Markup(svg),
         style=_style(),
-        marks=[style_of(n) for n in range(len(all_rows))],
         sheets=_sheets(record, sheets),
-        stages=list(dict.fromkeys(s for c in record.methods for s in c.stages)),
         command=_command(record),
         shown=shown,
     )
-
-
-def _figure(figure: dict[str, Any] | None, decimals: int = 2) -> Any:
-    """Return a value with its interval in smaller type, or a dash."""
-
-    if not figure:
-        return "–"
-    d = decimals
-    interval = f"[{figure['low']:.{d}f}, {figure['high']:.{d}f}]"
-    return Markup('{} <span class="ci">{}</span>').format(f"{figure['value']:.{d}f}", interval)
-
-
-def _number(value: float | None, decimals: int = 2) -> str:
-    """Return a plain number, or a dash."""
-    return "–" if value is None else f"{value:.{decimals}f}"
 
 
 def _judges(record: Record) -> dict[str, Any]:
@@ -135,11 +127,6 @@ def _judges(record: Record) -> dict[str, Any]:
 def _style() -> Any:
 
     return Markup((_TEMPLATES / "style.css").read_text("utf-8"))
-
-
-def _encoders(record: Record) -> list[str]:
-    """Return the encoders in which the groups were measured."""
-    return sorted({name.partition(".")[2] for c in record.methods for name in c.metrics if name.startswith("sse.")})
 
 
 def _sheets(record: Record, folder: Path) -> list[dict[str, Any]]:
@@ -175,15 +162,6 @@ def _elbows(record: Record) -> list[dict[str, str]]:
         title = data.get("title") or data["use"]
         out.append({"title": title, "encoder": data["encoder"], "error": data["error"], "uri": uri})
     return out
-
-
-def _by_kind(cells: tuple[Cell, ...]) -> list[tuple[str, list[Cell]]]:
-    """Return the groupings of people, which have a k, and those that find people among pictures."""
-    kinds = (
-        ("Groups of at least k people", [c for c in cells if c.k]),
-        ("People found among pictures", [c for c in cells if not c.k]),
-    )
-    return [(title, kept) for title, kept in kinds if kept]
 
 
 def _uri(path: Path, kind: str = "jpeg") -> str:

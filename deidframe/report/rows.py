@@ -38,6 +38,11 @@ def attack_encoder(record: Record) -> str:
     return next((c.encoder for c in record.cells if c.attack and c.encoder), "")
 
 
+def encoders_of(record: Record) -> list[str]:
+    """Return the encoders in which the groups were measured."""
+    return sorted({name.partition(".")[2] for c in record.methods for name in c.metrics if name.startswith("sse.")})
+
+
 def rows(record: Record) -> tuple[Row, ...]:
     """Return one row for each method that releases or is a baseline, in the recipe's order."""
     encoder = attack_encoder(record)
@@ -72,6 +77,15 @@ def _broken(cell: Cell, attacks: dict[str, Cell]) -> tuple[str, ...]:
 def groupings(record: Record) -> tuple[Cell, ...]:
     """Return the rows of methods that only group."""
     return tuple(c for c in record.methods if c.grouping)
+
+
+def by_kind(cells: Sequence[Cell]) -> list[tuple[str, list[Cell]]]:
+    """Return the groupings of people, which have a k, and those that find people among pictures, under a title each."""
+    kinds = (
+        ("Groups of at least k people", [c for c in cells if c.k]),
+        ("People found among pictures", [c for c in cells if not c.k]),
+    )
+    return [(title, kept) for title, kept in kinds if kept]
 
 
 def most_tried_k(cells: Sequence[Cell]) -> int | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from dataclasses import replace
@@ -7,14 +9,17 @@ from pathlib import Path
 
 import pytest
 from examples import RECIPE, planned
+from rich.console import Console
 
 from deidframe.contract import UsageError
 from deidframe.engine.run import run
 from deidframe.record.read import Record, read_run
 from deidframe.record.schema import Cell
 from deidframe.report.answer import answer
-from deidframe.report.exports import attacks_csv, methods_csv, methods_latex
 from deidframe.report.page import render, write_report
+from deidframe.report.render import html, latex, table_csv, terminal
+from deidframe.report.render import markdown as table_markdown
+from deidframe.report.tables import comparison, every_attack, every_method
 
 HOSTILE = '<img src=x onerror=alert(1)>=cmd|"\u202e'
 
@@ -124,13 +129,45 @@ def test_originals_of_real_people_are_not_in_the_page(finished: Path, tmp_path: 
 
 def test_tables_hold_every_figure_and_no_formula(finished: Path) -> None:
     made = read_run(finished)
-    lines = methods_csv(made).splitlines()
+    lines = table_csv(every_method(made)).splitlines()
     assert lines[0].startswith("method,status,reason,k,k_counted")
     assert len(lines) == 3
-    assert "rank1_low" in attacks_csv(made).splitlines()[0]
+    assert "rank1_low" in table_csv(every_attack(made)).splitlines()[0]
     hostile = replace(made.cells[0], method="=cmd()")
-    assert "'=cmd()" in methods_csv(Record(finished, made.run, (hostile,)))
-    assert r"\begin{tabular}" in methods_latex(made)
+    assert "'=cmd()" in table_csv(every_method(Record(finished, made.run, (hostile,))))
+    assert r"\begin{tabular}" in latex(comparison(made))
+
+
+def test_every_medium_says_the_same_of_the_same_figure() -> None:
+    """One model of the columns: a head or a figure cannot drift apart between page, Markdown, terminal, CSV and LaTeX."""
+    failed = replace(ATTACK, method="blur", status="failed", reason="broke")
+    table = comparison(record(CLEAR, METHOD, ATTACK, BLUR, failed))
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(terminal(table, "trial"))
+    texts = [str(html(table)), table_markdown(table), latex(table)]
+    said = console.export_text()
+    assert all(
+        word in said for word in ("0.15", "[0.10, 0.20]", "[1.05, 1.15]", "rank-1, exact", "failed", "untouched faces (sface)")
+    )
+    assert '0.15 <span class="ci">[0.10, 0.20]</span>' in texts[0]
+    for text in texts:
+        flat = re.sub(r"<[^>]*>", "", text.replace("<br>", " "))
+        assert "0.15 [0.10, 0.20]" in flat
+        assert "1.10 [1.05, 1.15]" in flat
+        assert "rank-1, exact" in flat
+        assert "failed" in flat
+        assert "untouched faces (sface)" in flat
+    read = list(csv.DictReader(io.StringIO(table_csv(table))))
+    assert (read[0]["rank-1,\nexact"], read[0]["rank-1,\nexact_low"], read[0]["rank-1,\nexact_n"]) == ("0.15", "0.1", "50")
+    assert {column.head for column in table.narrow.columns} < {column.head for column in table.columns}
+
+
+def test_a_head_says_what_its_figure_means() -> None:
+    table = comparison(record(CLEAR, METHOD, ATTACK))
+    shown = [column for column in table.columns if column.metric]
+    assert shown
+    assert all(column.meaning for column in shown)
+    assert 'title="people whom the attacker names among its first r candidates' in html(table)
 
 
 def test_a_run_without_attacks_still_has_a_page(tmp_path: Path) -> None:

@@ -1,0 +1,197 @@
+"""The tables of a report, as columns and lines; nothing here knows of HTML, Markdown or a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deidframe.record.read import Record
+from deidframe.record.schema import Cell
+from deidframe.report.answer import best
+from deidframe.report.columns import Column, Estimate, Line, Table, Value, facts, measured, metric
+from deidframe.report.rows import Row, attack_encoder, chance, rows
+
+RANKS = (1, 5, 10)
+_COUNTS = ("k", "k_counted", "people", "groups", "total", "released", "withheld", "failed")
+_ATTACKED = ("attack", "threat", "gallery", "encoder", "status", "reason", "k", "candidates", "probes", "missed", "seed")
+
+
+def attacks_of(record: Record) -> list[str]:
+    """Return the names of the attacks on releases, in the recipe's order."""
+    return list(dict.fromkeys(c.attack for c in record.cells if c.attack and c.threat != "clear"))
+
+
+def comparison(record: Record) -> Table[Row]:
+    """Return the methods side by side, guessing and untouched faces among them."""
+    attacks, encoder = attacks_of(record), attack_encoder(record)
+    ranks = tuple(_rank(name) for name in attacks)
+    columns = (
+        Column[Row]("people,\ngroups", lambda row: (row.cell.people, row.cell.groups)),
+        Column[Row]("k asked,\ncounted", lambda row: (row.cell.k, row.cell.k_counted) if row.cell.k else None),
+        *ranks,
+        Column[Row]("1/k", lambda row: 1 / row.cell.k_counted if row.cell.k and row.cell.k_counted else None, narrow=True),
+        Column[Row](f"loss,\n{encoder or 'no attack'}", lambda row: Estimate.of(row.loss), narrow=True, metric=f"loss.{encoder}"),
+        Column[Row]("found\n(%)", _found, 0, 100, narrow=True, metric="faces_found"),
+        Column[Row]("released,\nwithheld, failed", _released, narrow=True),
+        Column[Row]("time\n(s)", lambda row: row.cell.stages.get("method", 0.0), 1),
+    )
+    every = rows(record)
+    chosen = best(every)
+    lines = [
+        Line(
+            row.cell.method,
+            row,
+            status="" if row.cell.status == "ok" else f"{row.cell.status}: nothing released; {row.cell.reason}",
+            notes=_notes(row, chosen),
+            broken=row.broken,
+        )
+        for row in every
+    ]
+    guess = chance(record)
+    if guess is not None:
+        lines.append(Line("chance", values={column.head: guess for column in ranks}))
+    for cell in record.clear:
+        status = "" if cell.status == "ok" else f"{cell.status}: {cell.reason}"
+        clear: dict[str, Value] = {column.head: measured(cell, "rank1") for column in ranks}
+        lines.append(Line(f"untouched faces ({cell.encoder})", status=status, values=clear))
+    return Table("method", columns, tuple(lines))
+
+
+def _rank(name: str) -> Column[Row]:
+    def read(row: Row) -> Value:
+        attack = row.attacks.get(name)
+        if attack is not None and attack.status != "ok":
+            return attack.status
+        return measured(attack, "rank1")
+
+    return Column(f"rank-1,\n{name}", read, narrow=True, metric="rank1")
+
+
+def _found(row: Row) -> Value:
+    found = row.cell.metrics.get("faces_found")
+    return float(found["value"]) if found else None
+
+
+def _released(row: Row) -> Value:
+    return (row.cell.released, row.cell.withheld, row.cell.failed) if row.cell.protects else None
+
+
+def _notes(row: Row, chosen: Row | None) -> tuple[str, ...]:
+    notes = ["keeps its promise at the least loss"] if chosen is not None and row.cell.method == chosen.cell.method else []
+    return tuple(notes if row.cell.protects else [*notes, "measured, never released"])
+
+
+def attack_table(record: Record, name: str) -> Table[Cell]:
+    """Return one attack on every method, with bounds and chance at each rank."""
+    at = ", ".join(map(str, RANKS))
+    columns = (
+        *(metric(f"rank{r}", f"rank-{r}") for r in RANKS),
+        Column[Cell](f"bound r/k\nat {at}", lambda c: measured(c, *(f"bound{r}" for r in RANKS)), metric="bound1"),
+        Column[Cell](f"chance r/N\nat {at}", lambda c: measured(c, *(f"chance{r}" for r in RANKS)), metric="chance1"),
+        Column[Cell]("probes", lambda c: c.probes),
+        Column[Cell]("no score", lambda c: c.missed),
+    )
+    attacked = [row.attacks[name] for row in rows(record) if name in row.attacks]
+    return Table("method", columns, tuple(map(_line, attacked)))
+
+
+def group_table(record: Record, encoders: Sequence[str]) -> Table[Cell]:
+    """Return how tight the groups are and how near their surrogates, in each encoder."""
+    columns: list[Column[Cell]] = [Column("groups", lambda c: c.groups)]
+    for encoder in encoders:
+        columns += [
+            metric(f"sse.{encoder}", f"SSE\n{encoder}"),
+            metric(f"loss_ratio.{encoder}", f"ratio\n{encoder}"),
+            metric(f"loss.{encoder}", f"loss\n{encoder}"),
+        ]
+    return Table("method", tuple(columns), tuple(_line(row.cell) for row in rows(record) if row.cell.groups))
+
+
+def quality_table(cells: Sequence[Cell], detectors: Sequence[str], encoders: Sequence[str], *, attributes: bool) -> Table[Cell]:
+    """Return how good the released pictures are, as other detectors, encoders and a network of attributes see them."""
+    columns: list[Column[Cell]] = [metric("distinct", "different\npictures")]
+    for detector in detectors:
+        columns += [_share(f"found.{detector}", f"found by\n{detector} (%)"), metric(f"least_score.{detector}", "least\nscore")]
+    columns.append(
+        Column("sharpness,\noriginals'", lambda c: measured(c, "sharpness", "sharpness_before"), 0, metric="sharpness")
+    )
+    for encoder in encoders:
+        columns += [
+            metric(f"verified.{encoder}", f"matched\n{encoder}"),
+            metric(f"least_distance.{encoder}", f"least distance\n{encoder}"),
+            metric(f"kernel.{encoder}", f"kernel\n{encoder}", 3),
+        ]
+    if attributes:
+        columns += [
+            Column("sex right,\ngroups", lambda c: measured(c, "sex_right", "sex_groups"), metric="sex_right"),
+            metric("age_off", "age off\n(years)", 1),
+        ]
+    return Table("method", tuple(columns), tuple(map(_line, cells)))
+
+
+def _share(name: str, head: str) -> Column[Cell]:
+    def read(cell: Cell) -> Value:
+        found = measured(cell, name)
+        return found.value if isinstance(found, Estimate) else found
+
+    return Column(head, read, 1, 100, metric=name)
+
+
+def seconds_table(record: Record) -> Table[Cell]:
+    """Return the seconds of each stage of each method."""
+    stages = list(dict.fromkeys(s for c in record.methods for s in c.stages))
+
+    def column(stage: str) -> Column[Cell]:
+        return Column("whole" if stage == "method" else stage, lambda c: c.stages.get(stage))
+
+    return Table("method", tuple(map(column, stages)), tuple(Line(row.cell.method, row.cell) for row in rows(record)))
+
+
+def grouping_table(cells: Sequence[Cell]) -> Table[Cell]:
+    """Return groupings side by side: of people, which have a k, or those that find people among pictures."""
+    judged = [
+        Column[Cell]("pairwise\nprecision, recall", lambda c: measured(c, "pairwise_precision", "pairwise_recall"), 3),
+        metric("pairwise_f", "pairwise\nF", 3, narrow=True),
+        metric("bcubed_f", "BCubed\nF", 3),
+    ]
+    columns = (
+        Column[Cell]("encoder", lambda c: c.encoder),
+        Column[Cell]("k asked,\nsmallest", lambda c: (c.k, c.k_counted) if c.k else None, narrow=True),
+        Column[Cell]("groups", lambda c: c.groups, narrow=True),
+        metric("largest", "largest", narrow=True),
+        Column[Cell](
+            "noise\n(%)", lambda c: measured(c, "noise_before") or measured(c, "noise_share"), 1, 100, True, "noise_before"
+        ),
+        metric("sse", "SSE", narrow=True),
+        metric("seed_ssd_l2", "pair\nsum"),
+        metric("silhouette", "silhouette", narrow=True),
+        metric("within", "within"),
+        metric("between", "between"),
+        *(judged if any(c.k is None for c in cells) else ()),
+        Column[Cell]("time\n(s)", lambda c: float(sum(c.stages.values())), narrow=True),
+    )
+    return Table("method", columns, tuple(map(_line, cells)))
+
+
+def every_method(record: Record) -> Table[Cell]:
+    """Return every figure of every method, by its name in the record."""
+    return _everything(record.methods, ("status", "reason", *_COUNTS))
+
+
+def every_attack(record: Record) -> Table[Cell]:
+    """Return every figure of every attack, by its name in the record."""
+    return _everything([c for c in record.cells if c.attack], _ATTACKED)
+
+
+def _everything(cells: Sequence[Cell], names: Sequence[str]) -> Table[Cell]:
+    measures = sorted({name for cell in cells for name in cell.metrics})
+    stages = list(dict.fromkeys(name for cell in cells for name in cell.stages))
+
+    def seconds(stage: str) -> Column[Cell]:
+        return Column(f"seconds_{stage}", lambda cell: cell.stages.get(stage))
+
+    columns = (*facts(names), *(metric(name, name) for name in measures), *map(seconds, stages))
+    return Table("method", columns, tuple(Line(cell.method, cell) for cell in cells))
+
+
+def _line(cell: Cell) -> Line[Cell]:
+    return Line(cell.method, cell, status="" if cell.status == "ok" else f"{cell.status}: {cell.reason}")
