@@ -15,6 +15,7 @@ from rich.text import Text
 from deidframe.report.columns import Column, Estimate, Line, Table, Value
 
 T = TypeVar("T")
+INTERVAL = len("[0.00, 0.00]")
 
 
 def html(table: Table[T], marks: int = 0, *, first: bool = False) -> Markup:
@@ -95,7 +96,8 @@ def terminal(table: Table[T], title: str) -> RichTable:
     out = RichTable(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
     out.add_column(table.first, overflow="fold")
     for column in table.columns:
-        out.add_column(Text(_one_line(column)), justify="right")
+        intervals = any(isinstance(line.read(column), Estimate) for line in table.lines if not line.status)
+        out.add_column(Text(_one_line(column)), justify="right", min_width=INTERVAL if intervals else None)
     for line in table.lines:
         label = Text(line.label)
         if line.broken:
