@@ -30,7 +30,7 @@ def comparison(record: Record) -> Table[Row]:
         *ranks,
         Column[Row]("1/k", lambda row: 1 / row.cell.k_counted if row.cell.k and row.cell.k_counted else None, narrow=True),
         Column[Row](f"loss,\n{encoder or 'no attack'}", lambda row: Estimate.of(row.loss), narrow=True, metric=f"loss.{encoder}"),
-        Column[Row]("found\n(%)", _found, 0, 100, narrow=True, metric="faces_found"),
+        Column[Row]("found\n(%)", _found, 0, 100, metric="faces_found"),
         Column[Row]("released,\nwithheld, failed", _released, narrow=True),
         Column[Row]("time\n(s)", lambda row: row.cell.stages.get("method", 0.0), 1),
     )
