@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from examples import RECIPE, planned
+from rich.console import Console
 
 from deidframe.contract import UsageError
 from deidframe.engine.run import run
@@ -16,8 +17,9 @@ from deidframe.record.read import Record, read_run
 from deidframe.record.schema import Cell
 from deidframe.report.answer import answer
 from deidframe.report.page import render, write_report
-from deidframe.report.render import html, table_csv
-from deidframe.report.tables import comparison
+from deidframe.report.render import html, latex, table_csv, terminal
+from deidframe.report.render import markdown as table_markdown
+from deidframe.report.tables import comparison, every_attack, every_method
 
 HOSTILE = '<img src=x onerror=alert(1)>=cmd|"\u202e'
 
@@ -106,8 +108,47 @@ def test_the_page_is_inert_and_whole(finished: Path) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert sources
-    for word in ("0.15", "[0.10, 0.20]", "[1.05, 1.15]", "rank-1, exact", "failed", "untouched faces (sface)"):
-        assert word in said
+    assert all(s.startswith(("data:", "#")) for s in sources)
+    assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", page).lower())
+    for heading in ("The methods side by side", "The trade-off", "Attack by attack", "Groups", "Certificates", "Provenance"):
+        assert heading in page
+
+
+def test_originals_of_real_people_are_not_in_the_page(finished: Path, tmp_path: Path) -> None:
+    sheets = list((finished / "figures" / "sheet").glob("*/sheet.json"))
+    assert sheets
+    assert all(not group["members"] for sheet in sheets for group in json.loads(sheet.read_text())["groups"])
+    run(planned(tmp_path), tmp_path / "run", with_originals=True)
+    write_report(tmp_path / "run")
+    assert (tmp_path / "run" / "private" / "report-with-originals.html").stat().st_mode & 0o777 == 0o600
+    public = [json.loads(s.read_text()) for s in (tmp_path / "run" / "figures").rglob("sheet.json")]
+    private = [json.loads(s.read_text()) for s in (tmp_path / "run" / "private").rglob("sheet.json")]
+    assert not any(group["members"] for sheet in public for group in sheet["groups"])
+    assert all(group["members"] for sheet in private for group in sheet["groups"])
+
+
+def test_tables_hold_every_figure_and_no_formula(finished: Path) -> None:
+    made = read_run(finished)
+    lines = table_csv(every_method(made)).splitlines()
+    assert lines[0].startswith("method,status,reason,k,k_counted")
+    assert len(lines) == 3
+    assert "rank1_low" in table_csv(every_attack(made)).splitlines()[0]
+    hostile = replace(made.cells[0], method="=cmd()")
+    assert "'=cmd()" in table_csv(every_method(Record(finished, made.run, (hostile,))))
+    assert r"\begin{tabular}" in latex(comparison(made))
+
+
+def test_every_medium_says_the_same_of_the_same_figure() -> None:
+    """One model of the columns: a head or a figure cannot drift apart between page, Markdown, terminal, CSV and LaTeX."""
+    failed = replace(ATTACK, method="blur", status="failed", reason="broke")
+    table = comparison(record(CLEAR, METHOD, ATTACK, BLUR, failed))
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(terminal(table, "trial"))
+    texts = [str(html(table)), table_markdown(table), latex(table)]
+    said = console.export_text()
+    assert all(
+        word in said for word in ("0.15", "[0.10, 0.20]", "[1.05, 1.15]", "rank-1, exact", "failed", "untouched faces (sface)")
+    )
     assert '0.15 <span class="ci">[0.10, 0.20]</span>' in texts[0]
     for text in texts:
         flat = re.sub(r"<[^>]*>", "", text.replace("<br>", " "))
