@@ -9,7 +9,8 @@ def counted(count: int, noun: str) -> str:
     """Return "1 method", "2 methods", "0 people"; the noun may have words before it.
 
     Args:
-        count: how many. noun: in the singular.
+        count: how many.
+        noun: in the singular.
     """
     if count == 1:
         return f"1 {noun}"

@@ -267,7 +267,7 @@ def test_no_canary_of_any_format_reaches_what_is_public(tmp_path: Path, kind: st
         assert sightings(data) >= least, sightings(data)  # the search finds what was hidden
         picture.with_name(f"{CANARY}.{kind.lower()}").write_bytes(data)
         picture.unlink()
-    done = deidframe("run", recipe(tmp_path, PIXEL, folder), "--no-store", "--out", tmp_path / "out")
+    done = deidframe("run", recipe(tmp_path, PIXEL, folder), "--no-cache", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     public = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and "private" not in path.parts]
     assert sum(path.suffix == ".jpg" and "release" in path.parts for path in public) == 3

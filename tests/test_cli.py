@@ -64,7 +64,7 @@ def test_the_example_of_every_command_is_one_that_it_takes(command: str) -> None
 
 
 def test_help_of_a_command_has_its_example() -> None:
-    assert "example: deidframe certify runs/quickstart" in deidframe("certify", "--help").stdout
+    assert "example: deidframe recount runs/quickstart" in deidframe("certify", "--help").stdout
 
 
 def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_events_are_one_json_object_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["plugins", "check"], "which plugin?"),
+        (["plugins", "check"], "name a plugin"),
         (["plugins", "list", "deidframe-ksame"], "did you mean: deidframe plugins check deidframe-ksame"),
         (["run", "r.toml", "--jobs", "0"], "at least 1"),
         (["run", "r.toml", "--timeout", "-2"], "above 0"),

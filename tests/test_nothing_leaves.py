@@ -93,7 +93,7 @@ def test_an_offline_run_opens_no_socket_and_writes_nowhere_else(tmp_path: Path, 
     watched = Watched(tmp_path)
     out = str(tmp_path / "run")
     watched.run(
-        sys.executable, "-m", "deidframe", "run", str(QUICKSTART), "--offline", "--no-store", "--limit", "36", "--out", out
+        sys.executable, "-m", "deidframe", "run", str(QUICKSTART), "--offline", "--no-cache", "--limit", "36", "--out", out
     )
     assert any(path.endswith("RELEASE.json") for path in watched.written()), "the watch saw nothing"
     assert watched.sockets() == []

@@ -161,7 +161,7 @@ def test_encoder_check(encoded: Path, tmp_path: Path) -> None:
     assert (done.returncode, "8 pairs of one person" in done.stdout) == (0, True), done.stderr
     for text, says in (
         ("a,b\n", "expected the header"),
-        ("a,b,same\nx,p01/1.jpg,1\n", "'x' is no picture"),
+        ("a,b,same\nx,p01/1.jpg,1\n", "'x' is not a picture"),
         ("a,b,same\nx,y,2\n", ":2:"),
     ):
         table.write_text(text)

@@ -52,7 +52,7 @@ def test_every_plugin_is_announced_from_its_wheel(installed: Path) -> None:
 
 def test_the_quickstart_runs_by_its_name(installed: Path) -> None:
     command = installed / "venv" / "bin" / "deidframe"
-    said = ran(command, "run", "quickstart", "--limit", "50", "--out", "r", "--no-store", cwd=installed)
+    said = ran(command, "run", "quickstart", "--limit", "50", "--out", "r", "--no-cache", cwd=installed)
     assert "release" in said
     released = sorted(path.parent.name for path in (installed / "r" / "release").glob("*/RELEASE.json"))
     assert "k-same-pixel" in released

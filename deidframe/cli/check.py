@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.schema:
         if options.recipe:
-            raise UsageError("--schema is of all recipes; leave the recipe out")
+            raise UsageError("--schema is of all recipes; leave out the recipe")
         print(json.dumps(recipe_schema(Catalogue()), indent=1))
         return 0
     if not options.recipe:

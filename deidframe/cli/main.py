@@ -18,9 +18,9 @@ COMMANDS = (
     "run",
     "check",
     "verify",
-    "certify",
+    "recount",
     "purge",
-    "store",
+    "cache",
     "report",
     "encode",
     "convert",
@@ -36,6 +36,10 @@ COMMANDS = (
 )
 
 
+ALIASES = {"recount": "certify", "cache": "store"}
+"""Command -> its earlier name, which still works."""
+
+
 def parser_of() -> tuple[argparse.ArgumentParser, dict[str, ModuleType]]:
     """Return the parser of the whole command line and the module of each command."""
     parser = argparse.ArgumentParser(
@@ -48,10 +52,12 @@ def parser_of() -> tuple[argparse.ArgumentParser, dict[str, ModuleType]]:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     modules = {name: importlib.import_module(f"deidframe.cli.{name.replace('-', '_')}") for name in COMMANDS}
     for name, module in modules.items():
-        one = commands.add_parser(name, help=module.HELP, description=module.HELP, epilog=f"example: {module.EXAMPLE}")
+        also = [ALIASES[name]] if name in ALIASES else []
+        about = f"{module.HELP}" + "".join(f" (also: {alias})" for alias in also)
+        one = commands.add_parser(name, aliases=also, help=about, description=module.HELP, epilog=f"example: {module.EXAMPLE}")
         one.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
         module.arguments(one)
-    return parser, modules
+    return parser, modules | {alias: modules[name] for name, alias in ALIASES.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

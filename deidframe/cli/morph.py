@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="KEY=VALUE", help="a parameter of it; may be repeated")
     parser.add_argument("--encoder", metavar="NAME", help="where means are taken (default: that of the recipe `folder`)")
     parser.add_argument(
-        "--judge", action="append", default=[], metavar="NAME", help="an encoder that measures besides; may be repeated"
+        "--judge", action="append", default=[], metavar="NAME", help="a further encoder that measures; may be repeated"
     )
     parser.add_argument("--detector", metavar="NAME", help="an installed detector (default: that of the recipe `folder`)")
     parser.add_argument("--steps", type=int, default=7, metavar="N", help="faces, both ends counted (default: 7)")

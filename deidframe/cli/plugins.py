@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.action == "check":
         if options.distribution is None:
-            raise UsageError("which plugin? deidframe plugins check NAME, such as deidframe-ksame")
+            raise UsageError("name a plugin: deidframe plugins check NAME, such as deidframe-ksame")
         return _check(options.distribution)
     if options.distribution is not None:
         raise UsageError(f"deidframe plugins list takes no name; did you mean: deidframe plugins check {options.distribution}?")

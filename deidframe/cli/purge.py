@@ -20,24 +20,24 @@ def run(options: argparse.Namespace) -> int:
 
     from deidframe.contract.errors import StoreError, UsageError
     from deidframe.engine.cache.disk_cache import DiskCache
-    from deidframe.engine.run import store_folder
+    from deidframe.engine.run import stages_folder
 
     folder = Path(options.folder)
     private = folder / "private"
     if not (folder / "run.json").is_file():
-        raise UsageError(f"{str(folder)!r} is no run folder: no run.json in it; nothing was removed")
+        raise UsageError(f"{str(folder)!r} is not a run folder: there is no run.json in it; nothing was removed")
     if private.is_symlink():
         raise UsageError(f"{str(private)!r} is a link; nothing was removed")
     if not private.is_dir():
         print(f"{private}: already gone")
         return 0
     count = sum(1 for path in private.rglob("*") if path.is_file())
-    keys = private / "store.keys"
-    store = DiskCache(store_folder())
-    kept = sum(store.remove(key) for key in keys.read_text().split()) if keys.is_file() else 0
+    keys = private / "cache.keys"
+    cache = DiskCache(stages_folder())
+    kept = sum(cache.remove(key) for key in keys.read_text().split()) if keys.is_file() else 0
     try:
         shutil.rmtree(private)
     except OSError as error:
         raise StoreError(f"cannot remove {str(error.filename or private)!r}: {error.strerror}") from error
-    print(f"{private}: {count} files removed, and {kept} of the store; nobody can be traced back from this run any more")
+    print(f"{private}: {count} files removed, and {kept} from the cache; nobody can be traced back from this run any more")
     return 0

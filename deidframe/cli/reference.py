@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from deidframe.cli.main import parser_of
+from deidframe.cli.main import COMMANDS, parser_of
 
 CODES = """\
 | code | meaning |
@@ -25,7 +25,8 @@ def reference() -> str:
     """Return the page as Markdown."""
     _, modules = parser_of()
     parts = ["# Commands\n\nMade by `python -m deidframe.cli.reference`; a test holds this page to the code.\n"]
-    for name, module in modules.items():
+    for name in COMMANDS:
+        module = modules[name]
         parser = argparse.ArgumentParser(add_help=False)
         module.arguments(parser)
         rows = [_row(action) for action in parser._actions if action.help != argparse.SUPPRESS]

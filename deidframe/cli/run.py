@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print events, one JSON object a line, instead of progress and table")
     parser.add_argument("--jobs", metavar="N", type=int, help="use at most N cores (default: all)")
-    parser.add_argument("--no-store", action="store_true", help="keep nothing for the next run, and use nothing kept")
+    parser.add_argument("--no-cache", "--no-store", action="store_true", help="neither read nor write the cache of earlier runs")
     add_timeout(parser)
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     parser.add_argument(
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.engine.cache.disk_cache import DiskCache
     from deidframe.engine.planning.planner import plan
     from deidframe.engine.run import run as run_plan
-    from deidframe.engine.run import store_folder
+    from deidframe.engine.run import stages_folder
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.packaged import find_recipe
     from deidframe.recipe.parse import load_recipe
@@ -69,14 +69,14 @@ def run(options: argparse.Namespace) -> int:
         f"{parsed.recipe.name}: {counted(len(planned.people), 'picture')} of {counted(planned.person_count, 'person')},"
         f" {counted(len(planned.methods), 'method')}"
     )
-    store = None if options.no_store else DiskCache(store_folder())
+    cache = None if options.no_cache else DiskCache(stages_folder())
     outcome = run_plan(
         planned,
         folder,
         reporter,
         offline=options.offline,
         with_originals=options.with_originals,
-        store=store,
+        cache=cache,
         timeout=options.timeout,
     )
     written = folder / "report.html"

@@ -88,8 +88,10 @@ def warp_all(images: NDArray[np.uint8], landmarks: NDArray[Any], target: NDArray
     """Warp each of N pictures so that its landmarks come to lie on `target`.
 
     Args:
-        images: `(N, H, W, 3)` uint8. landmarks: `(N, 5, 2)` pixels in them.
-        target: `(5, 2)` pixels in the output. size: side of the output in pixels.
+        images: `(N, H, W, 3)` uint8.
+        landmarks: `(N, 5, 2)` pixels in them.
+        target: `(5, 2)` pixels in the output.
+        size: side of the output in pixels.
 
     Returns:
         `(N, size, size, 3)` uint8.
@@ -111,8 +113,11 @@ def encode_aligned(
     """Encode faces a batch at a time, each warped so that its landmarks come to lie on `target`.
 
     Args:
-        faces: with landmarks. target: `(5, 2)` pixels in the network's input. size: side of that input.
-        run: from `(n, size, size, 3)` uint8 RGB to `(n, dim)`. batch: faces at a time.
+        faces: with landmarks.
+        target: `(5, 2)` pixels in the network's input.
+        size: side of that input.
+        run: from `(n, size, size, 3)` uint8 RGB to `(n, dim)`.
+        batch: faces at a time.
 
     Returns:
         `(N, dim)` float32.

@@ -26,9 +26,13 @@ def read_apart(
     `sys.exit(REASON)` when it refuses. Whether TARGET may be trusted is for the caller to check: it is data, like any file.
 
     Args:
-        script: the child. source, target: what it reads, and the file that it writes.
-        wanted: what the source should be, in words ("a legacy list of encodings"). raises: the error for all that goes wrong.
-        memory_mb: address space in MiB. seconds: time on the clock. name: what to call the source; by default its file's name.
+        script: the child.
+        source, target: what it reads, and the file that it writes.
+        wanted: what the source should be, in words ("a legacy list of encodings").
+        raises: the error for all that goes wrong.
+        memory_mb: address space in MiB.
+        seconds: time on the clock.
+        name: what to call the source; by default its file's name.
 
     Raises:
         DeidframeError: of the kind `raises`, when the child refuses, ends early, takes too long or writes nothing.

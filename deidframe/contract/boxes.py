@@ -17,7 +17,8 @@ def network_input(picture: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np
     Sides are padded with zeros at the right and at the bottom to multiples of 32, so that places stay where they are.
 
     Args:
-        picture: `(h, w, 3)` uint8. max_side: in pixels.
+        picture: `(h, w, 3)` uint8.
+        max_side: in pixels.
     """
     import cv2
 
@@ -37,7 +38,10 @@ def best_boxes(
     """Return the faces that are sure enough, of overlapping ones the best-scoring, by falling score.
 
     Args:
-        boxes: `(M, 4)` as x0, y0, x1, y1. marks: `(M, 5, 2)`. scores: `(M,)`. least: score.
+        boxes: `(M, 4)` as x0, y0, x1, y1.
+        marks: `(M, 5, 2)`.
+        scores: `(M,)`.
+        least: score.
         overlap: intersection over union above which two boxes are one face.
     """
     import cv2

@@ -30,7 +30,8 @@ def neighbour_distances(rows: NDArray[Any], neighbour: int) -> NDArray[np.float6
     """Return each row's Euclidean distance to its neighbour of this number, sorted upwards: DBSCAN's elbow curve.
 
     Args:
-        rows: `(N, D)`, N at least 2. neighbour: 1 is the nearest other row; at most N - 1 is taken.
+        rows: `(N, D)`, N at least 2.
+        neighbour: 1 is the nearest other row; at most N - 1 is taken.
     """
     table = np.asarray(rows, np.float64)
     squares = (table**2).sum(axis=1)

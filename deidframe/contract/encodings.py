@@ -41,7 +41,7 @@ def read_encodings(path: Path) -> Embeddings:
     except OSError as error:
         raise UsageError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
     except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise UsageError(f"{path.name}: is no .npz of encodings: {error}") from None
+        raise UsageError(f"{path.name}: is not an .npz file of encodings: {error}") from None
     return checked_encodings(path.name, ids, vectors, space, subjects)
 
 

@@ -46,7 +46,7 @@ class ReleaseRefused(DeidframeError):
 
 
 class StoreError(DeidframeError):
-    """The run folder or its store cannot be written or read (full disk, wrong owner, another run at work)."""
+    """The run folder or the cache cannot be written or read (full disk, wrong owner, another run at work)."""
 
     exit_code = 1
 

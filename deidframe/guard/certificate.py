@@ -24,9 +24,13 @@ class Certificate:
     """What can be said of one release.
 
     Args:
-        method: its name. k_asked: None for methods that promise no k. k_counted: the fewest distinct people who share one
-            released picture, counted on the files. people, groups, pictures: in the release. distinct_pictures: by file content.
-        checks: what was counted. holds, holds_not: sentences.
+        method: its name.
+        k_asked: None for methods that promise no k.
+        k_counted: the fewest distinct people who share one released picture, counted on the files.
+        people, groups, pictures: in the release.
+        distinct_pictures: by file content.
+        checks: what was counted.
+        holds, holds_not: sentences.
     """
 
     method: str
@@ -50,7 +54,8 @@ class Audited:
     """What a detector and an encoder that had no part in a method saw of its pictures.
 
     Args:
-        detector, encoder: their names, no encoder for "". looked: pictures that they looked at and that are released.
+        detector, encoder: their names, no encoder for "".
+        looked: pictures that they looked at and that are released.
         bound: the distance within which light copies lie from their originals, None without an encoder.
     """
 
@@ -65,8 +70,9 @@ class Evidence:
     """What the gates counted before the certificate is written.
 
     Args:
-        faced: released pictures whose original has a face that the detector found. compared: released pictures that were held
-            against their originals. bare: written files that were read and hold nothing but a picture.
+        faced: released pictures whose original has a face that the detector found.
+        compared: released pictures that were held against their originals.
+        bare: written files that were read and hold nothing but a picture.
         audited: what a second detector saw, None where the recipe asks for none.
     """
 
@@ -80,7 +86,9 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
     """Count on the written files what the release promises.
 
     Args:
-        release: with its files. accounted: the closed account. evidence: what the gates counted.
+        release: with its files.
+        accounted: the closed account.
+        evidence: what the gates counted.
 
     Raises:
         ReleaseRefused: k was promised, and one picture is shared by fewer than k people, or a group shows several pictures; or
@@ -106,7 +114,7 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
         Check("bare files", True, f"{evidence.bare} files read back hold a picture and nothing else, with one time for all"),
     ]
     if audited:
-        words = f"{audited.detector} saw no face besides its own in any of {audited.looked} released pictures"
+        words = f"{audited.detector} saw no second face in any of {audited.looked} released pictures"
         checks.append(Check("no other face", True, words))
         if audited.bound is not None:
             words = (

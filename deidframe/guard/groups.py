@@ -11,7 +11,8 @@ def people_in_groups(groups: Mapping[str, int], person_of: Mapping[str, str]) ->
     """Return how many distinct people each group holds.
 
     Args:
-        groups: face id -> group. person_of: face id -> person.
+        groups: face id -> group.
+        person_of: face id -> person.
     """
     people: dict[int, set[str]] = {}
     for face, group in groups.items():
@@ -35,5 +36,5 @@ def check_groups(groups: Mapping[str, int], person_of: Mapping[str, str], k: int
     if small:
         group, count = next(iter(small.items()))
         more = f" (and {len(small) - 1} more)" if len(small) > 1 else ""
-        raise ReleaseRefused(f"{method}: group {group} holds {count} people, k = {k} was asked{more}; nothing is released")
+        raise ReleaseRefused(f"{method}: group {group} holds {count} people, k = {k} was asked for{more}; nothing is released")
     return counts

@@ -21,8 +21,9 @@ class Promise:
     """What a method promises of its release.
 
     Args:
-        k: fewest people who share a picture, None without. words: what it promises besides, "" for nothing. found_by: who found
-            the people, "" where they are labelled.
+        k: fewest people who share a picture, None without.
+        words: what it promises besides, "" for nothing.
+        found_by: who found the people, "" where they are labelled.
     """
 
     k: int | None = None
@@ -35,7 +36,9 @@ class People:
     """Who was grouped, where a method groups: one row for each person.
 
     Args:
-        encodings: of the P people, under opaque ids. names: the subject behind each row. partition: their groups.
+        encodings: of the P people, under opaque ids.
+        names: the subject behind each row.
+        partition: their groups.
     """
 
     encodings: Embeddings
@@ -53,11 +56,15 @@ class Release:
     """The faces that a method releases, from the moment its files are written.
 
     Args:
-        method: name. originals: the untouched faces, with subjects; faces: the same in the same order, as the files show them.
-        withheld: face id -> why it is not among them. promise: of the method.
-        names: face id -> file name, empty where nothing was written. digests: face id -> sha256 of that file.
+        method: name.
+        originals: the untouched faces, with subjects; faces: the same in the same order, as the files show them.
+        withheld: face id -> why it is not among them.
+        promise: of the method.
+        names: face id -> file name, empty where nothing was written.
+        digests: face id -> sha256 of that file.
         folder: where the files lie.
-        groups: face id -> group where every group shares one picture, else None. people: who was grouped, or None.
+        groups: face id -> group where every group shares one picture, else None.
+        people: who was grouped, or None.
     """
 
     method: str
@@ -140,7 +147,8 @@ class FileStack:
     """Released pictures, read from their files when asked for.
 
     Args:
-        paths: of the N files. size: height and width of each in pixels.
+        paths: of the N files.
+        size: height and width of each in pixels.
     """
 
     paths: tuple[Path, ...]

@@ -135,7 +135,7 @@ def _component(listed: Listed) -> Component:
     params = named[0].params
     if Params not in getattr(params, "__mro__", ()):
         called = getattr(params, "__name__", repr(params))
-        raise PluginError(f"{who}: {listed.name!r}: {called} is no deidframe.contract.Params; write class {called}(Params)")
+        raise PluginError(f"{who}: {listed.name!r}: {called} is not a deidframe.contract.Params; write class {called}(Params)")
     taken = sorted(set(params.model_fields) & {name for name, one in vars(Params).items() if isinstance(one, property)})
     if taken:
         raise PluginError(

@@ -20,7 +20,9 @@ class Listed:
         role: one of the nine, or what stood there when it is none.
         name: what a recipe says.
         module: dotted module that holds the hook implementation.
-        distribution: name on PyPI. version: of that distribution. summary: its one line.
+        distribution: name on PyPI.
+        version: of that distribution.
+        summary: its one line.
         problem: empty, or why it cannot be used.
     """
 
@@ -53,9 +55,9 @@ def list_plugins() -> tuple[Listed, ...]:
             known[id(point.dist)] = _about(point.dist)
         problem = ""
         if role not in ROLES:
-            problem = f"entry point {point.name!r}: {role!r} is no role; expected one of {', '.join(ROLES)}"
+            problem = f"entry point {point.name!r}: {role!r} is not a role; expected one of {', '.join(ROLES)}"
         elif not _NAME.fullmatch(name):
-            problem = f"entry point {point.name!r}: {name!r} is no name; use lowercase letters, digits and dashes"
+            problem = f"entry point {point.name!r}: {name!r} is not a valid name; use lowercase letters, digits and dashes"
         found.append(Listed(role, name, point.module, *known[id(point.dist)], problem))
     order = {role: place for place, role in enumerate(ROLES)}
     return tuple(sorted(found, key=lambda p: (order.get(p.role, 99), p.name, p.distribution)))

@@ -34,7 +34,8 @@ def summary(vectors: NDArray[Any], labels: NDArray[Any]) -> dict[str, Any]:
     """Return every figure that needs no labels of people.
 
     Args:
-        vectors: `(N, D)`. labels: `(N,)`, -1 for noise.
+        vectors: `(N, D)`.
+        labels: `(N,)`, -1 for noise.
 
     Returns:
         groups, largest, smallest, noise_share, sse, seed_ssd_l2 and, with two groups or more, silhouette (a `Figure`; singletons

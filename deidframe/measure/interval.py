@@ -30,7 +30,8 @@ def mean_by_person(per_person: NDArray[Any], *, proportion: bool = False) -> Est
     """Return the mean and its 95 % percentile-bootstrap interval.
 
     Args:
-        per_person: `(P,)` one value for each person. proportion: values are rates from 0 to 1.
+        per_person: `(P,)` one value for each person.
+        proportion: values are rates from 0 to 1.
 
     Returns:
         None without people. Where all people have one and the same rate of 0 or 1 the bootstrap says nothing, and the interval is

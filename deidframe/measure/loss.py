@@ -17,7 +17,8 @@ def sse(vectors: NDArray[Any], labels: NDArray[Any]) -> float:
     Equal to the original work's sum of squared distances of every unordered pair divided by the group's size.
 
     Args:
-        vectors: `(N, D)`. labels: `(N,)`.
+        vectors: `(N, D)`.
+        labels: `(N,)`.
     """
     return float(squared_to_mean(vectors, labels).sum())
 
@@ -36,7 +37,8 @@ def surrogate_loss(originals: NDArray[Any], released: NDArray[Any], people: list
     """Return IL, the mean distance from a face's encoding to the encoding of what was released for it, by person.
 
     Args:
-        originals, released: `(N, D)` unit encodings of the same faces. people: the person of each face.
+        originals, released: `(N, D)` unit encodings of the same faces.
+        people: the person of each face.
     """
     distances = np.linalg.norm(np.asarray(originals, np.float64) - np.asarray(released, np.float64), axis=1)
     return mean_by_person(by_person(people, distances)) if len(people) else None
@@ -46,8 +48,9 @@ def loss_ratio(members: NDArray[Any], labels: NDArray[Any], surrogates: NDArray[
     """Return the members' summed squared distance to their surrogate over the SSE: 1 is the bound, a random face about 3.
 
     Args:
-        members: `(P, D)` one mean encoding for each person. labels: `(P,)` groups. surrogates: `(P, D)` the encoding of the
-            surrogate of each person's group.
+        members: `(P, D)` one mean encoding for each person.
+        labels: `(P,)` groups.
+        surrogates: `(P, D)` the encoding of the surrogate of each person's group.
     """
     far = ((np.asarray(members, np.float64) - np.asarray(surrogates, np.float64)) ** 2).sum(axis=1)
     near = squared_to_mean(members, labels)

@@ -20,7 +20,8 @@ class FlatMaps:
     """Two flat pictures of one set of encodings.
 
     Args:
-        rows: `(M,)` the rows drawn. pca, tsne: `(M, 2)`, each scaled into -1 to 1.
+        rows: `(M,)` the rows drawn.
+        pca, tsne: `(M, 2)`, each scaled into -1 to 1.
     """
 
     rows: NDArray[np.int64]
@@ -60,7 +61,9 @@ def group_distances(vectors: NDArray[Any], labels: NDArray[Any], most: int = GRO
     """Return the mean distance of every pair of rows from two groups, for the largest groups, neighbours side by side.
 
     Args:
-        vectors: `(N, D)`. labels: `(N,)`, -1 in no group. most: groups in the table.
+        vectors: `(N, D)`.
+        labels: `(N,)`, -1 in no group.
+        most: groups in the table.
 
     Returns:
         `(G, G)` Euclidean; the diagonal is the mean distance within the group, 0 for a group of one.

@@ -22,7 +22,9 @@ def threshold(vectors: NDArray[Any], people: list[str], far: float = FAR) -> flo
     """Return the distance below which a share `far` of pairs of different people lie.
 
     Args:
-        vectors: `(N, D)` unit encodings of clear faces. people: of each. far: above 0, below 1.
+        vectors: `(N, D)` unit encodings of clear faces.
+        people: of each.
+        far: above 0, below 1.
 
     Returns:
         None where no two people are there; beyond 400,000 pairs a seeded sample of them is looked at.
@@ -123,7 +125,9 @@ def attribute_fit(
     """Compare groups with their surrogates in apparent sex and age.
 
     Args:
-        male: `(P,)` probability of male of each person. years: `(P,)`. labels: `(P,)` group of each person, from 0.
+        male: `(P,)` probability of male of each person.
+        years: `(P,)`.
+        labels: `(P,)` group of each person, from 0.
         shown_male, shown_years: `(G,)` of the surrogate of each group.
 
     Returns:

@@ -25,7 +25,9 @@ def rank_hits(
     A probe whose person is not in the gallery has no chance.
 
     Args:
-        scores: of the attack. person_of: face id -> person, for probes and gallery. ranks: the r.
+        scores: of the attack.
+        person_of: face id -> person, for probes and gallery.
+        ranks: the r.
     """
     candidates = sorted({person_of[g] for g in scores.gallery_ids})
     column = {person: n for n, person in enumerate(candidates)}

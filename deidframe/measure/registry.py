@@ -14,9 +14,11 @@ class Metric:
     """One kind of figure.
 
     Args:
-        name: as in `cells.jsonl`; `{r}` stands for a rank, `{q}` for a quantile, `{by}` for the encoder or
-            detector that judges.
-        unit: of the number. direction: which way is better. meaning: one sentence. source: paper or equation, "" for a count.
+        name: as in `cells.jsonl`; `{r}` stands for a rank, `{q}` for a quantile, `{by}` for the encoder or detector that judges.
+        unit: of the number.
+        direction: which way is better.
+        meaning: one sentence.
+        source: paper or equation, "" for a count.
     """
 
     name: str

@@ -20,7 +20,9 @@ class Pairs:
     """Pairs of rows and whether they show one person.
 
     Args:
-        a, b: `(P,)` rows. same: `(P,)` bool. person: `(P,)` number of the person of a, by whom pairs are resampled.
+        a, b: `(P,)` rows.
+        same: `(P,)` bool.
+        person: `(P,)` number of the person of a, by whom pairs are resampled.
     """
 
     a: NDArray[np.int64]

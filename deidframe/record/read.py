@@ -16,7 +16,9 @@ class Record:
     """A finished run.
 
     Args:
-        folder: where it lies. run: `run.json`. cells: every row, in order.
+        folder: where it lies.
+        run: `run.json`.
+        cells: every row, in order.
     """
 
     folder: Path

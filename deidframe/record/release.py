@@ -35,8 +35,11 @@ def publish(
     """Add the manifest and `RELEASE.json` to the staged folder and move it to its public place.
 
     Args:
-        staged: folder of pictures on the same disk. target: where the release will stand; must not exist.
-        files: file name -> sha256. certificate: plain data. facts: counts and names that may be public.
+        staged: folder of pictures on the same disk.
+        target: where the release will stand; must not exist.
+        files: file name -> sha256.
+        certificate: plain data.
+        facts: counts and names that may be public.
 
     Raises:
         StoreError: the folder cannot be moved.

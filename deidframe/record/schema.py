@@ -17,13 +17,18 @@ class Cell:
     """One row of the comparison.
 
     Args:
-        method: name; `attack`: name, or "" for the row of the method itself. slug: the method's folder.
-        status: ok; failed (an error, recorded); refused (a gate said no). reason: why.
-        protects: False for untouched faces. grouping: it made groups and released nothing.
-        k: asked, None without. k_counted: on the files.
+        method: name; `attack`: name, or "" for the row of the method itself.
+        slug: the method's folder.
+        status: ok; failed (an error, recorded); refused (a gate said no).
+        reason: why.
+        protects: False for untouched faces.
+        grouping: it made groups and released nothing.
+        k: asked, None without.
+        k_counted: on the files.
         people, groups, total, released, withheld, failed: counts; total = released + withheld + failed.
         reasons: why pictures are withheld, with counts.
-        threat, gallery, encoder: of the attack; encoder also of a grouping. candidates: people in the gallery.
+        threat, gallery, encoder: of the attack; encoder also of a grouping.
+        candidates: people in the gallery.
         probes, missed: with and without a score.
         stages: stage -> seconds.
         metrics: name -> number, or figure with value, low, high and n.

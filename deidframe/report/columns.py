@@ -89,8 +89,11 @@ class Line(Generic[T]):
     """One line of a table.
 
     Args:
-        label: what stands first. of: what the columns read; None for a line that has only some values.
-        status: why there are no figures, "" where there are. notes: said below the label. broken: promises that are broken.
+        label: what stands first.
+        of: what the columns read; None for a line that has only some values.
+        status: why there are no figures, "" where there are.
+        notes: said below the label.
+        broken: promises that are broken.
         values: head -> value, in the place of what the columns would read.
     """
 

@@ -41,7 +41,10 @@ def trade_off(rows: Sequence[Row], guess: float | None, encoder: str, folder: Pa
     """Draw one point a method and return the SVG for the page; also write SVG and PDF into `folder`.
 
     Args:
-        rows: of the comparison. guess: rank-1 of chance. encoder: in which loss and attack see. folder: for the files, or None.
+        rows: of the comparison.
+        guess: rank-1 of chance.
+        encoder: in which loss and attack see.
+        folder: for the files, or None.
 
     Returns:
         SVG text, or "" when no row has both figures.

@@ -72,7 +72,9 @@ def render(record: Record, svg: str, sheets: Path) -> str:
     """Return the page as text.
 
     Args:
-        record: of the run. svg: the trade-off figure. sheets: folder of the contact sheets' thumbnails.
+        record: of the run.
+        svg: the trade-off figure.
+        sheets: folder of the contact sheets' thumbnails.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),

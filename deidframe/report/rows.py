@@ -16,7 +16,9 @@ class Row:
     """One line of the comparison, figures still numbers.
 
     Args:
-        cell: of the method. attacks: attack name -> its cell. loss, ratio: in the attack's encoder, if measured.
+        cell: of the method.
+        attacks: attack name -> its cell.
+        loss, ratio: in the attack's encoder, if measured.
         broken: words that say which promise is broken, empty if none.
     """
 

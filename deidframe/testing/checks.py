@@ -44,7 +44,9 @@ class ConformanceCheck:
     """One check.
 
     Args:
-        name: short. roles: that it is for, empty for all. run: raises `Violation`.
+        name: short.
+        roles: that it is for, empty for all.
+        run: raises `Violation`.
     """
 
     name: str

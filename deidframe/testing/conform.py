@@ -33,7 +33,9 @@ def conform(distribution: str, params: Params | None = None, catalogue: Catalogu
     """Run every check that the roles of a distribution's components promise, and yield each outcome.
 
     Args:
-        distribution: its name. params: by component name; without, those of its example. catalogue: what is installed.
+        distribution: its name.
+        params: by component name; without, those of its example.
+        catalogue: what is installed.
 
     Raises:
         PluginError: no such plugin is installed.
@@ -55,7 +57,8 @@ def conformance(distribution: str, params: Params | None = None) -> Callable[...
     """Return a test that pytest collects: one item for each component and check.
 
     Args:
-        distribution: for example `"deidframe-ksame"`. params: by component name; without, those of the component's example.
+        distribution: for example `"deidframe-ksame"`.
+        params: by component name; without, those of the component's example.
 
     Raises:
         PluginError: no such plugin is installed.

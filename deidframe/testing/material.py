@@ -27,7 +27,10 @@ class Bench:
     """A component and what it is tried with.
 
     Args:
-        loaded: the component. params: recipe parameters for it. scratch: a folder of its own. catalogue: what is installed.
+        loaded: the component.
+        params: recipe parameters for it.
+        scratch: a folder of its own.
+        catalogue: what is installed.
     """
 
     loaded: Loaded

@@ -69,7 +69,7 @@ def counting() -> object:
 
 def ran(tmp_path: Path, folder: str, store: DiskCache | None, module: str, text: str = TEXT) -> Outcome:
     listed = Listed("synthesizer", "counting", module, "deidframe-counting", "0.1.0", "")
-    return run(plan(parse(text, "r.toml"), catalogue(listed), tmp_path), tmp_path / folder, store=store)
+    return run(plan(parse(text, "r.toml"), catalogue(listed), tmp_path), tmp_path / folder, cache=store)
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -105,12 +105,12 @@ def test_what_was_made_before_a_failure_is_not_made_again(tmp_path: Path, counti
     counting.FAIL_AFTER[0] = 3  # type: ignore[attr-defined]
     assert ran(tmp_path, "one", store, module).exit_code == 1
     assert len(calls) == 3
-    noted = (tmp_path / "one" / "private" / "store.keys").read_text().split()
+    noted = (tmp_path / "one" / "private" / "cache.keys").read_text().split()
     assert {key for key, _, _ in store.entries()} <= set(noted)  # each is noted before it is there
     counting.FAIL_AFTER[0] = 10**9  # type: ignore[attr-defined]
     assert ran(tmp_path, "two", store, module).exit_code == 0
     assert len(calls) == 4
-    noted = (tmp_path / "two" / "private" / "store.keys").read_text().split()
+    noted = (tmp_path / "two" / "private" / "cache.keys").read_text().split()
     assert {key for key, _, _ in store.entries()} == set(noted)
 
 
@@ -175,7 +175,7 @@ def test_a_second_run_looks_at_no_picture_again(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "r.toml").write_text(REAL)
     store = DiskCache(tmp_path / "store")
     parsed = parse(REAL, "r.toml")
-    run(plan(parsed, Catalogue(), tmp_path), tmp_path / "one", store=store)
+    run(plan(parsed, Catalogue(), tmp_path), tmp_path / "one", cache=store)
     assert not used(tmp_path / "one")
     again = DiskCache(tmp_path / "store")
 
@@ -184,8 +184,8 @@ def test_a_second_run_looks_at_no_picture_again(tmp_path: Path, monkeypatch: pyt
 
     planned = plan(parsed, Catalogue(), tmp_path)
     monkeypatch.setattr("deidframe_opencv_zoo.yunet.YuNet.detect", blind)
-    run(planned, tmp_path / "two", store=again)
-    assert {name.rpartition(" ")[2] for name in used(tmp_path / "two")} >= {"faces", "encodings", "looks"}
+    run(planned, tmp_path / "two", cache=again)
+    assert {name.rpartition(" ")[2] for name in used(tmp_path / "two")} >= {"faces", "encodings", "recognitions"}
 
     def content(folder: Path) -> list[str]:
         return sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("release/*/*.jpg"))
@@ -215,7 +215,7 @@ def test_a_finished_run_is_returned_and_one_whose_release_changed_is_not(tmp_pat
 def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path, kilobytes: int) -> None:
     """A limit on the size of files stands for a disk with no room left: the same calls fail at the same places."""
     (tmp_path / "r.toml").write_text(REAL)
-    command = [sys.executable, "-m", "deidframe", "run", "r.toml", "--out", "run", "--no-store"]
+    command = [sys.executable, "-m", "deidframe", "run", "r.toml", "--out", "run", "--no-cache"]
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
@@ -234,7 +234,7 @@ def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path, 
 
 ON_A_SMALL_DISK = """
 mount -t tmpfs -o size={size}k tmpfs disk || exit 77
-mkdir disk/cache && ln -s {weights}/* disk/cache/ && rm -f disk/cache/store
+mkdir disk/cache && ln -s {weights}/* disk/cache/ && rm -f disk/cache/stages
 export DEIDFRAME_CACHE=$PWD/disk/cache
 {command} 2> first.err; echo $? > first.rc
 for one in disk/run/release/*/; do test ! -d $one || {verify} $one || touch not-whole; done
@@ -299,7 +299,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
     cache = tmp_path / "cache"  # the weights that are there, and a store of its own
     cache.mkdir()
     for held in weights.iterdir() if weights.is_dir() else ():
-        if held.name != "store":
+        if held.name != "stages":
             (cache / held.name).symlink_to(held)
     environment = {**os.environ, "DEIDFRAME_CACHE": str(cache)}
 
@@ -315,7 +315,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
     for _ in range(KILLS):
         shutil.rmtree(tmp_path / "run")
         if dice.random() < 0.7:  # else what was kept is taken up again
-            shutil.rmtree(cache / "store")
+            shutil.rmtree(cache / "stages")
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         time.sleep(dice.uniform(0.2, 1.0) * lasts)
         process.send_signal(signal.SIGKILL)

@@ -113,7 +113,7 @@ def test_a_broken_announcement_is_shown_and_gives_code_4(tmp_path: Path) -> None
     distribution(tmp_path / "site", "bad-plugin", "redacter.spy = spy_module", "")
     done = run(tmp_path / "site", "plugins", "--json")
     assert done.returncode == 4
-    assert "'redacter' is no role" in next(r for r in json.loads(done.stdout) if r["distribution"] == "bad-plugin")["problem"]
+    assert "'redacter' is not a role" in next(r for r in json.loads(done.stdout) if r["distribution"] == "bad-plugin")["problem"]
 
 
 def test_a_recipe_that_names_a_missing_or_broken_plugin_ends_with_4(tmp_path: Path) -> None:

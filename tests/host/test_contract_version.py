@@ -54,7 +54,7 @@ def test_parameters_are_of_the_contract() -> None:
     code = docstring_code("synthesizer").replace(
         "class Settings(Params):", "from pydantic import BaseModel\nclass Settings(BaseModel):"
     )
-    with pytest.raises(PluginError, match=r"Settings is no deidframe\.contract\.Params; write class Settings\(Params\)"):
+    with pytest.raises(PluginError, match=r"Settings is not a deidframe\.contract\.Params; write class Settings\(Params\)"):
         catalogue(listed("synthesizer", "flat", code)).load("synthesizer", "flat")
 
 

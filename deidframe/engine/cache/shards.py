@@ -26,7 +26,8 @@ class Shard:
     """Some neighbouring faces of the database.
 
     Args:
-        key: of all that these faces depend on; "" where the source cannot say when a picture changes. start, stop: their rows.
+        key: of all that these faces depend on; "" where the source cannot say when a picture changes.
+        start, stop: their rows.
     """
 
     key: str
@@ -67,7 +68,9 @@ class CachedEncodings:
     """Encodings of the database's faces in one encoder.
 
     Args:
-        keep: store and identity of the encoder. shards: of the database. landmarks: `(N, 5, 2)` of its faces.
+        cache: of the stages, with the identity of the encoder.
+        shards: of the database.
+        landmarks: `(N, 5, 2)` of its faces.
     """
 
     def __init__(self, keep: StageCache, shards: Sequence[Shard], landmarks: NDArray[np.float32]) -> None:
@@ -93,7 +96,9 @@ class CachedEncodings:
         """Keep the shards of these rows, those that are whole or, at the end of a task, all of them.
 
         Args:
-            rows: that were just encoded. known: `(N,)` which of all rows are. vectors: `(N, D)` of all rows.
+            rows: that were just encoded.
+            known: `(N,)` which of all rows are.
+            vectors: `(N, D)` of all rows.
         """
         for number in np.unique(self._of_row[rows]).tolist():
             if number < 0:

@@ -18,7 +18,7 @@ from deidframe.engine.cache.disk_cache import DiskCache
 class StageCache:
     """Where a stage's results are kept, and all that they depend on besides their input."""
 
-    store: DiskCache
+    disk: DiskCache
     facts: Mapping[str, Any]
 
     def key(self, **more: Any) -> str:
@@ -27,7 +27,7 @@ class StageCache:
 
     def get(self, key: str) -> dict[str, NDArray[Any]] | None:
         """Return the arrays kept under a key, None where there are none."""
-        body = self.store.get(key, f"shards of {self.facts['what']}")
+        body = self.disk.get(key, f"shards of {self.facts['what']}")
         if body is None:
             return None
         try:
@@ -44,4 +44,4 @@ class StageCache:
         """
         body = io.BytesIO()
         np.savez(body, allow_pickle=False, **arrays)
-        self.store.put(key, body.getvalue())
+        self.disk.put(key, body.getvalue())

@@ -21,7 +21,7 @@ BATCH = 64
 
 
 def synthesize_cached(
-    store: DiskCache,
+    cache: DiskCache,
     draw: Callable[[FaceSet, Surrogates], FaceSet],
     who: str,
     at_once: int,
@@ -30,13 +30,16 @@ def synthesize_cached(
     surrogates: Surrogates,
     reporter: Reporter,
 ) -> FaceSet:
-    """Return what the synthesizer makes of all groups, asking it only for those that the store does not hold.
+    """Return what the synthesizer makes of all groups, asking it only for those that the cache does not hold.
 
     Only for components that say `per_group`: a group's picture follows from that group's rows alone.
 
     Args:
-        draw: asks the synthesizer. who: its name for errors. at_once: groups asked for at a time.
-        facts: identity of it and of all that it sees with. faces, surrogates: one row for each face.
+        draw: asks the synthesizer.
+        who: its name for errors.
+        at_once: groups asked for at a time.
+        facts: identity of it and of all that it sees with.
+        faces, surrogates: one row for each face.
 
     Raises:
         ArtifactError: the component broke its contract.
@@ -49,7 +52,7 @@ def synthesize_cached(
     pictures: NDArray[np.uint8] | None = None
     todo = []
     for place, key in enumerate(keys):
-        kept = store.get(key, "surrogates")
+        kept = cache.get(key, "surrogates")
         if kept is None:
             todo.append(place)
             continue
@@ -70,7 +73,7 @@ def synthesize_cached(
                 raise ArtifactError(who, "images", "one picture for all faces of a group", "several")
             done, buffer = cv2.imencode(".png", np.ascontiguousarray(shown[0][:, :, ::-1]))
             assert done, "a picture of bytes is always a PNG"
-            store.put(keys[place], bytes(buffer))
+            cache.put(keys[place], bytes(buffer))
             pictures = _room(pictures, len(groups), shown[0])
             pictures[place] = shown[0]
     if pictures is None:

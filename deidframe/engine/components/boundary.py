@@ -81,9 +81,11 @@ def guarded(who: str, *, exact: bool = True, nested: bool = False, importing: bo
     the component did; new environment variables, as libraries set them when they are imported, are taken out again in silence.
 
     Args:
-        who: its name for errors. exact: what it returns reaches a release, whose bytes must not depend on the number of threads:
-            linear algebra rounds in another order with each of them, so it gets one. nested: inside another guarded call, which
-            has set the threads. importing: it is being made, which imports its libraries, and some draw random numbers then.
+        who: its name for errors.
+        exact: what it returns reaches a release, whose bytes must not depend on the number of threads: linear algebra rounds in
+            another order with each of them, so it gets one.
+        nested: inside another guarded call, which has set the threads.
+        importing: it is being made, which imports its libraries, and some draw random numbers then.
 
     Raises:
         ArtifactError: it drew from the process's random numbers, or changed the working directory or an environment variable.

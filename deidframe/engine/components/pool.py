@@ -36,9 +36,12 @@ class ComponentPool:
     """Makes components, calls them, and keeps what several methods share.
 
     Args:
-        seed: of the run. detector: the recipe's, None where there are only encodings. scratch: a private folder for temporary
-            files. reporter: shows progress. offline: no weights are fetched. store: keeps what is slow to make, None keeps
-            nothing.
+        seed: of the run.
+        detector: the recipe's, None where there are only encodings.
+        scratch: a private folder for temporary files.
+        reporter: shows progress.
+        offline: no weights are fetched.
+        cache: holds what is slow to make, None for nothing.
 
     `clear` holds the faces of the run once they are found; encoders that fit learn from them.
     """
@@ -51,9 +54,9 @@ class ComponentPool:
         reporter: Reporter,
         *,
         offline: bool = False,
-        store: DiskCache | None = None,
+        cache: DiskCache | None = None,
     ) -> None:
-        self.seed, self.detector, self.store = seed, detector, store
+        self.seed, self.detector, self.cache = seed, detector, cache
         self.scratch, self.reporter, self.offline = scratch, reporter, offline
         self._made: dict[tuple[str, str], Any] = {}
         self._recognizers: dict[str, CachingRecognizer] = {}
@@ -71,8 +74,10 @@ class ComponentPool:
         The one place in which a component is made, guarded (see `guarded`), checked, timed and blamed.
 
         Args:
-            step: the component. arguments: of its verb, all by position. encoder: the one it sees with, if it asks for a
-                recogniser. verb: what it is asked to do besides its role's one verb: `fit` or `as_torch` of an encoder.
+            step: the component.
+            arguments: of its verb, all by position.
+            encoder: the one it sees with, if it asks for a recogniser.
+            verb: what it is asked to do besides its role's one verb: `fit` or `as_torch` of an encoder.
 
         Raises:
             ArtifactError: it broke its contract, or changed what belongs to the whole process. PluginError: it took too long.
@@ -165,7 +170,7 @@ class ComponentPool:
                 weights_path(step.loaded.listed.package[0], name, context)
 
     def facts(self, step: Step, encoder: Step) -> dict[str, Any]:
-        """Return all that a synthesizer's pictures depend on besides its input, for the store."""
+        """Return all that a synthesizer's pictures depend on besides its input, for the cache."""
         detector = self.detector
         return {
             "what": "surrogate",
@@ -179,39 +184,39 @@ class ComponentPool:
         """Return the recipe's detector together with this encoder."""
         if encoder.key not in self._recognizers:
             if self.detector is None:
-                raise DeidframeError("there is no detector, so nothing can be looked at")
+                raise DeidframeError("there is no detector, so no picture can be examined")
             fitted = isinstance(self.make(encoder), Fits) and self.clear is not None
             if fitted and self.clear is not None:
                 self.call(encoder, self.clear.without_subjects(), verb="fit")
-            looks, encodings = self._kept(encoder, fitted=fitted)
+            recognitions, encodings = self._caches(encoder, fitted=fitted)
             self._recognizers[encoder.key] = CachingRecognizer(
-                self, self.detector, encoder, self.reporter, self._cached, looks, encodings
+                self, self.detector, encoder, self.reporter, self._cached, recognitions, encodings
             )
         return self._recognizers[encoder.key]
 
-    def keep(self, what: str, *steps: Step, **facts: Any) -> StageCache | None:
-        """Return where results of these components are kept; None without a store, or where equal input may give another."""
-        if self.store is None or not all(step.loaded.component.deterministic for step in steps):
+    def stage_cache(self, what: str, *steps: Step, **facts: Any) -> StageCache | None:
+        """Return where results of these components are kept; None without a cache, or where equal input may give another."""
+        if self.cache is None or not all(step.loaded.component.deterministic for step in steps):
             return None
         seed = self.seed
         made_by = [{**identity(step), "seed": derive(seed, step.key)} for step in steps]
-        return StageCache(self.store, {"what": what, "format": FORMAT, "steps": made_by, **facts})
+        return StageCache(self.cache, {"what": what, "format": FORMAT, "steps": made_by, **facts})
 
-    def _kept(self, encoder: Step, *, fitted: bool) -> tuple[StageCache | None, tuple[Stack, CachedEncodings] | None]:
-        """Return where an encoder's looks and its encodings of the database are kept."""
+    def _caches(self, encoder: Step, *, fitted: bool) -> tuple[StageCache | None, tuple[Stack, CachedEncodings] | None]:
+        """Return where what a recogniser saw and its encodings of the database are kept."""
         assert self.detector is not None
         every = all(shard.key for shard in self._shards)
         if fitted and not every:  # what it learnt from is not known
             return None, None
         learnt = {"fitted": [shard.key for shard in self._shards]} if fitted else {}
-        looks = self.keep("looks", self.detector, encoder, **learnt)
-        keep = self.keep("encodings", encoder, **learnt)
-        if keep is None or self.clear is None or self.clear.landmarks is None:
-            return looks, None
+        recognitions = self.stage_cache("recognitions", self.detector, encoder, **learnt)
+        cached = self.stage_cache("encodings", encoder, **learnt)
+        if cached is None or self.clear is None or self.clear.landmarks is None:
+            return recognitions, None
         base, rows = base_of(self.clear)
         if len(rows) != len(base) or not (rows == np.arange(len(base))).all():
-            return looks, None
-        return looks, (base, CachedEncodings(keep, self._shards, self.clear.landmarks))
+            return recognitions, None
+        return recognitions, (base, CachedEncodings(cached, self._shards, self.clear.landmarks))
 
     def use_database(self, faces: FaceSet, shards: tuple[Shard, ...]) -> None:
         """Let every recogniser keep what it sees of the faces of the run."""

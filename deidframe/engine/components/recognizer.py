@@ -53,10 +53,11 @@ class CachingRecognizer:
     """Implements the contract's `Recognizer`.
 
     Args:
-        pool: calls both. detector, encoder: the steps.
+        pool: calls both.
+        detector, encoder: the steps.
         reporter: shows progress of long encodings.
-        lasting: by identity, the stacks of which it is worth remembering what was seen; shared by all recognisers of a run.
-        looks: where looks at lasting stacks are kept for a second run, by the pictures' content.
+        cached: by identity, the stacks of which it is worth remembering what was seen; shared by all recognisers of a run.
+        recognitions: where what is seen of cached stacks is kept for a second run, by the pictures' content.
         encodings: the stack of the database's faces, and where their encodings are kept.
     """
 
@@ -67,10 +68,10 @@ class CachingRecognizer:
         encoder: Step,
         reporter: Reporter,
         cached: dict[int, Stack] | None = None,
-        looks: StageCache | None = None,
+        recognitions: StageCache | None = None,
         encodings: tuple[Stack, CachedEncodings] | None = None,
     ) -> None:
-        self._looks, self._kept = looks, encodings
+        self._recognitions, self._encodings = recognitions, encodings
         self._pool, self._detector, self._encoder = pool, detector, encoder
         self._reporter = reporter
         self._cached = {} if cached is None else cached
@@ -87,62 +88,62 @@ class CachingRecognizer:
 
     def follow(self, before: Stack, after: Stack) -> None:
         """Keep what is known of one stack for another that holds the same pictures in the same rows."""
-        memo = self._known.pop(id(before), None)
-        if memo is not None:
-            memo.stack = after
-            self._known[id(after)] = memo
+        known_rows = self._known.pop(id(before), None)
+        if known_rows is not None:
+            known_rows.stack = after
+            self._known[id(after)] = known_rows
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Encode faces at their own landmarks, unit length, same ids."""
         base, rows = base_of(faces)
-        memo = self._known_of(base)
+        known_rows = self._known_of(base)
         marks = faces.landmarks
         assert marks is not None, "faces of a run carry landmarks"
-        fresh = ~memo.has_encoded[rows] | (memo.landmarks[rows] != marks).any(axis=(1, 2))
+        fresh = ~known_rows.has_encoded[rows] | (known_rows.landmarks[rows] != marks).any(axis=(1, 2))
         todo = np.flatnonzero(fresh)
         out: NDArray[np.float32] | None = None
         with self._task("encode", len(todo)) as advance:
             for start in range(0, len(todo), BATCH):
                 part = todo[start : start + BATCH]
                 vectors = self._vectors(FaceSet(tuple(faces.ids[r] for r in part), base[rows[part]], marks[part]))
-                if memo.encoded is None:
-                    memo.encoded = np.zeros((len(base), vectors.shape[1]), np.float32)
+                if known_rows.encoded is None:
+                    known_rows.encoded = np.zeros((len(base), vectors.shape[1]), np.float32)
                 if out is None:
                     out = np.zeros((len(faces), vectors.shape[1]), np.float32)
                 out[part] = vectors
-                memo.encoded[rows[part]] = vectors
-                memo.landmarks[rows[part]] = marks[part]
-                memo.has_encoded[rows[part]] = True
+                known_rows.encoded[rows[part]] = vectors
+                known_rows.landmarks[rows[part]] = marks[part]
+                known_rows.has_encoded[rows[part]] = True
                 advance(len(part))
-                self._save(memo, rows[part], whole=True)
-        self._save(memo, rows[todo], whole=False)
-        if memo.encoded is None:
+                self._save(known_rows, rows[part], whole=True)
+        self._save(known_rows, rows[todo], whole=False)
+        if known_rows.encoded is None:
             return Embeddings(faces.ids, np.zeros((0, 1), np.float32), self.space)
         if out is None:
-            out = memo.encoded[rows]
+            out = known_rows.encoded[rows]
         else:
             known = np.flatnonzero(~fresh)
-            out[known] = memo.encoded[rows[known]]
+            out[known] = known_rows.encoded[rows[known]]
         return Embeddings(faces.ids, out, self.space)
 
     def recognize(self, faces: FaceSet, *, known_landmarks: bool = False) -> Recognition:
         """Find the face in each picture afresh and encode it; see the contract."""
         base, rows = base_of(faces)
-        memo = self._known_of(base)
-        todo = np.unique(rows[np.isnan(memo.scores[rows])])
+        known_rows = self._known_of(base)
+        todo = np.unique(rows[np.isnan(known_rows.scores[rows])])
         if len(todo):
             with self._task("look", len(todo)) as advance:
                 for start in range(0, len(todo), BATCH):
                     part = todo[start : start + BATCH]
-                    self._look_at(memo, base, part)
+                    self._look_at(known_rows, base, part)
                     advance(len(part))
-        scores = memo.scores[rows]
+        scores = known_rows.scores[rows]
         found = scores > 0
         kept = found.copy()
-        dim = 0 if memo.seen is None else memo.seen.shape[1]
+        dim = 0 if known_rows.seen is None else known_rows.seen.shape[1]
         vectors = np.zeros((len(faces), dim), np.float32)
-        if memo.seen is not None:
-            vectors[found] = memo.seen[rows[found]]
+        if known_rows.seen is not None:
+            vectors[found] = known_rows.seen[rows[found]]
         if known_landmarks and not found.all():
             missed = np.flatnonzero(~found)
             guessed = self.encode(faces.take(missed)).vectors
@@ -155,7 +156,7 @@ class CachingRecognizer:
             faces.ids,
             np.where(found, scores, 0).astype(np.float32),
             Embeddings(ids, vectors[kept], self.space),
-            memo.found[rows],
+            known_rows.found[rows],
         )
 
     def as_torch(self) -> TorchEncoder | None:
@@ -173,28 +174,30 @@ class CachingRecognizer:
         if self._cached.get(id(base)) is not base:  # candidates of a synthesizer come and go
             return _Known(base)
         if id(base) not in self._known:
-            memo = self._known[id(base)] = _Known(base)
-            if self._kept and self._kept[0] is base:
-                known, vectors = self._kept[1].recall()
+            known_rows = self._known[id(base)] = _Known(base)
+            if self._encodings and self._encodings[0] is base:
+                known, vectors = self._encodings[1].recall()
                 if len(known):
-                    memo.encoded = np.zeros((len(base), vectors.shape[1]), np.float32)
-                    memo.encoded[known], memo.has_encoded[known] = vectors, True
-                    memo.landmarks[known] = self._kept[1].landmarks[known]
+                    known_rows.encoded = np.zeros((len(base), vectors.shape[1]), np.float32)
+                    known_rows.encoded[known], known_rows.has_encoded[known] = vectors, True
+                    known_rows.landmarks[known] = self._encodings[1].landmarks[known]
         return self._known[id(base)]
 
-    def _save(self, memo: _Known, rows: NDArray[np.int64], *, whole: bool) -> None:
-        if self._kept and self._kept[0] is memo.stack and memo.encoded is not None and len(rows):
-            own = (memo.landmarks == self._kept[1].landmarks).all(axis=(1, 2))
-            self._kept[1].save(rows, memo.has_encoded & own, memo.encoded, whole=whole)
+    def _save(self, known_rows: _Known, rows: NDArray[np.int64], *, whole: bool) -> None:
+        if self._encodings and self._encodings[0] is known_rows.stack and known_rows.encoded is not None and len(rows):
+            own = (known_rows.landmarks == self._encodings[1].landmarks).all(axis=(1, 2))
+            self._encodings[1].save(rows, known_rows.has_encoded & own, known_rows.encoded, whole=whole)
 
-    def _look_at(self, memo: _Known, base: Stack, rows: NDArray[np.int64]) -> None:
+    def _look_at(self, known_rows: _Known, base: Stack, rows: NDArray[np.int64]) -> None:
         pictures = base[rows]
         key = ""
-        if self._looks and id(base) in self._cached:
-            key = self._looks.key(pictures=[hashlib.sha256(np.ascontiguousarray(one).tobytes()).hexdigest() for one in pictures])
-            held = self._looks.get(key)
+        if self._recognitions and id(base) in self._cached:
+            key = self._recognitions.key(
+                pictures=[hashlib.sha256(np.ascontiguousarray(one).tobytes()).hexdigest() for one in pictures]
+            )
+            held = self._recognitions.get(key)
             if held is not None:
-                self._note(memo, base, rows, held["places"], held["vectors"], held["scores"], held["landmarks"])
+                self._note(known_rows, base, rows, held["places"], held["vectors"], held["scores"], held["landmarks"])
                 return
         ids = tuple(f"row-{row}" for row in rows.tolist())
         seen = self._pool.call(self._detector, Photos.from_arrays(ids, list(pictures)))
@@ -206,14 +209,14 @@ class CachingRecognizer:
         if places:
             vectors = self._vectors(FaceSet(tuple(ids[n] for n in places), pictures[places], seen.landmarks[chosen]))
         scores, landmarks = seen.scores[chosen], seen.landmarks[chosen]
-        if key and self._looks:
+        if key and self._recognitions:
             kept = np.array(places, np.int64)
-            self._looks.put(key, places=kept, vectors=vectors, scores=scores, landmarks=landmarks)
-        self._note(memo, base, rows, np.array(places, np.int64), vectors, scores, landmarks)
+            self._recognitions.put(key, places=kept, vectors=vectors, scores=scores, landmarks=landmarks)
+        self._note(known_rows, base, rows, np.array(places, np.int64), vectors, scores, landmarks)
 
     def _note(
         self,
-        memo: _Known,
+        known_rows: _Known,
         base: Stack,
         rows: NDArray[np.int64],
         places: NDArray[np.int64],
@@ -222,14 +225,14 @@ class CachingRecognizer:
         landmarks: NDArray[np.float32],
     ) -> None:
         """Remember what was seen in these rows; `places` are those of them in which a face was found."""
-        memo.scores[rows] = 0
+        known_rows.scores[rows] = 0
         if not len(places):
             return
-        if memo.seen is None:
-            memo.seen = np.zeros((len(base), vectors.shape[1]), np.float32)
-        memo.seen[rows[places]] = vectors
-        memo.scores[rows[places]] = scores
-        memo.found[rows[places]] = landmarks
+        if known_rows.seen is None:
+            known_rows.seen = np.zeros((len(base), vectors.shape[1]), np.float32)
+        known_rows.seen[rows[places]] = vectors
+        known_rows.scores[rows[places]] = scores
+        known_rows.found[rows[places]] = landmarks
 
     def _vectors(self, faces: FaceSet) -> NDArray[np.float32]:
         encodings: Embeddings = self._pool.call(self._encoder, faces)

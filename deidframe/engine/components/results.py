@@ -19,7 +19,10 @@ def check_result(step: Step, verb: str, arguments: tuple[Any, ...], out: Any) ->
     """Return what a component gave, after checking it against what it was given; artifacts check themselves for finiteness.
 
     Args:
-        step: the component. verb: that was called. arguments: it was called with. out: it returned.
+        step: the component.
+        verb: that was called.
+        arguments: it was called with.
+        out: it returned.
 
     Raises:
         ArtifactError: it broke its contract.

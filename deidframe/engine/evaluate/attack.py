@@ -25,7 +25,9 @@ class AttackResult:
     """What an attack reached.
 
     Args:
-        rates: rank -> figure. people: candidates in the gallery. probes, missed: how many gave a score and how many did not.
+        rates: rank -> figure.
+        people: candidates in the gallery.
+        probes, missed: how many gave a score and how many did not.
         kept: the raw scores.
     """
 
@@ -40,7 +42,8 @@ def run_attack(pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released
     """Attack `released` with all that the threat model gives.
 
     Args:
-        clear: all untouched faces with their people. released: the faces of a method (the clear ones for threat `clear`).
+        clear: all untouched faces with their people.
+        released: the faces of a method (the clear ones for threat `clear`).
 
     Raises:
         NothingToDo: the threat model leaves no probe.
@@ -58,7 +61,7 @@ def run_attack(pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released
         gallery, probes = clear, released
     if not len(probes):
         raise NothingToDo(
-            f'{cell}: no probe is left beside the enrolled pictures; each person has one picture, say gallery = "exact"'
+            f'{cell}: no probe is left apart from the enrolled pictures, since each person has only one; set gallery = "exact"'
         )
     person_of = {**dict(zip(clear.ids, subjects, strict=True)), **dict(zip(released.ids, released.subjects or (), strict=True))}
     people: list[str] = []

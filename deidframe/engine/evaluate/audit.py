@@ -22,8 +22,8 @@ from deidframe.guard.release import Release
 BATCH = 32
 COPIES = 200
 """Originals of which light copies are looked at, at most; evenly taken."""
-BESIDE = "a face besides its own is seen in what was made of it"
-NEAR = "what was made of it is as near to an original as a copy"
+BESIDE = "a second face is visible in its protected picture"
+NEAR = "its protected picture is as close to an original as a copy would be"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Audit:
     """What was found.
 
     Args:
-        withheld: face id -> reason. said: for the certificate, of the pictures that are left.
+        withheld: face id -> reason.
+        said: for the certificate, of the pictures that are left.
     """
 
     withheld: dict[str, str]
@@ -61,7 +62,7 @@ def audit(pool: ComponentPool, plan: AuditPlan, release: Release) -> Audit:
         share = near[where].mean() if len(where) else 0.0
         if share >= 0.5:
             raise ReleaseRefused(
-                f"{method}: {int(near[where].sum())} of {len(where)} pictures are as near to their originals as copies"
+                f"{method}: {int(near[where].sum())} of {len(where)} pictures are as close to their originals as copies would be"
                 f" ({plan.encoder.name}: {bound:.2f}); nothing is released"
             )
     withheld = {

@@ -34,7 +34,8 @@ class KeptScores:
         """Take a slice of probes.
 
         Args:
-            scores: of them. person_of: face id -> person, of probes and gallery.
+            scores: of them.
+            person_of: face id -> person, of probes and gallery.
         """
         if not scores.gallery_ids:
             self._missed += [*scores.probe_ids, *scores.missed_probes]

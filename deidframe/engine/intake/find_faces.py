@@ -25,7 +25,7 @@ def find_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, fingerprints
     if plan.detector is None:
         raise NothingToDo("the plan has no detector, so no face can be found")
     auditor = plan.audit.detector if plan.audit else None
-    keep = pool.keep("faces", plan.source, plan.detector, *([auditor] if auditor else []))
+    keep = pool.stage_cache("faces", plan.source, plan.detector, *([auditor] if auditor else []))
     second = functools.partial(pool.call, auditor) if auditor else None
     with pool.working_on("finding faces"):
         detect = functools.partial(pool.call, plan.detector)

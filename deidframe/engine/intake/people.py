@@ -37,7 +37,9 @@ def find_people(pool: ComponentPool, intake: Intake, clusterer: Step, encoder: S
     two; the certificate says that it counts the people who were found.
 
     Args:
-        intake: faces. clusterer, encoder: who finds. known: face id -> person where the source has labels, to judge by.
+        intake: faces.
+        clusterer, encoder: who finds.
+        known: face id -> person where the source has labels, to judge by.
 
     Raises:
         NothingToDo: no person was found.

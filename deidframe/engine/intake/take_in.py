@@ -34,9 +34,12 @@ class Intake:
     """The faces that a run works on.
 
     Args:
-        faces: aligned, lazily cut, with subjects. withheld: photo or file id -> why it is not among them.
-        total: how many ids came in; `len(faces) + len(withheld) == total`. shards: the faces in parts, as they are kept.
-        beside: other faces that only the second detector saw, covered. unseen: pictures without a face in which it saw one.
+        faces: aligned, lazily cut, with subjects.
+        withheld: photo or file id -> why it is not among them.
+        total: how many ids came in; `len(faces) + len(withheld) == total`.
+        shards: the faces in parts, as they are kept.
+        beside: other faces that only the second detector saw, covered.
+        unseen: pictures without a face in which it saw one.
     """
 
     faces: FaceSet
@@ -52,9 +55,12 @@ class _Seen:
     """What a detector saw in the pictures of one shard.
 
     Args:
-        withheld: place in the shard -> reason. places: `(M,)` which pictures have a face. landmarks: `(M, 5, 2)` of the face that
-            is meant, in photo pixels. bystanders: for each of the M the boxes `(B, 4)` of the other faces.
-        beside: faces among them that only the second detector saw. unseen: pictures without a face in which it saw one.
+        withheld: place in the shard -> reason.
+        places: `(M,)` which pictures have a face.
+        landmarks: `(M, 5, 2)` of the face that is meant, in photo pixels.
+        bystanders: for each of the M the boxes `(B, 4)` of the other faces.
+        beside: faces among them that only the second detector saw.
+        unseen: pictures without a face in which it saw one.
     """
 
     withheld: dict[int, str]
@@ -97,8 +103,11 @@ def take_in(
     """Detect in every photo, shard by shard, in batches that are forgotten again.
 
     Args:
-        photos: the database. people: the person of each photo. detect: asks the detector.
-        reporter: shows progress. keep: where shards are kept, None keeps nothing.
+        photos: the database.
+        people: the person of each photo.
+        detect: asks the detector.
+        reporter: shows progress.
+        keep: where shards are kept, None keeps nothing.
         second: asks a detector that looks for bystanders whom the first does not see.
         fingerprints: of the photos, where they are known already.
 

@@ -47,7 +47,7 @@ def list_database(complain: Complain, parsed: Parsed, source: Step, scratch: Pat
             "R130",
             ("source", "subjects"),
             f'"labelled" needs a source that names people, and "{source.name}" does not here;'
-            ' say "one-per-image" if every picture shows another person',
+            ' say "one-per-image" if every picture shows a different person',
         )
     return Database(photos, kept.subjects or (), encodings, True)
 

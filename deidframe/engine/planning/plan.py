@@ -107,12 +107,18 @@ class Plan:
     """All that a run will do.
 
     Args:
-        parsed: the recipe. photos: the whole database, unopened; without any where the source gives encodings.
-        people: the person of each photo or encoding. labelled: the source says who they are.
-        source, detector: steps; no detector where there are only encodings. encodings: of a source of encodings.
+        parsed: the recipe.
+        photos: the whole database, unopened; without any where the source gives encodings.
+        people: the person of each photo or encoding.
+        labelled: the source says who they are.
+        source, detector: steps; no detector where there are only encodings.
+        encodings: of a source of encodings.
         finder: clusterer and encoder that find the people, where the recipe says so; `people` then holds one for each picture.
-        audit: a second detector. elbows: curves for the report. quality: how released pictures are judged besides.
-        methods, attacks: in the recipe's order. limit: how many pictures are taken, None for all.
+        audit: a second detector.
+        elbows: curves for the report.
+        quality: how released pictures are judged besides.
+        methods, attacks: in the recipe's order.
+        limit: how many pictures are taken, None for all.
     """
 
     parsed: Parsed
@@ -131,10 +137,10 @@ class Plan:
     audit: AuditPlan | None = None
 
     def pool(
-        self, scratch: Folder, reporter: Reporter, *, offline: bool = False, store: DiskCache | None = None
+        self, scratch: Folder, reporter: Reporter, *, offline: bool = False, cache: DiskCache | None = None
     ) -> ComponentPool:
         """Return an empty pool for its components."""
-        return ComponentPool(self.parsed.recipe.seed, self.detector, scratch, reporter, offline=offline, store=store)
+        return ComponentPool(self.parsed.recipe.seed, self.detector, scratch, reporter, offline=offline, cache=cache)
 
     @property
     def person_count(self) -> int:

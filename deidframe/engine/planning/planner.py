@@ -167,7 +167,10 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     """Check a recipe against what is installed and against its database.
 
     Args:
-        parsed: the recipe. catalogue: what is installed. scratch: an existing folder. limit: take only so many pictures.
+        parsed: the recipe.
+        catalogue: what is installed.
+        scratch: an existing folder.
+        limit: take only so many pictures.
 
     Raises:
         RecipeError: everything wrong that can be known without opening a picture; nothing ran.

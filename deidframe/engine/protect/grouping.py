@@ -25,8 +25,11 @@ class Grouped:
     """Groups of people or of pictures.
 
     Args:
-        labels: `(N,)` of each picture or encoding, -1 for noise or withheld. ids: of them.
-        metrics: every figure. seconds: of the clusterer and the outlier handler. smallest: people in the smallest group.
+        labels: `(N,)` of each picture or encoding, -1 for noise or withheld.
+        ids: of them.
+        metrics: every figure.
+        seconds: of the clusterer and the outlier handler.
+        smallest: people in the smallest group.
         crowd: what was grouped, people or pictures, with `crowd_labels`.
     """
 
@@ -54,7 +57,9 @@ def group(
     the k gate counts for itself. Without k the clusterer finds people among the rows, which labels then judge.
 
     Args:
-        encodings: of the pictures. people: the person of each. labelled: those are known, not assumed.
+        encodings: of the pictures.
+        people: the person of each.
+        labelled: those are known, not assumed.
         apart: gives the class of each person, within which groups are made.
 
     Raises:

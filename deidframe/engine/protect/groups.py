@@ -20,8 +20,10 @@ class Groups:
 
     Args:
         crowd: what was grouped: people, one row for each, or the pictures themselves where there is no k.
-        names: the subject behind each row of `crowd`, none for pictures. rows: `(N,)` the row of `crowd` of each picture.
-        made: as the clusterer made them. settled: as they are after the outlier handler, if there is one.
+        names: the subject behind each row of `crowd`, none for pictures.
+        rows: `(N,)` the row of `crowd` of each picture.
+        made: as the clusterer made them.
+        settled: as they are after the outlier handler, if there is one.
     """
 
     crowd: Embeddings
@@ -46,7 +48,9 @@ def make_groups(
     """Group the people of a database (with k), or find people among its pictures (without).
 
     Args:
-        encodings: of the pictures. people: the person of each. method: its clusterer, outlier handler and k.
+        encodings: of the pictures.
+        people: the person of each.
+        method: its clusterer, outlier handler and k.
         apart: gives the class of each person in order of first appearance; groups are made within each class.
     """
     steps, k = method.steps, method.k

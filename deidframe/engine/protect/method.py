@@ -30,7 +30,8 @@ class Protected:
     Args:
         faces: the faces to release: ids and subjects of the originals, landmarks where the original's were.
         groups: face id -> group number for k-Same methods, else None.
-        withheld: face id -> reason. people: who was grouped; None for redactors.
+        withheld: face id -> reason.
+        people: who was grouped; None for redactors.
     """
 
     faces: FaceSet
@@ -102,16 +103,16 @@ def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan) -> Protecte
 
 
 def _synthesized(pool: ComponentPool, chosen: FaceSet, surrogates: Surrogates, step: Step, encoder: Step) -> FaceSet:
-    """Return the faces of a synthesizer, group by group from the store where its groups do not depend on one another."""
+    """Return the faces of a synthesizer, group by group from the cache where its groups do not depend on one another."""
     bare = chosen if step.needs(Need.SUBJECTS) else chosen.without_subjects()
 
     def draw(faces: FaceSet, aims: Surrogates) -> FaceSet:
         made: FaceSet = pool.call(step, faces, aims, encoder=encoder)
         return made
 
-    if pool.store is not None and step.per_group and step.loaded.component.deterministic:
+    if pool.cache is not None and step.per_group and step.loaded.component.deterministic:
         made = synthesize_cached(
-            pool.store, draw, step.who, step.groups_at_once, pool.facts(step, encoder), bare, surrogates, pool.reporter
+            pool.cache, draw, step.who, step.groups_at_once, pool.facts(step, encoder), bare, surrogates, pool.reporter
         )
     else:
         made = draw(bare, surrogates)

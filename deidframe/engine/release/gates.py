@@ -21,8 +21,11 @@ def pass_gates(
     """Pass every gate on the written files; an untouched baseline has no certificate, for it is never released.
 
     Args:
-        release: with its files. faces: all faces of the run. left_out: photo id -> why it has none. audited: what a second
-            detector saw. protects: whether the method protects anybody.
+        release: with its files.
+        faces: all faces of the run.
+        left_out: photo id -> why it has none.
+        audited: what a second detector saw.
+        protects: whether the method protects anybody.
     """
     every = [*faces.ids, *left_out]
     withheld = {**left_out, **release.withheld}

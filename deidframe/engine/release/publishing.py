@@ -17,7 +17,9 @@ def publish_release(folder: Path, slug: str, release: Release, certificate: Cert
     """Write the mapping under `private`, move the files to where they are public, and return the release there.
 
     Args:
-        folder: of the run. slug: the method's folder. pool: told where the pictures lie now.
+        folder: of the run.
+        slug: the method's folder.
+        pool: told where the pictures lie now.
     """
     person_of, groups = release.person_of, release.groups or {}
     mapping = [

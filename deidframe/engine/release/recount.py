@@ -19,7 +19,9 @@ class Recount:
     """What was counted again of one release.
 
     Args:
-        folder: of the release. k: the fewest different people who share one picture, counted now. people, pictures: likewise.
+        folder: of the release.
+        k: the fewest different people who share one picture, counted now.
+        people, pictures: likewise.
         problems: in words; none where all is as its certificate says.
     """
 
@@ -39,7 +41,7 @@ def recount(run: Path) -> list[Recount]:
         UsageError: it is no run folder, it holds no release, or its private part is gone or damaged.
     """
     if not (run / "run.json").is_file():
-        raise UsageError(f"{str(run)!r} is no run folder: no run.json in it")
+        raise UsageError(f"{str(run)!r} is not a run folder: there is no run.json in it")
     if not (run / "private" / "mapping").is_dir():
         raise UsageError(f"{str(run)!r} has no private/mapping any more; `deidframe verify` checks what can be seen without it")
     return [_recount(folder, run / "private" / "mapping" / f"{folder.name}.json") for folder in releases_in(run)]
@@ -50,9 +52,9 @@ def _recount(folder: Path, path: Path) -> Recount:
     verdict = verify(folder)
     problems, held = list(verdict.problems), verdict.digests
     mapped = Counter(str(row["file"]) for row in rows)
-    problems += [f"{name}: the mapping names nobody behind it" for name in held if name not in mapped]
-    problems += [f"{name}: the mapping names it and it is not there" for name in mapped if name not in held]
-    problems += [f"{name}: the mapping names it {count} times" for name, count in mapped.items() if count > 1]
+    problems += [f"{name}: the mapping lists no person for it" for name in held if name not in mapped]
+    problems += [f"{name}: the mapping lists it, but it is missing" for name in mapped if name not in held]
+    problems += [f"{name}: the mapping lists it {count} times" for name, count in mapped.items() if count > 1]
     present = [row for row in rows if row["file"] in held]
     behind: dict[str, set[str]] = {}
     for row in present:

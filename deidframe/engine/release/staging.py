@@ -17,8 +17,11 @@ def stage(
     """Write the faces of a method into an empty folder and return them as the files show them.
 
     Args:
-        made: what the method made. clear: all faces of the run. method, slug: its name, and the one in file names.
-        folder: for the files, made here. key: secret of the file names.
+        made: what the method made.
+        clear: all faces of the run.
+        method, slug: its name, and the one in file names.
+        folder: for the files, made here.
+        key: secret of the file names.
     """
     folder.mkdir(parents=True)
     names: dict[str, str] = {}

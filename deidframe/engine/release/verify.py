@@ -24,7 +24,11 @@ class Verdict:
     """What was found in one release.
 
     Args:
-        folder: of the release. files: pictures in it. distinct: different ones. k: promised, None without. problems: in words.
+        folder: of the release.
+        files: pictures in it.
+        distinct: different ones.
+        k: promised, None without.
+        problems: in words.
         digests: file name -> sha256 of each.
     """
 
@@ -43,7 +47,7 @@ def releases_in(folder: Path) -> list[Path]:
         UsageError: there is none.
     """
     if not folder.is_dir():
-        raise UsageError(f"{str(folder)!r} is no folder")
+        raise UsageError(f"{str(folder)!r} is not a folder")
     if (folder / RELEASE).exists() or any(folder.glob("*.jpg")):
         return [folder]
     root = folder / "release" if (folder / "release").is_dir() else folder
@@ -70,7 +74,7 @@ def verify(folder: Path) -> Verdict:
         if path.name in (RELEASE, MANIFEST):
             continue
         if path.is_symlink() or not path.is_file():
-            problems.append(f"{path.name}: is no plain file")
+            problems.append(f"{path.name}: is not a plain file")
             continue
         data = path.read_bytes()
         held[path.name] = hashlib.sha256(data).hexdigest()
@@ -92,7 +96,7 @@ def verify(folder: Path) -> Verdict:
             problems.append(f"the certificate counts {wanted} {name}, there are {found}")
     if k is not None:
         if not isinstance(certificate.get("k_counted"), int) or certificate["k_counted"] < k:
-            problems.append(f"the certificate counts k = {certificate.get('k_counted')}, {k} was asked")
+            problems.append(f"the certificate counts k = {certificate.get('k_counted')}, {k} was asked for")
         few = [digest for digest, count in sharers.items() if count < k]
         if few:
             problems.append(f"{counted(len(few), 'picture')} shared by fewer than {k} files")
@@ -103,7 +107,7 @@ def _stated(folder: Path, problems: list[str]) -> dict[str, Any] | None:
     try:
         stated = json.loads((folder / RELEASE).read_text("utf-8"))
     except FileNotFoundError:
-        problems.append(f"{RELEASE} is missing: the release was never finished, or it was taken away")
+        problems.append(f"{RELEASE} is missing: the release was never finished, or it was removed")
         return None
     except (OSError, ValueError):
         problems.append(f"{RELEASE} cannot be read")

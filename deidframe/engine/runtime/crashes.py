@@ -7,9 +7,9 @@ from pathlib import Path
 
 from deidframe.record.write import write_json
 
-FILE = "attempts.json"
+FILE = "crashes.json"
 """Under `private` while methods are at work; whoever finds it knows that the process died."""
-MOST = 3
+MAX_CRASHES = 3
 """So often may the process die in one method; then the run goes on without it."""
 
 

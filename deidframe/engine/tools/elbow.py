@@ -24,7 +24,10 @@ class Elbow:
     """A curve and where it bends.
 
     Args:
-        x, y: `(N,)`. x_label, y_label: what they are. place: of the knee. title: what is seen.
+        x, y: `(N,)`.
+        x_label, y_label: what they are.
+        place: of the knee.
+        title: what is seen.
     """
 
     x: NDArray[np.float64]

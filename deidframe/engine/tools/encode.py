@@ -81,7 +81,7 @@ def read_pairs(path: Path, ids: Sequence[str], people: Sequence[str]) -> Pairs:
             raise UsageError(f"{path.name}:{at}: expected two ids and 0 or 1, got {','.join(line)!r}")
         missing = [one for one in line[:2] if one not in row]
         if missing:
-            raise UsageError(f"{path.name}:{at}: {missing[0]!r} is no picture in which a face was found")
+            raise UsageError(f"{path.name}:{at}: {missing[0]!r} is not a picture in which a face was found")
         a.append(row[line[0]])
         b.append(row[line[1]])
         same.append(line[2] == "1")

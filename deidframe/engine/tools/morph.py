@@ -25,8 +25,9 @@ class Morph:
     """A strip of faces.
 
     Args:
-        alphas: `(S,)` share of B. pictures: `(S, H, W, 3)`. to_a, to_b: encoder -> `(S,)` distance of unit encodings to A and B,
-            NaN where no face is found in a step.
+        alphas: `(S,)` share of B.
+        pictures: `(S, H, W, 3)`.
+        to_a, to_b: encoder -> `(S,)` distance of unit encodings to A and B, NaN where no face is found in a step.
     """
 
     alphas: NDArray[np.float64]

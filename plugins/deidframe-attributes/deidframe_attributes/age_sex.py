@@ -24,7 +24,8 @@ class AgeSex:
     """Encoder `age-sex`.
 
     Args:
-        params: none. context: gives access to the weights.
+        params: none.
+        context: gives access to the weights.
     """
 
     def __init__(self, params: AgeSexParams, context: Context) -> None:

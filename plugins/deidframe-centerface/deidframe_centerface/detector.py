@@ -46,8 +46,11 @@ def decode(
     """Return the faces of one picture in the network's own pixels.
 
     Args:
-        heat: `(h, w)` confidence. extent: `(2, h, w)` log of height and width in cells. offset: `(2, h, w)` of the centre in
-            its cell, y and x. points: `(10, h, w)` y and x of the five landmarks as shares of the box. least: confidence.
+        heat: `(h, w)` confidence.
+        extent: `(2, h, w)` log of height and width in cells.
+        offset: `(2, h, w)` of the centre in its cell, y and x.
+        points: `(10, h, w)` y and x of the five landmarks as shares of the box.
+        least: confidence.
     """
     rows, columns = np.nonzero(heat >= least)
     scores = heat[rows, columns].astype(np.float32)

@@ -80,7 +80,9 @@ def warp(
     """Return the picture with its landmarks moved from `source` to `target`, affine in each triangle.
 
     Args:
-        picture: `(H, W, 3)` uint8 or float32. source, target: `(5, 2)` pixels. triangles: from `mesh`.
+        picture: `(H, W, 3)` uint8 or float32.
+        source, target: `(5, 2)` pixels.
+        triangles: from `mesh`.
     """
     height, width = picture.shape[:2]
     before, after = points(source, width, height), points(target, width, height)

@@ -23,7 +23,8 @@ class EigenFaces:
     """Principal components of pictures.
 
     Args:
-        mean: `(D,)`. components: `(M, D)` orthonormal rows.
+        mean: `(D,)`.
+        components: `(M, D)` orthonormal rows.
     """
 
     mean: Array
@@ -40,7 +41,8 @@ def fit(rows: Array, components: int) -> EigenFaces:
     Source: Sirovich, Kirby, Low-dimensional procedure for the characterization of human faces, JOSA A 4(3), 1987.
 
     Args:
-        rows: `(N, D)`; overwritten by the centred rows. components: at most; no more than N - 1 are there.
+        rows: `(N, D)`; overwritten by the centred rows.
+        components: at most; no more than N - 1 are there.
     """
     mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows -= mean

@@ -27,7 +27,9 @@ class Convolution:
     """A convolution with the affine layer after it folded in.
 
     Args:
-        weight: `(out, in, kh, kw)`. bias: `(out,)`. stride, padding: pixels, the same for both axes.
+        weight: `(out, in, kh, kw)`.
+        bias: `(out,)`.
+        stride, padding: pixels, the same for both axes.
     """
 
     weight: Array

@@ -41,7 +41,7 @@ class OnnxFile:
         except WeightsError:
             raise
         except Exception as error:  # onnx's parser has no error class of its own
-            raise WeightsError(f"encoder onnx: {path.name} is no ONNX network ({type(error).__name__})") from None
+            raise WeightsError(f"encoder onnx: {path.name} is not an ONNX network ({type(error).__name__})") from None
         if len(graph.inputs) != 1 or graph.inputs[0].partial_shape.rank.get_length() != 4:
             raise WeightsError(f"encoder onnx: {path.name} has {len(graph.inputs)} inputs, expected one of four dimensions")
         try:

@@ -21,7 +21,9 @@ def read_legacy(path: Path, scratch: Path, memory_mb: int = 4096) -> Embeddings:
     """Return the encodings of a legacy pickle; ids are the picture's path, with `#2` for its second face.
 
     Args:
-        path: the pickle. scratch: where the child writes. memory_mb: address space that the child may take.
+        path: the pickle.
+        scratch: where the child writes.
+        memory_mb: address space that the child may take.
 
     Raises:
         UsageError: damaged, of another shape, naming anything that is not allowed, or over a limit.

@@ -18,7 +18,8 @@ class EncodingsSource:
     """Source `encodings`.
 
     Args:
-        params: which file and how. context: its scratch is where the child process leaves what it read.
+        params: which file and how.
+        context: its scratch is where the child process leaves what it read.
     """
 
     def __init__(self, params: EncodingsParams, context: Context) -> None:
@@ -33,7 +34,7 @@ class EncodingsSource:
         """
         path = self._params.path.expanduser()
         if not path.is_file():
-            raise UsageError(f"source encodings: {str(path)!r} is no file; set source.params.path")
+            raise UsageError(f"source encodings: {str(path)!r} is not a file; set source.params.path")
         if self._params.sha256 is not None:
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -47,7 +48,7 @@ class EncodingsSource:
             ".pkl": self._read_pickle,
         }
         if path.suffix.lower() not in readers:
-            raise UsageError(f"source encodings: {path.name} ends in none of {', '.join(readers)}")
+            raise UsageError(f"source encodings: {path.name} has none of the endings {', '.join(readers)}")
         found = readers[path.suffix.lower()](path)
         if not len(found):
             raise NothingToDo(f"source encodings: {path.name} holds no encoding")
@@ -69,7 +70,7 @@ def _read_npy(path: Path) -> Embeddings:
         with path.open("rb") as stream:
             vectors = np.lib.format.read_array(stream, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise UsageError(f"{path.name}: is no .npy of numbers: {error}") from None
+        raise UsageError(f"{path.name}: is not an .npy file of numbers: {error}") from None
     if vectors.ndim != 2:
         raise UsageError(f"{path.name}: expected shape (N, D), got {vectors.shape}")
     return checked_encodings(path.name, tuple(f"{n:06d}" for n in range(len(vectors))), vectors, "unknown", None)
@@ -92,7 +93,7 @@ def _read_parquet(path: Path) -> Embeddings:
     except UsageError:
         raise
     except Exception as error:  # pyarrow has a class of its own for each kind of damage
-        raise UsageError(f"{path.name}: is no Parquet file of encodings: {error}") from None
+        raise UsageError(f"{path.name}: is not a Parquet file of encodings: {error}") from None
     if len(lengths) > 1:
         raise UsageError(f"{path.name}: vectors have different lengths: {sorted(lengths)[:5]}")
     return checked_encodings(path.name, ids, np.array(rows, np.float32).reshape(len(rows), -1), "unknown", subjects)

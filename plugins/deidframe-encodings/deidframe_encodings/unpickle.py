@@ -32,7 +32,7 @@ class NumpyOnly(pickle.Unpickler):
 
 def _array_only(kind: Any, shape: Any, code: Any) -> np.ndarray:
     if kind is not np.ndarray or shape != (0,):
-        raise Refused("it rebuilds something that is no array")
+        raise Refused("it rebuilds something that is not an array")
     return np.ndarray((0,), np.int8)
 
 
@@ -44,7 +44,7 @@ def main(source: str, target: str, memory_mb: int) -> None:
     with open(source, "rb") as stream:  # noqa: PTH123 - nothing more than needed is imported here
         rows = NumpyOnly(stream).load()
     if not isinstance(rows, list) or not all(isinstance(row, dict) and "encoding" in row for row in rows):
-        raise Refused("it is no list of dictionaries with an encoding each")
+        raise Refused("it is not a list of dictionaries that each hold an encoding")
     vectors = [np.asarray(row["encoding"]) for row in rows]
     for place, vector in enumerate(vectors):
         if vector.dtype.kind not in "fiu" or vector.size == 0:

@@ -61,8 +61,8 @@ def test_a_malicious_pickle_runs_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ({"a": 1}, "no list of dictionaries"),
-        ([1, 2], "no list of dictionaries"),
+        ({"a": 1}, "not a list of dictionaries"),
+        ([1, 2], "not a list of dictionaries"),
         ([{"encoding": np.array(["x"])}], "expected numbers"),
         ([{"encoding": np.array([])}], "expected numbers"),
         ([{"encoding": np.zeros(3)}, {"encoding": np.zeros(4)}], "entry 1 has 4 dimensions, the first has 3"),
@@ -106,10 +106,10 @@ def test_npz_and_npy(tmp_path: Path) -> None:
 
 
 def test_bad_files(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no file"):
+    with pytest.raises(UsageError, match="is not a file"):
         load(tmp_path / "absent.npz")
     (tmp_path / "e.txt").write_text("x")
-    with pytest.raises(UsageError, match=r"ends in none of \.npz"):
+    with pytest.raises(UsageError, match=r"has none of the endings \.npz"):
         load(tmp_path / "e.txt")
     for name in ("e.npz", "e.npy", "e.parquet"):
         (tmp_path / name).write_bytes(b"PK\x03\x04 no such thing")

@@ -28,7 +28,8 @@ class FaceNet:
     """Encoder `facenet`.
 
     Args:
-        params: weights and engine. context: device, and the log that is told the hash of the weights.
+        params: weights and engine.
+        context: device, and the log that is told the hash of the weights.
 
     Raises:
         WeightsError: no weights, and the purpose is not a test; or the file is missing, of another hash, or of another network.

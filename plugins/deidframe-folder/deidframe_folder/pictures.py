@@ -45,7 +45,7 @@ def read_picture(path: Path, max_megapixels: float = 100.0) -> NDArray[np.uint8]
     except FileNotFoundError:
         raise UnreadablePhoto("file is missing") from None
     except PermissionError:
-        raise UnreadablePhoto("file may not be read") from None
+        raise UnreadablePhoto("no permission to read the file") from None
     except MemoryError:
         raise UnreadablePhoto("picture does not fit in memory") from None
     except Exception as error:  # decoders raise anything on broken bytes; one bad file must not stop the others

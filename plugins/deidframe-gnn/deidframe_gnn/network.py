@@ -38,7 +38,8 @@ class Gnn(nn.Module):
         """Return `(N, 3, 128, 128)`, 0 to 1.
 
         Args:
-            identity: `(N, 200)` weights of the proxies, summing to one. pose: `(N, 4)` standardised.
+            identity: `(N, 200)` weights of the proxies, summing to one.
+            pose: `(N, 4)` standardised.
         """
         x = torch.cat([self.identity(identity), self.pose(pose)], dim=1)
         x = functional.leaky_relu(self.joined(functional.leaky_relu(x, 0.2)), 0.2)

@@ -53,7 +53,8 @@ class GnnFaces:
     """Synthesizer `gnn`.
 
     Args:
-        params: how proxies are mixed. context: its recogniser encodes in the grouping encoder's space.
+        params: how proxies are mixed.
+        context: its recogniser encodes in the grouping encoder's space.
     """
 
     def __init__(self, params: GnnParams, context: Context) -> None:
@@ -116,7 +117,9 @@ def mixture(alike: Array, rows: NDArray[np.int64], temperature: float) -> Array:
     """Return the `(200,)` identity vector of these proxies: weights that sum to one, none of them zero.
 
     Args:
-        alike: `(M,)` cosine of each proxy to the target. rows: `(M,)` the proxies. temperature: above 0.
+        alike: `(M,)` cosine of each proxy to the target.
+        rows: `(M,)` the proxies.
+        temperature: above 0.
     """
     weights = np.exp((alike - alike.max()) / max(temperature, 1e-6))
     # every proxy counts for something, so that as many people as the group has are in the picture

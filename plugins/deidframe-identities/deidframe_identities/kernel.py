@@ -62,10 +62,11 @@ def _distances(lists: NDArray[Any], threads: int) -> NDArray[np.float32]:
 def components(lists: NDArray[Any], distances: NDArray[Any], threshold: float) -> NDArray[np.int64]:
     """Return the connected components of the links below the threshold, numbered by first appearance."""
     n, k = lists.shape
+    limit = np.float32(threshold)  # as the distances are: 7 / 10 in float32 lies below 0.7 in float64, and is not less than it
     parent = np.arange(n)
     for a in range(n):
         for place in range(k):
-            if distances[a, place] < threshold:
+            if distances[a, place] < limit:
                 x, y = a, np.int64(lists[a, place])
                 while parent[x] != x:
                     parent[x] = parent[parent[x]]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aroc_reference import reference
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deidframe.contract import Context, Embeddings, UsageError
@@ -27,6 +27,7 @@ ALL = [
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(4, 60), st.integers(2, 12), st.sampled_from([0.02, 0.3, 0.7, 1.0, 1.6]), st.integers(0, 2**32 - 1))
+@example(n=19, k=10, threshold=0.7, seed=98)  # a distance that is the threshold exactly
 def test_aroc_gives_the_labels_of_a_plain_reference(n: int, k: int, threshold: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((n, 6)) + 3 * rng.standard_normal((5, 6))[rng.integers(0, 5, n)]

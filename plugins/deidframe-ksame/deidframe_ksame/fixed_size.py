@@ -33,7 +33,8 @@ class FixedSize:
     """Clusterer `fixed-size`.
 
     Args:
-        params: how long it searches. context: gives the seed.
+        params: how long it searches.
+        context: gives the seed.
     """
 
     def __init__(self, params: FixedSizeParams, context: Context) -> None:
@@ -48,7 +49,9 @@ def fixed_size(vectors: NDArray[Any], k: int, passes: int | None = None, seed: i
     """Return labels from 0 of groups of k to 2k - 1 rows; all -1 when there are fewer than k rows.
 
     Args:
-        vectors: `(N, D)`, finite. k: at least 1. passes: over all rows while worse steps are taken too; None: by N.
+        vectors: `(N, D)`, finite.
+        k: at least 1.
+        passes: over all rows while worse steps are taken too; None: by N.
         seed: of the search.
     """
     n = len(vectors)

@@ -18,7 +18,9 @@ def greedy(lists: NDArray[Any], order: NDArray[Any], k: int) -> NDArray[np.int64
     """Return labels from 0: in this order, who is free takes its k - 1 nearest free neighbours; -1 where the list has too few.
 
     Args:
-        lists: `(N, L)` neighbours, nearest first. order: `(N,)` rows, those who are hard to place first. k: group size.
+        lists: `(N, L)` neighbours, nearest first.
+        order: `(N,)` rows, those who are hard to place first.
+        k: group size.
     """
     n, length = lists.shape
     labels = np.full(n, -1, np.int64)
@@ -102,9 +104,12 @@ def refine(
     that lower it, over all neighbours, until a whole pass helps nobody.
 
     Args:
-        vectors: `(N, D)`. start: `(N,)` labels, every group of k to 2k - 1. lists: `(N, L)` neighbours.
+        vectors: `(N, D)`.
+        start: `(N,)` labels, every group of k to 2k - 1.
+        lists: `(N, L)` neighbours.
         passes, descents: over all rows while the threshold falls, and at most afterwards.
-        heat: in units of the SSE. seed: of the order of steps.
+        heat: in units of the SSE.
+        seed: of the order of steps.
     """
     n, dim = vectors.shape
     length = lists.shape[1]

@@ -18,7 +18,8 @@ def face_oval(landmarks: NDArray[np.float32] | None, side: int) -> NDArray[np.ui
     """Return the `(side, side)` uint8 region of a face, 1 inside: an oval from above the brows to below the chin.
 
     Args:
-        landmarks: `(5, 2)` pixels, or None for a face at the template's place. side: of the picture in pixels.
+        landmarks: `(5, 2)` pixels, or None for a face at the template's place.
+        side: of the picture in pixels.
     """
     marks = align.template(side) if landmarks is None else landmarks
     recognizer, mouth = marks[:2].mean(axis=0), marks[3:].mean(axis=0)

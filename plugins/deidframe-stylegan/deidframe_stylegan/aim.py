@@ -42,7 +42,9 @@ class Stage:
     """Steps at one resolution.
 
     Args:
-        side: pixels of the proxy. steps: at most. rate, last_rate: of Adam, first and last; it falls by a cosine.
+        side: pixels of the proxy.
+        steps: at most.
+        rate, last_rate: of Adam, first and last; it falls by a cosine.
     """
 
     side: int
@@ -59,8 +61,10 @@ class Aimed:
     """Where G starts ended.
 
     Args:
-        points: `(G, 23, A)` coordinates on W's axes, of the best step. curve: mean total loss of each step. ratio: `(G,)` the
-            weighted loss in units of the group's spread, as the proxy sees it, of the best step. seconds: taken.
+        points: `(G, 23, A)` coordinates on W's axes, of the best step.
+        curve: mean total loss of each step.
+        ratio: `(G,)` the weighted loss in units of the group's spread, as the proxy sees it, of the best step.
+        seconds: taken.
     """
 
     points: Array
@@ -82,8 +86,13 @@ def aim(
     """Return the best points met on the way from the start.
 
     Args:
-        generator, objective: on one device. basis: `(A, 512)` axes of W, scaled. w_mean: `(512,)`. start: `(G, A)`.
-        find: landmarks. rng: of the jitter. stages: one after another.
+        generator, objective: on one device.
+        basis: `(A, 512)` axes of W, scaled.
+        w_mean: `(512,)`.
+        start: `(G, A)`.
+        find: landmarks.
+        rng: of the jitter.
+        stages: one after another.
     """
     began = time.perf_counter()
     device = objective.goals[0].mean.device

@@ -23,9 +23,12 @@ class Bank:
     """What is known of one embedding space.
 
     Args:
-        w: `(N, 512)` points of W. encodings: `(N, D)` of their faces, unit length.
-        w_mean: `(512,)`. basis: `(A, 512)` principal axes of W, scaled by their standard deviations.
-        mean: `(D,)` mean of `encodings`. map: `(D, A)` ridge map from an encoding less the mean to coordinates on the axes.
+        w: `(N, 512)` points of W.
+        encodings: `(N, D)` of their faces, unit length.
+        w_mean: `(512,)`.
+        basis: `(A, 512)` principal axes of W, scaled by their standard deviations.
+        mean: `(D,)` mean of `encodings`.
+        map: `(D, A)` ridge map from an encoding less the mean to coordinates on the axes.
     """
 
     w: Vector
@@ -39,7 +42,8 @@ class Bank:
         """Return the `(512,)` point of W whose face should have this encoding.
 
         Args:
-            target: `(D,)`; only its direction counts. scale: how far to go from the mean face; capped at `REACH`.
+            target: `(D,)`; only its direction counts.
+            scale: how far to go from the mean face; capped at `REACH`.
         """
         unit = target / max(float(np.linalg.norm(target)), 1e-12)
         q = scale * ((unit - self.mean) @ self.map)

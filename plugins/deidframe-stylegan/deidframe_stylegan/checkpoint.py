@@ -45,7 +45,7 @@ def read_checkpoint(path: Path, sha256: str | None) -> tuple[Mapping[str, torch.
         raise WeightsError(f"stylegan2: {path.name} holds no plain tensors: {str(error).splitlines()[0][:200]}") from None
     state = held.get("g_ema", held) if isinstance(held, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise WeightsError(f"stylegan2: {path.name} is no dictionary of tensors, nor has it one under 'g_ema'")
+        raise WeightsError(f"stylegan2: {path.name} is not a dictionary of tensors and has none under 'g_ema'")
     return state, digest
 
 
@@ -66,5 +66,5 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
             array = np.frombuffer(body, np.dtype(kind).newbyteorder("<")).reshape(entry["shape"])
             out[name] = torch.from_numpy(array.astype(np.float32))
     except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"stylegan2: {path.name} is no safetensors file of plain floats: {error}") from None
+        raise WeightsError(f"stylegan2: {path.name} is not a safetensors file of plain floats: {error}") from None
     return out

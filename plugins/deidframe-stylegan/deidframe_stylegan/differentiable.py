@@ -41,7 +41,8 @@ class TorchGenerator(torch.nn.Module):
         """Return `(N, 3, side, side)` in about -1 to 1.
 
         Args:
-            w: `(N, 512)`, or `(N, 23, 512)` with a point of W for each affine map (W+). side: 64, 128, 256, 512 or 1024.
+            w: `(N, 512)`, or `(N, 23, 512)` with a point of W for each affine map (W+).
+            side: 64, 128, 256, 512 or 1024.
         """
         if w.ndim == 2:
             w = w[:, None].expand(-1, STYLES, -1)

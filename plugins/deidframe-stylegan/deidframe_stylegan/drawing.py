@@ -167,7 +167,9 @@ class Layer:
         """Write rows `start` to `start + len(out)` of this layer's features to `out`.
 
         Args:
-            x: `(S, S, channels)` the features before. factor: see `into`. style: of the second convolution.
+            x: `(S, S, channels)` the features before.
+            factor: see `into`.
+            style: of the second convolution.
         """
         low, high = max(start - 1, 0), min(start + len(out) + 1, self.side)
         filtered = np.empty((high - low, self.side, self.kernels[0].shape[1]), np.float32)

@@ -193,7 +193,8 @@ def follow(following: Following, styles: Sequence[torch.Tensor], side: int) -> t
     """Return the `(3, side, side)` proxy of one face, in torch's graph.
 
     Args:
-        styles: 23, one for each affine map, on the CPU. side: 64 to 512.
+        styles: 23, one for each affine map, on the CPU.
+        side: 64 to 512.
     """
     factors = [styles[0]]
     for n in range(LAYERS):

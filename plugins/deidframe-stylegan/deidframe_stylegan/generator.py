@@ -42,7 +42,8 @@ class Generator:
         """Return a `(size, size, 3)` uint8 RGB face, area-averaged from 1024 pixels.
 
         Args:
-            w: `(512,)` a point of W, or `(23, 512)` one for each affine map (W+). size: side in pixels.
+            w: `(512,)` a point of W, or `(23, 512)` one for each affine map (W+).
+            size: side in pixels.
         """
         rows = np.broadcast_to(np.asarray(w, np.float32).reshape(-1, LATENT), (STYLES, LATENT))
         made = self._drawing.draw(rows, half=512 % size == 0)

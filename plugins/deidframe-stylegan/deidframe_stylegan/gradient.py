@@ -36,8 +36,10 @@ class _Face:
     """A finished face.
 
     Args:
-        picture: `(S, S, 3)`. loss: weighted squared distance to the targets in units of their spread, plus 1: 1 is the bound;
-            infinite where no face is found. score: the detector's.
+        picture: `(S, S, 3)`.
+        loss: weighted squared distance to the targets in units of their spread, plus 1: 1 is the bound; infinite where no face is
+            found.
+        score: the detector's.
     """
 
     picture: NDArray[np.uint8]
@@ -49,7 +51,8 @@ class GradientAim:
     """Makes aimed faces.
 
     Args:
-        params, context: of the synthesizer. generator: for the finished pictures.
+        params, context: of the synthesizer.
+        generator: for the finished pictures.
 
     Raises:
         PluginError: an encoder that is aimed by cannot be followed by torch, or none is known to the bank.
@@ -77,7 +80,9 @@ class GradientAim:
         """Yield a picture for each group.
 
         Args:
-            targets: by the encoders' names. size: of the pictures. wanted: `(G, 4)` what the attribute encoder should say.
+            targets: by the encoders' names.
+            size: of the pictures.
+            wanted: `(G, 4)` what the attribute encoder should say.
         """
         names = [name for name in self._params.encoders if name in targets]
         start = self._start(names)

@@ -39,8 +39,10 @@ def transformed_and_filtered(x: Array, factor: Array, first: int, kernels: Array
     """Scale, undo a Haar transform and convolve depthwise, for rows `first` to `first + len(out)` of the twice as large result.
 
     Args:
-        x: `(S, S, 4 C)`: C low channels, then C of each of three details (vertical, horizontal, both). factor: `(4 C,)`.
-        kernels: `(9, C)`. out: `(rows, 2 S, C)`, written; beyond the edge is nothing (0).
+        x: `(S, S, 4 C)`: C low channels, then C of each of three details (vertical, horizontal, both).
+        factor: `(4 C,)`.
+        kernels: `(9, C)`.
+        out: `(rows, 2 S, C)`, written; beyond the edge is nothing (0).
     """
     side, channels = x.shape[0], x.shape[2] // 4
     rows = np.zeros((3, 2 * side + 2, channels), np.float32)
@@ -69,7 +71,9 @@ def scaled_and_filtered(x: Array, base: int, factor: Array, first: int, kernels:
     """Scale and convolve depthwise, for rows `first` to `first + len(out)`.
 
     Args:
-        x: `(rows, N, C)` features from row `base` on, those of `out` and one more at each end. factor: `(C,)`. kernels: `(9, C)`.
+        x: `(rows, N, C)` features from row `base` on, those of `out` and one more at each end.
+        factor: `(C,)`.
+        kernels: `(9, C)`.
         out: `(rows, N, C)`, written; beyond the edge is nothing (0).
     """
     side = x.shape[1]
@@ -108,8 +112,11 @@ def filtered_back(g: Array, base: int, x: Array, factor: Array, first: int, kern
     """The way back through `bend` and `scaled_and_filtered`: from the gradient of its result to that of what was bent.
 
     Args:
-        g: `(rows, N, C)` gradient from row `base` on, one row more at each end. x: `(rows, N, C)` these rows' bent features.
-        factor, kernels: as on the way there. first: row of `x[0]`. out: `(rows, N, C)`, written.
+        g: `(rows, N, C)` gradient from row `base` on, one row more at each end.
+        x: `(rows, N, C)` these rows' bent features.
+        factor, kernels: as on the way there.
+        first: row of `x[0]`.
+        out: `(rows, N, C)`, written.
         sums: `(C,)`, the gradient of `factor` over these rows, written.
     """
     side, channels = g.shape[1], g.shape[2]
@@ -136,8 +143,11 @@ def transformed_back(g: Array, base: int, x: Array, factor: Array, first: int, k
     """The way back through `bend` and `transformed_and_filtered`.
 
     Args:
-        g: `(rows, 2 S, C)` gradient from row `base` on, one row more at each end. x: `(rows, S, 4 C)` the bent features that went
-            in. factor, kernels: as on the way there. first: row of `x[0]`, in the smaller picture. out: as x, written.
+        g: `(rows, 2 S, C)` gradient from row `base` on, one row more at each end.
+        x: `(rows, S, 4 C)` the bent features that went in.
+        factor, kernels: as on the way there.
+        first: row of `x[0]`, in the smaller picture.
+        out: as x, written.
         sums: `(4 C,)`, the gradient of `factor` over these rows, written.
     """
     side, channels = g.shape[1], g.shape[2]
@@ -170,8 +180,11 @@ def scaled_back(g: Array, x: Array, factor: Array, out: Array, sums: Array) -> N
     """The way back through `bend` and a factor of each channel.
 
     Args:
-        g: `(rows, N, C)` gradient of the scaled features. x: `(rows, N, C)` the bent features. factor: `(C,)`.
-        out: as x, written, the gradient of what was bent. sums: `(C,)`, that of `factor`, written.
+        g: `(rows, N, C)` gradient of the scaled features.
+        x: `(rows, N, C)` the bent features.
+        factor: `(C,)`.
+        out: as x, written, the gradient of what was bent.
+        sums: `(C,)`, that of `factor`, written.
     """
     sums[:] = 0
     for i in range(g.shape[0]):
@@ -186,7 +199,8 @@ def spread(x: Array, bias: Array, out: Array) -> None:
 
     Args:
         x: `(rows, N, 12)`: red, green and blue of the upper left pixel, the upper right, the lower left, the lower right.
-        bias: `(12,)`. out: `(2 rows, 2 N, 3)`, written.
+        bias: `(12,)`.
+        out: `(2 rows, 2 N, 3)`, written.
     """
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):

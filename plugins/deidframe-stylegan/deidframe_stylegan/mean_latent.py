@@ -18,7 +18,8 @@ class StyleGanMean:
     """Synthesizer `stylegan-mean`.
 
     Args:
-        params: see there. context: its recogniser encodes in the grouping encoder's space; it knows who is who.
+        params: see there.
+        context: its recogniser encodes in the grouping encoder's space; it knows who is who.
     """
 
     def __init__(self, params: StyleGanMeanParams, context: Context) -> None:

@@ -31,7 +31,9 @@ def convert(source: Path, target: Path, sha256: str) -> str:
     """Write the generator of an NVIDIA pickle in rosinality's layout, and return the new file's sha256.
 
     Args:
-        source: the `.pkl`. target: a `.pt` that does not exist. sha256: of the pickle that you mean to trust, in hexadecimal.
+        source: the `.pkl`.
+        target: a `.pt` that does not exist.
+        sha256: of the pickle that you mean to trust, in hexadecimal.
 
     Raises:
         WeightsError: another hash, damaged, naming anything that a generator does not need, over a limit, or another network.
@@ -39,7 +41,7 @@ def convert(source: Path, target: Path, sha256: str) -> str:
     if target.exists() or target.suffix != ".pt":
         raise WeightsError(f"{str(target)!r}: give the name of a .pt file that does not exist yet")
     if not target.parent.is_dir():
-        raise WeightsError(f"{str(target.parent)!r} is no folder")
+        raise WeightsError(f"{str(target.parent)!r} is not a folder")
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         # what is hashed is what is read: the file cannot be changed in between
         kept, inner, made = (Path(folder) / name for name in ("in.pkl", "tensors.pt", "out.pt"))

@@ -38,7 +38,9 @@ class Goal:
     """What one encoder should see, for G groups.
 
     Args:
-        encoder: for torch. mean: `(G, D)` of the members' unit encodings. spread: `(G,)` their mean squared distance to it.
+        encoder: for torch.
+        mean: `(G, D)` of the members' unit encodings.
+        spread: `(G,)` their mean squared distance to it.
         weight: of this encoder; the first has 1.
     """
 
@@ -68,7 +70,10 @@ class Objective:
     """Rates faces against their groups.
 
     Args:
-        goals: one for each encoder. portrait: bounds on colour and pose. frontal: hold the yaw near zero. wish: age and sex.
+        goals: one for each encoder.
+        portrait: bounds on colour and pose.
+        frontal: hold the yaw near zero.
+        wish: age and sex.
         away: `(M, D)` unit encodings, in the first encoder, of faces to stay away from.
     """
 
@@ -135,7 +140,8 @@ def cut_out(pictures: torch.Tensor, cut: Sequence[NDArray[Any]], encoder: TorchE
     """Return the faces as the encoder wants them, `(G, 3, size, size)`, 0 to 255.
 
     Args:
-        pictures: `(G, 3, S, S)`. cut: for each, `(6, 2)`: five landmarks in its pixels, then 1 to mirror it, and 0.
+        pictures: `(G, 3, S, S)`.
+        cut: for each, `(6, 2)`: five landmarks in its pixels, then 1 to mirror it, and 0.
     """
     side, size = pictures.shape[-1], encoder.size
     grids = []

@@ -32,7 +32,8 @@ class StyleGan2Faces:
     """Synthesizer `stylegan2`.
 
     Args:
-        params: which checkpoint. context: its recogniser encodes in the grouping encoder's space.
+        params: which checkpoint.
+        context: its recogniser encodes in the grouping encoder's space.
 
     Raises:
         WeightsError: the checkpoint is missing, damaged or another network. PluginError: an encoder cannot be followed.

@@ -25,7 +25,8 @@ class Portrait:
     """Measured on faces of the bank.
 
     Args:
-        colour_mean: `(3 * 36,)` mean colours of the grid's cells, -1 to 1. colour_whiten: `(108, 108)` whitens them.
+        colour_mean: `(3 * 36,)` mean colours of the grid's cells, -1 to 1.
+        colour_whiten: `(108, 108)` whitens them.
         pose_map: `(A, 4)` from coordinates on W's axes to poses, standardised: 0 is usual, 1 a standard deviation.
     """
 

@@ -21,8 +21,12 @@ class Start:
     """A map from encodings to coordinates on W's axes.
 
     Args:
-        spaces: embedding spaces in the order in which encodings are joined. factors: what each is multiplied by, so that all
-            vary equally. mean: `(D,)` of the joined encodings. map: `(D, A)`. w_mean: `(512,)`. basis: `(A, 512)`.
+        spaces: embedding spaces in the order in which encodings are joined.
+        factors: what each is multiplied by, so that all vary equally.
+        mean: `(D,)` of the joined encodings.
+        map: `(D, A)`.
+        w_mean: `(512,)`.
+        basis: `(A, 512)`.
     """
 
     spaces: tuple[str, ...]
@@ -36,7 +40,8 @@ class Start:
         """Return `(G, A)` starts for G groups.
 
         Args:
-            targets: for each space of `spaces` the groups' `(G, D)` targets; only their directions count. scale: see `SCALE`.
+            targets: for each space of `spaces` the groups' `(G, D)` targets; only their directions count.
+            scale: see `SCALE`.
         """
         joined = np.concatenate(
             [factor * _unit(targets[space]) for space, factor in zip(self.spaces, self.factors, strict=True)], axis=1

@@ -56,7 +56,8 @@ class StyleGan2(torch.nn.Module):
         """Return `(N, 3, side, side)` in about -1 to 1; below the full side the skip connection's picture of that resolution.
 
         Args:
-            w: `(N, 512)`, or `(N, styles, 512)`. side: a power of two from 8 to the checkpoint's own.
+            w: `(N, 512)`, or `(N, styles, 512)`.
+            side: a power of two from 8 to the checkpoint's own.
         """
         if w.ndim == 2:
             w = w[:, None].expand(-1, self.styles, -1)
@@ -123,7 +124,7 @@ def _checked(state: State) -> tuple[int, int]:
     depth = max((int(m[1]) for m in (re.fullmatch(r"style\.(\d+)\.weight", name) for name in state) if m), default=0)
     levels = max((int(m[1]) + 1 for m in (re.fullmatch(r"to_rgbs\.(\d+)\.bias", name) for name in state) if m), default=0)
     if not depth or not levels:
-        raise WeightsError("the checkpoint is no StyleGAN2 generator in rosinality's layout: no style.N or to_rgbs.N in it")
+        raise WeightsError("the checkpoint is not a StyleGAN2 generator in rosinality's layout: no style.N or to_rgbs.N in it")
     wanted: dict[str, tuple[int | None, ...]] = {"input.input": (1, None, 4, 4)}
     for layer in range(1, depth + 1):
         wanted |= {f"style.{layer}.weight": (512, 512), f"style.{layer}.bias": (512,)}

@@ -29,8 +29,11 @@ class _Candidate:
     """A face that could stand for a group.
 
     Args:
-        loss: squared distance of its encoding to the target. w: `(512,)`. row: in the bank, -1 for a made one.
-        picture: if it has been made. sure: the detector's score is high enough.
+        loss: squared distance of its encoding to the target.
+        w: `(512,)`.
+        row: in the bank, -1 for a made one.
+        picture: if it has been made.
+        sure: the detector's score is high enough.
     """
 
     loss: float

@@ -20,7 +20,8 @@ class Target:
     """Of G groups in one encoder.
 
     Args:
-        mean: `(G, D)`. spread: `(G,)` weighted mean squared distance of the members' encodings to it.
+        mean: `(G, D)`.
+        spread: `(G,)` weighted mean squared distance of the members' encodings to it.
     """
 
     mean: Array

@@ -210,7 +210,7 @@ def test_what_is_no_generator_of_theirs_is_refused(tmp_path: Path) -> None:
         convert(source, out, "0" * 64)
     with pytest.raises(WeightsError, match="does not exist yet"):
         convert(source, tmp_path / "out.bin", digest)
-    with pytest.raises(WeightsError, match="is no folder"):
+    with pytest.raises(WeightsError, match="is not a folder"):
         convert(source, tmp_path / "none" / "out.pt", digest)
     with pytest.raises(WeightsError, match="cannot read"):
         convert(tmp_path / "absent.pkl", out, digest)

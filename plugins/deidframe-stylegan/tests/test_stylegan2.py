@@ -93,7 +93,7 @@ def test_the_generator_is_what_the_paper_says() -> None:
         (lambda s: s.pop("convs.1.conv.weight"), r"lacks 'convs\.1\.conv\.weight'"),
         (lambda s: s.update({"to_rgb1.bias": torch.zeros(1, 1, 1, 1)}), r"'to_rgb1\.bias' has shape"),
         (lambda s: s.update({"conv1.activate.bias": torch.full((8,), float("nan"))}), "not finite"),
-        (lambda s: [s.pop(k) for k in list(s) if k.startswith("style")], "no StyleGAN2 generator"),
+        (lambda s: [s.pop(k) for k in list(s) if k.startswith("style")], "not a StyleGAN2 generator"),
     ],
 )
 def test_a_checkpoint_of_another_shape_is_refused(change: object, message: str) -> None:
@@ -148,10 +148,10 @@ def test_bad_checkpoints_end_in_a_clear_error(tmp_path: Path) -> None:
     for name, message in [
         ("n.pkl", "deidframe_stylegan.nvidia"),
         ("bad.pt", "no plain tensors"),
-        ("cut.safetensors", "no safetensors file"),
+        ("cut.safetensors", "not a safetensors file"),
         ("huge.safetensors", "longer than the file"),
-        ("text.safetensors", "no safetensors file"),
-        ("list.pt", "no dictionary of tensors"),
+        ("text.safetensors", "not a safetensors file"),
+        ("list.pt", "not a dictionary of tensors"),
         ("absent.pt", "cannot read"),
     ]:
         with pytest.raises(WeightsError, match=message):

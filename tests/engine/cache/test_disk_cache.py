@@ -54,5 +54,5 @@ def test_the_oldest_go_first(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot make the store"):
+    with pytest.raises(StoreError, match="cannot make the cache"):
         DiskCache(tmp_path / "file" / "s").put("0" * 64, b"")

@@ -134,7 +134,7 @@ def test_the_audit_is_in_the_certificate_and_on_the_page(tmp_path: Path) -> None
     assert (cell.status, cell.released) == ("ok", 3)
     assert cell.certificate is not None
     said = {check["name"]: check["words"] for check in cell.certificate["checks"]}
-    assert said["no other face"] == "centerface saw no face besides its own in any of 3 released pictures"
+    assert said["no other face"] == "centerface saw no second face in any of 3 released pictures"
     assert "where copies lie (sface)" in said["no copy"]
     record = json.loads((outcome.folder / "run.json").read_text())
     assert record["intake"]["audit"] == {"detector": "centerface", "covered": 0, "unseen": 0}
@@ -149,7 +149,7 @@ def test_a_copy_that_differs_in_its_pixels_is_refused(tmp_path: Path) -> None:
     outcome = audited(tmp_path, people(4), moved)
     (cell,) = outcome.cells
     assert cell.status == "refused"
-    assert "as near to their originals as copies (sface: 0." in cell.reason
+    assert "as close to their originals as copies would be (sface: 0." in cell.reason
     assert outcome.exit_code == 6
     assert not list(outcome.folder.glob("release/*")) and not list(outcome.folder.glob("private/staged/**/*.jpg"))
 
@@ -159,7 +159,7 @@ def test_one_copy_among_others_is_withheld_and_counted(tmp_path: Path) -> None:
     outcome = audited(tmp_path, people(4), one)
     (cell,) = outcome.cells
     assert (cell.status, cell.released, cell.withheld) == ("ok", 3, 1)
-    assert cell.reasons == {"what was made of it is as near to an original as a copy": 1}
+    assert cell.reasons == {"its protected picture is as close to an original as a copy would be": 1}
     files = sorted(path.name for path in (outcome.folder / "release" / "planted").glob("*.jpg"))
     mapping = json.loads((outcome.folder / "private" / "mapping" / "planted.json").read_text())
     assert sorted(row["file"] for row in mapping) == files
@@ -193,7 +193,7 @@ def test_a_face_that_a_method_shows_besides_is_withheld(tmp_path: Path) -> None:
     outcome = audited(tmp_path, [both[0], both[2]], paste)
     (cell,) = outcome.cells
     assert (cell.status, cell.released, cell.withheld) == ("ok", 1, 1)
-    assert cell.reasons == {"a face besides its own is seen in what was made of it": 1}
+    assert cell.reasons == {"a second face is visible in its protected picture": 1}
 
 
 @pytest.mark.parametrize(

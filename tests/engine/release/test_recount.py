@@ -53,7 +53,7 @@ def test_a_person_in_two_groups_and_a_file_of_nobody_are_named(done: Path) -> No
     path.write_text(json.dumps([{**row, "person": rows[0]["person"]} if row is other else row for row in rows]))
     assert any("in two groups" in problem for one in recount(done) for problem in one.problems)
     path.write_text(json.dumps(rows[1:]))
-    assert any(f"{rows[0]['file']}: the mapping names nobody" in p for one in recount(done) for p in one.problems)
+    assert any(f"{rows[0]['file']}: the mapping lists no person" in p for one in recount(done) for p in one.problems)
     path.write_text(json.dumps([*rows, rows[0]]))
     assert any("2 times" in p for one in recount(done) for p in one.problems)
 
@@ -61,7 +61,7 @@ def test_a_person_in_two_groups_and_a_file_of_nobody_are_named(done: Path) -> No
 def test_a_changed_release_is_named_too(done: Path) -> None:
     picture = next((done / "release" / "flat").glob("*.jpg"))
     picture.unlink()
-    assert any("is not there" in p for one in recount(done) for p in one.problems)
+    assert any("but it is missing" in p for one in recount(done) for p in one.problems)
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '[{"file": "a"}]', '[{"file": 1, "person": "p", "face": "f", "group": 0}]'])
@@ -73,7 +73,7 @@ def test_what_cannot_be_counted_says_so(done: Path, text: str) -> None:
 
 
 def test_no_run_and_no_private_part(done: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no run folder"):
+    with pytest.raises(UsageError, match="not a run folder"):
         recount(tmp_path / "nowhere")
     path, _ = mapping(done)
     shutil.rmtree(path.parent)

@@ -62,7 +62,7 @@ def tail(folder: Path) -> str:
 
 def link(folder: Path) -> str:
     (folder / "link.jpg").symlink_to(pictures(folder)[0])
-    return "link.jpg: is no plain file"
+    return "link.jpg: is not a plain file"
 
 
 def unfinished(folder: Path) -> str:
@@ -118,7 +118,7 @@ def test_whatever_is_changed_is_found_and_named(
 
 
 def test_what_is_no_release_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         releases_in(tmp_path / "none")
     assert main(["verify", str(tmp_path)]) == 2
     assert "holds no release" in capsys.readouterr().err

@@ -118,14 +118,14 @@ def test_a_process_that_dies_in_a_plugin_goes_on_and_at_last_without_it(tmp_path
     assert (last["status"], last["released"]) == ("failed", 0)
     assert "the process died 3 times while this method was at work" in last["reason"]
     assert {cell["status"] for cell in cells if cell["method"] == "flat"} == {"ok"}
-    assert not (tmp_path / "run" / "private" / "attempts.json").exists()
+    assert not (tmp_path / "run" / "private" / "crashes.json").exists()
 
 
 @pytest.mark.parametrize("megabytes", [600, 1000, 1400])
 def test_without_memory_a_run_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path, megabytes: int) -> None:
     """Networks that find no memory raise, or crash in native code; either way nothing is half released and nothing is lost."""
     (tmp_path / "r.toml").write_text(REAL)
-    command = [sys.executable, "-m", "deidframe", "run", "r.toml", "--out", "run", "--no-store"]
+    command = [sys.executable, "-m", "deidframe", "run", "r.toml", "--out", "run", "--no-cache"]
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (megabytes * 1024**2, megabytes * 1024**2))

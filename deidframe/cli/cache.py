@@ -1,11 +1,11 @@
-"""`deidframe store`: what is kept for the next run, and room again."""
+"""`deidframe cache`: what is kept for the next run, and room again."""
 
 from __future__ import annotations
 
 import argparse
 
 HELP = "show or trim what is kept for the next run"
-EXAMPLE = "deidframe store --trim 500"
+EXAMPLE = "deidframe cache --trim 500"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,13 +19,13 @@ def run(options: argparse.Namespace) -> int:
     """Print how much is there, after trimming where that was asked."""
     from deidframe.contract.errors import UsageError
     from deidframe.engine.cache.disk_cache import DiskCache
-    from deidframe.engine.run import store_folder
+    from deidframe.engine.run import stages_folder
 
-    store = DiskCache(store_folder())
+    cache = DiskCache(stages_folder())
     if options.trim is not None:
         if options.trim < 0:
             raise UsageError(f"--trim {options.trim:g}: expected a number of megabytes of at least 0")
-        print(f"{store.trim(int(options.trim * 1e6))} entries removed")
-    entries = store.entries()
-    print(f"{store.root}: {len(entries)} entries, {sum(size for _, size, _ in entries) / 1e6:.1f} MB")
+        print(f"{cache.trim(int(options.trim * 1e6))} entries removed")
+    entries = cache.entries()
+    print(f"{cache.root}: {len(entries)} entries, {sum(size for _, size, _ in entries) / 1e6:.1f} MB")
     return 0

@@ -1,11 +1,11 @@
-"""`deidframe certify`: count the promise of a run's releases again, from its private part."""
+"""`deidframe recount`: count the promise of a run's releases again, from its private part."""
 
 from __future__ import annotations
 
 import argparse
 
 HELP = "count the certificates of a run again, from its files and its private mapping"
-EXAMPLE = "deidframe certify runs/quickstart"
+EXAMPLE = "deidframe recount runs/quickstart"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
