@@ -17,6 +17,8 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from deidframe.record.release import release_folders
+
 RECIPES = Path(__file__).parents[1] / "recipes"
 BLUR = """\
 schema = 1
@@ -81,7 +83,7 @@ def test_pictures_of_nothing_release_nothing(tmp_path: Path) -> None:
     done = deidframe("run", recipe(tmp_path, BLUR, tmp_path / "in"), "--out", tmp_path / "out")
     assert done.returncode == 5
     assert "1 no face found" in done.stderr
-    assert not (tmp_path / "out" / "release").exists()
+    assert not release_folders(tmp_path / "out")
 
 
 def test_a_person_with_no_readable_picture_is_withheld(tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_k_larger_than_the_people_whose_face_was_found(tmp_path: Path) -> None:
     done = deidframe("run", recipe(tmp_path, PIXEL, folder), "--out", tmp_path / "out")
     assert done.returncode == 6
     assert "no group of at least 3 people was found" in done.stdout
-    assert not (tmp_path / "out" / "release").exists()
+    assert not release_folders(tmp_path / "out")
 
 
 def test_a_folder_that_names_nobody(tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_control_c_leaves_no_half_release(tmp_path: Path) -> None:
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 130, errors
     assert "interrupted" in errors
-    for release in out.glob("release/*"):
+    for release in release_folders(out):
         assert (release / "RELEASE.json").is_file()
     assert not list(out.glob("private/**/*.jpg"))
     assert '"interrupted"' in (out / "run.json").read_text()
@@ -195,7 +197,7 @@ def test_no_input_name_or_metadata_reaches_a_release(tmp_path: Path) -> None:
         picture.unlink()
     assert deidframe("run", recipe(tmp_path, PIXEL, folder), "--out", tmp_path / "out").returncode == 0
     released = [p for p in (tmp_path / "out" / "release").rglob("*") if p.is_file()]
-    assert len(released) == 5  # three pictures, the manifest and the description
+    assert len(released) == 6  # three pictures, the manifest, the description and what it says of itself
     for file in released:
         assert canary.encode() not in file.read_bytes()
         assert canary not in file.name

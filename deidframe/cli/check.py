@@ -65,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
             f" ({_who(parsed.recipe.source.subjects)}) from {planned.source.loaded.qualified}{by}"
         )
     )
+    for note in planned.notes:
+        console.print(Text(f"note: {note}"))
     table = Table(box=box.SIMPLE_HEAD)
     for head in ("method", "k", "steps"):
         table.add_column(head, overflow="fold")

@@ -69,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
         f"{parsed.recipe.name}: {counted(len(planned.people), 'picture')} of {counted(planned.person_count, 'person')},"
         f" {counted(len(planned.methods), 'method')}"
     )
+    for note in planned.notes:
+        reporter.say(f"  note: {note}")
     cache = None if options.no_cache else DiskCache(stages_folder())
     outcome = run_plan(
         planned,
@@ -83,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
     if not (outcome.found and written.is_file()):  # the page of the same records and the same code is there
         written = write_report(folder)
     released = sorted(path.parent for path in folder.glob("release/*/RELEASE.json"))
+    compared = sorted(path.parent for path in folder.glob("compared/*/RELEASE.json"))
     if events:
         paths = {"folder": str(folder), "report": str(written), "released": [str(one) for one in released]}
         events.emit("end", exit_code=outcome.exit_code, seconds=round(time.monotonic() - started, 1), **paths)
@@ -91,6 +94,12 @@ def run(options: argparse.Namespace) -> int:
     print(f"report   {written}")
     for one in released:
         print(f"release  {one}")
+    if compared:
+        names = ", ".join(one.name for one in compared)
+        print(f"compared {folder / 'compared'} ({names}: no promise, not to be shared as de-identified)")
+    listed = folder / "private" / "withheld.csv"
+    if listed.is_file() and listed.read_bytes().count(b"\n") > 1:
+        print(f"withheld {listed} (which pictures, why, and what to do)")
     print(f"private  {folder / 'private'} (mapping and encodings: biometric data, do not share)")
     print(f"{time.monotonic() - started:.1f} s")
     return outcome.exit_code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deidframe.contract import align, boxes, means
 from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, Surrogates
-from deidframe.contract.component import ROLES, Component, Context, Need
+from deidframe.contract.component import ROLES, Component, Context, Need, SamePerson
 from deidframe.contract.errors import (
     ArtifactError,
     DeidframeError,
@@ -49,6 +49,7 @@ __all__ = [
     "Recognition",
     "Recognizer",
     "ReleaseRefused",
+    "SamePerson",
     "Stack",
     "StageError",
     "StoreError",

@@ -45,6 +45,33 @@ class Need(enum.Enum):
 
 
 @dataclass(frozen=True)
+class SamePerson:
+    """How alike pictures of one person are in an encoder's space, measured on people who were split into two labels.
+
+    Args:
+        deviations: two labels are in doubt where the cosine of their mean encodings, the database's mean subtracted, lies so
+            many standard deviations above that of two people.
+        cosine: the least cosine of two labels of 1, of 2, of 3 or more pictures that are in doubt; used where labels are few.
+        certain: a cosine that pictures of two people do not reach.
+        stray: a picture less alike than this to the rest of its label shows somebody else; the database's mean subtracted.
+        stray_few: the same without subtracting, where labels are few.
+        found: share of people split into two labels of 1, of 2, of 3 or more pictures who were noticed, 0 to 1.
+        measured_on: the data, for people.
+        authors: distance of unit encodings up to which the encoder's authors take two pictures for one person's, None if they
+            say none.
+    """
+
+    deviations: float
+    cosine: tuple[float, float, float]
+    certain: float
+    stray: float
+    stray_few: float
+    found: tuple[float, float, float]
+    measured_on: str
+    authors: float | None = None
+
+
+@dataclass(frozen=True)
 class Component:
     """One part that a plugin brings.
 
@@ -63,7 +90,8 @@ class Component:
         one_picture_per_group: True for a synthesizer that gives every face of a group the same picture.
         elbow: of a clusterer, the curve from which its parameter is read: `"groups"` where it has a parameter `clusters` (the SSE
             for each number of groups), `"distances"` where it has a radius (sorted distances to a neighbour), empty for none.
-        same_person: of an encoder, the distance of unit encodings up to which its authors take two pictures for one person's.
+        same_person: of an encoder, how alike it sees pictures of one person; without it the encoder cannot look for people under
+            two labels.
         fictitious: True for a source whose people do not exist, so that a report may show their pictures.
         contract: contract version it was written for.
         reference: the paper it follows, if any.
@@ -81,7 +109,7 @@ class Component:
     protects: bool = True
     one_picture_per_group: bool = False
     elbow: Literal["", "groups", "distances"] = ""
-    same_person: float | None = None
+    same_person: SamePerson | None = None
     fictitious: bool = False
     contract: int = CONTRACT_VERSION
     reference: str = ""

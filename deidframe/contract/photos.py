@@ -34,10 +34,11 @@ class Photos:
         ids: one id for each picture, distinct, in a stable order; unique inside the source, never a full path.
         opener: picklable; id -> `(H, W, 3)` uint8 RGB upright pixels, or raises `UnreadablePhoto(reason)`.
         subjects: the person on each picture, or None when the source does not know.
-        stamp: id -> a text that changes when that picture's content does (its sha256), "" where it cannot be told; None keeps
-            nothing of these pictures for a second run.
+        fingerprint: id -> a text that changes when that picture's content does (its sha256), "" where it cannot be told; None
+            keeps nothing of these pictures for a second run.
         skipped: id -> reason for things found that are no pictures at all (text files, links); each is accounted for.
         folder: where the pictures lie on disk, if they do; nothing is ever written there.
+        notes: what the owner should know of how files were taken for pictures and people, a sentence each; said before a run.
 
     Raises:
         ArtifactError: ids are not distinct, or subjects do not match them.
@@ -49,6 +50,7 @@ class Photos:
     fingerprint: Callable[[str], str] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", checked_ids("photos", self.ids))
@@ -88,11 +90,12 @@ class Photos:
     def take(self, rows: Sequence[int]) -> Photos:
         """Return the pictures of these rows, in this order; `skipped` stays with the whole."""
         subjects = None if self.subjects is None else tuple(self.subjects[r] for r in rows)
-        return Photos(tuple(self.ids[r] for r in rows), self.opener, subjects, self.fingerprint, folder=self.folder)
+        ids = tuple(self.ids[r] for r in rows)
+        return Photos(ids, self.opener, subjects, self.fingerprint, folder=self.folder, notes=self.notes)
 
     def without_subjects(self) -> Photos:
         """Return the same pictures without who is on them."""
-        return Photos(self.ids, self.opener, None, self.fingerprint, self.skipped, self.folder)
+        return Photos(self.ids, self.opener, None, self.fingerprint, self.skipped, self.folder, self.notes)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,13 @@ from deidframe.engine.protect.grouping import group, groups_csv, map_data
 from deidframe.engine.protect.method import protect
 from deidframe.engine.release.contact_sheet import write_contact_sheet
 from deidframe.engine.release.gates import pass_gates
-from deidframe.engine.release.publishing import publish_release
+from deidframe.engine.release.publishing import licences_of, publish_release, restate_release
 from deidframe.engine.release.staging import stage
+from deidframe.engine.release.withheld import METHOD, WithheldList
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.guard.certificate import Audited
-from deidframe.guard.release import Promise, Release
+from deidframe.guard.release import Promise, Release, Vouched
+from deidframe.guard.residual import handed_back
 from deidframe.recipe.parse import slug
 from deidframe.record.schema import Cell, Status
 from deidframe.record.write import write_bytes, write_json
@@ -51,6 +53,8 @@ class RunContext:
         intake: the faces, none where there are only encodings.
         names_key: secret of the opaque file names.
         with_originals: keep thumbnails of real people under `private`.
+        vouched: who says who is who.
+        withheld_list: where what a method withholds is noted.
     """
 
     plan: Plan
@@ -60,6 +64,8 @@ class RunContext:
     intake: Intake | None
     names_key: bytes
     with_originals: bool
+    vouched: Vouched = field(default_factory=Vouched)
+    withheld_list: WithheldList | None = None
 
     @property
     def faces(self) -> FaceSet:
@@ -142,17 +148,23 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         at.pool.take_seconds()
         with timed() as seconds:
             made = protect(at.pool, at.faces, method)
-            promise = Promise(method.promised_k, method.promise, _found_by(at.plan))
+            promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched)
             if method.protects or "synthesizer" in method.steps:
                 release = stage(made, at.faces, method.name, method.slug, promise, home, at.names_key, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
                 release = Release(method.name, at.faces, at.faces, made.withheld, promise)
         spent = {KEY_OF_ROLE[role]: part for role, part in at.pool.take_seconds().items() if role in KEY_OF_ROLE}
+        compared: tuple[str, ...] = ()
+        if method.protects:
+            compared = release.faces.ids
+            release = release.without(handed_back(release))
         audited: Audited | None = None
         if method.protects and at.plan.audit is not None:
             done = audit(at.pool, at.plan.audit, release)
             release, audited = release.without(done.withheld), done.said
-        closed, certificate = pass_gates(release, at.faces, at.withheld, audited, protects=method.protects)
+        closed, certificate = pass_gates(release, at.faces, at.withheld, compared, audited, protects=method.protects)
+        if at.withheld_list is not None:
+            at.withheld_list.add(release.withheld, METHOD, method.name)
         at.pool.cache_faces(release.faces)
         base = replace(
             base,
@@ -173,15 +185,19 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         if certificate:  # last, so that a method that fails has released nothing; what is never released has no sheet
             fictitious = at.plan.source.loaded.component.fictitious
             write_contact_sheet(at.folder, release, method.slug, fictitious=fictitious, with_originals=at.with_originals)
-            release = publish_release(at.folder, method.slug, release, certificate, at.pool)
+            release = publish_release(at.folder, method.slug, release, certificate, licences_of(method), at.pool)
     except Exception as error:
         shutil.rmtree(home, ignore_errors=True)
         yield _nothing_released(at, base, error)
         return
     yield base
+    tried = []
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
-            yield _attacked(at, base, attack, release.faces)
+            tried.append(_attacked(at, base, attack, release.faces))
+            yield tried[-1]
+    if certificate:
+        restate_release(at.folder, release, certificate, licences_of(method), tried)
     if release.names:  # what was written is not looked at again
         at.pool.drop_faces(release.faces)
         shutil.rmtree(home, ignore_errors=True)

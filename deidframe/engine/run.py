@@ -16,14 +16,17 @@ from deidframe.engine.cache.shards import fingerprints_of
 from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, timed
 from deidframe.engine.intake.find_faces import find_faces
 from deidframe.engine.intake.people import find_people
+from deidframe.engine.intake.same_person import check_people
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import ElbowPlan, Plan
+from deidframe.engine.release.withheld import LISTING, PEOPLE, READING, WithheldList
 from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, facts_of, finished, names_key_of, signature
 from deidframe.engine.runtime.crashes import MAX_CRASHES, Crashes
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.engine.runtime.timeout import limit_calls
 from deidframe.engine.tools.elbow import draw
 from deidframe.environment import cache_folder
+from deidframe.guard.release import Vouched
 from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes, write_json, write_lines
 
@@ -86,14 +89,26 @@ def run(
         pool = plan.pool(scratch, reporter, offline=offline, cache=cache)
         key = names_key_of(folder, names_key)
         intake: Intake | None = None
+        vouched, withheld = Vouched(), WithheldList(folder / "private")
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}
         if plan.detector is not None and plan.encodings is None:
             with timed() as seconds:
                 intake = find_faces(plan, pool, reporter, fingerprints)
+            withheld.add(plan.photos.skipped, LISTING)
+            withheld.add({file: why for file, why in intake.withheld.items() if file not in plan.photos.skipped}, READING)
+            read = intake.withheld
             if plan.finder:
                 known = dict(zip(plan.photos.ids, plan.photos.subjects, strict=True)) if plan.photos.subjects else None
                 people = find_people(pool, intake, *plan.finder, known)
                 intake, facts["people"] = people.intake, people.facts
+            if plan.gate:
+                by = _labelled_by(plan)
+                marks = dict(zip(plan.photos.ids, fingerprints, strict=True))
+                checked = check_people(
+                    pool, intake, plan.gate, marks, by, folder / "private", reporter, with_originals=with_originals
+                )
+                intake, facts["labels"], vouched = checked.intake, checked.facts, checked.vouched
+            withheld.add({file: why for file, why in intake.withheld.items() if file not in read}, PEOPLE)
             counts = {"total": intake.total, "faces": len(intake.faces), "withheld": len(intake.withheld)}
             facts["intake"] = {**counts, "seconds": seconds()}
             if plan.audit is not None and intake is not None:
@@ -102,8 +117,7 @@ def run(
                     "covered": intake.beside,
                     "unseen": intake.unseen,
                 }
-        write_json(folder / "private" / "withheld.json", intake.withheld if intake else {}, private=True)
-        at_work = RunContext(plan, folder, pool, reporter, intake, key, with_originals)
+        at_work = RunContext(plan, folder, pool, reporter, intake, key, with_originals, vouched, withheld)
         for attack in plan.attacks:
             if attack.spec.threat == "clear":
                 note(clear_cell(at_work, attack))
@@ -131,6 +145,15 @@ def run(
         kept = {"kept": dict(cache.taken)} if cache is not None else {}
         write_json(folder / "run.json", {**facts, **kept, "status": status, "seconds": time.time() - started})
         lock.close()
+
+
+def _labelled_by(plan: Plan) -> str:
+    """Say who made the labels."""
+    if plan.finder:
+        return f"people were found by {plan.finder[0].name} with {plan.finder[1].name}"
+    if plan.labelled:
+        return "people are those whom the owner's labels name"
+    return "every picture is taken for another person, as the owner says"
 
 
 def stages_folder() -> Path:

@@ -25,6 +25,7 @@ from deidframe.engine.runtime.progress import Reporter
 from deidframe.models.catalogue import listed_weights
 from deidframe.record.provenance import provenance
 from deidframe.record.read import read_run
+from deidframe.record.release import release_folders
 from deidframe.record.schema import Cell
 from deidframe.record.write import new_run_folder, write_bytes
 
@@ -90,7 +91,7 @@ def finished(folder: Path, signed: str) -> Outcome | None:
     cells = read_run(folder).cells
     if any(cell.status == "failed" for cell in cells):  # it is tried again
         return None
-    for path in sorted(folder.glob("release/*")):
+    for path in release_folders(folder):
         problems = verify(path).problems
         if problems:
             raise UsageError(f"{path} is not what this run released: {problems[0]}; give another folder with --out")

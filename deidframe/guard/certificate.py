@@ -148,7 +148,9 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
         raise ReleaseRefused(
             f"{method}: a released picture is shared by {counted} people, k = {k} was asked; nothing is released"
         )
+    vouched = release.promise.vouched
     checks += [
+        Check("who is who", True if vouched.encoder else None, vouched.words),
         Check(
             "at least k people", True, f"every one of {len(pictures_of_group)} groups holds at least {counted} people (k = {k})"
         ),
@@ -176,6 +178,11 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             "one-to-one verification: a surrogate can match members of its group, and says which group",
             "attributes shared by a whole group, such as sex or age, stay visible",
             "other releases of the same people: they can be intersected with this one",
+            *(
+                ("pairs of labels that look like one person are counted as two people, as the owner says",)
+                if vouched.apart
+                else ()
+            ),
             *(
                 ("a person who was taken for two counts twice: people were found by a clusterer, not labelled",)
                 if found_by

@@ -14,6 +14,50 @@ from numpy.typing import NDArray
 from deidframe.contract.artifacts import Embeddings, FaceSet, Partition
 from deidframe.contract.stacks import IndexedStack
 from deidframe.guard.hygiene import decode_jpeg
+from deidframe.words import counted
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """Who says who is who, and what was seen when labels were compared with faces.
+
+    Args:
+        by: who made the labels, in words.
+        encoder: that compared them, "" where nobody did.
+        labels: how many were compared.
+        found: share of people under two labels who would have been noticed.
+        exact: every pair of labels was compared, and not only those among neighbours.
+        merged: pairs of labels that were taken for one person.
+        apart: pairs that look like one person and that the owner says are two.
+        strays: pictures withheld because they do not show the face of their label's others.
+    """
+
+    by: str = "the owner's labels"
+    encoder: str = ""
+    labels: int = 0
+    found: float = 0.0
+    exact: bool = True
+    merged: int = 0
+    apart: int = 0
+    strays: int = 0
+
+    @property
+    def words(self) -> str:
+        """What the certificate says."""
+        if not self.encoder:
+            return f"{self.by}; no encoder compared them with the faces"
+        pairs = "all pairs" if self.exact else "near pairs"
+        seen = f"{self.by}; {self.encoder} compared {pairs} of {self.labels} labels"
+        parts = [f"two labels of one person would have been noticed in {100 * self.found:.0f} of 100 cases"]
+        if self.merged:
+            parts.append(f"{counted(self.merged, 'pair')} looked alike and were taken for one person")
+        if self.apart:
+            parts.append(f"{counted(self.apart, 'pair')} looked alike and were kept apart as the owner says")
+        if not self.merged and not self.apart:
+            parts.append("none were")
+        if self.strays:
+            parts.append(f"{counted(self.strays, 'picture')} showing another face were withheld")
+        return "; ".join([seen, *parts])
 
 
 @dataclass(frozen=True)
@@ -24,11 +68,13 @@ class Promise:
         k: fewest people who share a picture, None without.
         words: what it promises besides, "" for nothing.
         found_by: who found the people, "" where they are labelled.
+        vouched: who says who is who.
     """
 
     k: int | None = None
     words: str = ""
     found_by: str = ""
+    vouched: Vouched = Vouched()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ UNCHANGED = 2.0
 """Mean absolute difference, in grey levels of 255, below which a picture counts as unchanged."""
 MAYBE = 40.0
 """The same against the undecoded original: further away than this no loss of the file format can have brought it."""
+FAULT = 0.2
+"""From this share of originals on a method is refused, and not the single pictures."""
+HANDED_BACK = "its protected picture is its original"
 BATCH = 64
 
 
@@ -38,15 +41,17 @@ def _far(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return float(cv2.norm(np.ascontiguousarray(a), np.ascontiguousarray(b), cv2.NORM_L1)) / a.size
 
 
-def check_residual(release: Release) -> int:
-    """Refuse a release that holds an original, and return how many pictures were compared with theirs.
+def handed_back(release: Release) -> dict[str, str]:
+    """Return, for each face whose released picture is an original, the reason to withhold it: a shared picture goes as a whole.
 
     Raises:
-        ReleaseRefused: at least one released picture is its original.
+        ReleaseRefused: so large a share are originals that the method is at fault.
     """
-    same = unchanged_faces(release)
-    if same:
+    same = set(unchanged_faces(release))
+    if len(same) > FAULT * len(release):
         raise ReleaseRefused(
-            f"{release.method}: {len(same)} of {len(release)} released pictures are the originals; nothing is released"
+            f"{release.method}: {len(same)} of {len(release)} released pictures are the originals (a method is at fault from"
+            f" {100 * FAULT:.0f} % on); nothing is released"
         )
-    return len(release)
+    pictures = {release.digests.get(face, face) for face in same}
+    return {face: HANDED_BACK for face in release.faces.ids if release.digests.get(face, face) in pictures}

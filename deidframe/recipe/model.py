@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -39,10 +40,21 @@ class WithinSpec(Table):
     by: Literal["sex", "age"] = "sex"
 
 
+class Decisions(Table):
+    """A CSV that says of pairs of labels whether they are one person: the columns a, b and same (yes or no)."""
+
+    decisions: Annotated[Path, Field(strict=False)]
+
+
 class SourceSpec(Part):
-    """Where the pictures come from and who is on them; there is no default that guesses who is who."""
+    """Where the pictures come from and who is on them; there is no default that guesses who is who.
+
+    `same_person` says what to do where two labels look like one person; without it labels stop the run, and people whom a
+    clusterer found are merged.
+    """
 
     subjects: Literal["labelled", "one-per-image"] | FoundSubjects
+    same_person: Literal["stop", "merge", "apart"] | Decisions | None = None
 
 
 class MethodSpec(Table):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from deidframe.contract.errors import StoreError
 from deidframe.record.write import sync_folder, write_bytes, write_json
 
+PROMISED, COMPARED = "release", "compared"
+"""Folders of a run: of methods that keep a promise, and of those that make none and are there to be compared."""
+README = "README.txt"
 RELEASE = "RELEASE.json"
 MANIFEST = "MANIFEST.sha256"
 """Every picture's hash, as `sha256sum -c` reads it."""
@@ -29,10 +33,50 @@ def manifest(files: Mapping[str, str]) -> bytes:
     return "".join(f"{files[name]}  {name}\n" for name in sorted(files)).encode()
 
 
+def release_folders(run: Path) -> list[Path]:
+    """Return the folders of pictures of a run, those with a promise first."""
+    return [path for kind in (PROMISED, COMPARED) for path in sorted(run.glob(f"{kind}/*")) if path.is_dir()]
+
+
+def restate(folder: Path, target: Path, said: Mapping[str, Any], text: str) -> None:
+    """Change what a published folder says of itself, and move it where that belongs.
+
+    Args:
+        folder: where it lies.
+        target: where it belongs, perhaps the same.
+        said: the statement, as plain data.
+        text: the same for people.
+
+    Raises:
+        StoreError: the folder cannot be moved.
+    """
+    held = json.loads((folder / RELEASE).read_text("utf-8"))
+    write_bytes(folder / README, text.encode("utf-8", "replace"))
+    write_json(folder / RELEASE, {**held, "statement": said})
+    if target != folder:
+        _move(folder, target)
+
+
+def _move(folder: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+        folder.replace(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        raise StoreError(f"cannot publish {str(target)!r}: {error.strerror}") from error
+
+
 def publish(
-    staged: Path, target: Path, files: Mapping[str, str], certificate: Mapping[str, Any], facts: Mapping[str, Any]
+    staged: Path,
+    target: Path,
+    files: Mapping[str, str],
+    certificate: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    said: Mapping[str, Any],
+    text: str,
 ) -> None:
-    """Add the manifest and `RELEASE.json` to the staged folder and move it to its public place.
+    """Add the manifest, `README.txt` and `RELEASE.json` to the staged folder and move it to its public place.
 
     Args:
         staged: folder of pictures on the same disk.
@@ -40,18 +84,14 @@ def publish(
         files: file name -> sha256.
         certificate: plain data.
         facts: counts and names that may be public.
+        said: whether it may be shared, and why, as plain data.
+        text: the same for people.
 
     Raises:
         StoreError: the folder cannot be moved.
     """
     write_bytes(staged / MANIFEST, manifest(files))
-    write_json(
-        staged / RELEASE, {"schema": 1, **facts, "files": len(files), "tree_sha256": tree_hash(files), "certificate": certificate}
-    )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged.chmod(0o755)
-        staged.replace(target)
-        sync_folder(target.parent)
-    except OSError as error:
-        raise StoreError(f"cannot publish {str(target)!r}: {error.strerror}") from error
+    write_bytes(staged / README, text.encode("utf-8", "replace"))
+    counts = {"files": len(files), "tree_sha256": tree_hash(files)}
+    write_json(staged / RELEASE, {"schema": 1, **facts, **counts, "statement": said, "certificate": certificate})
+    _move(staged, target)

@@ -13,6 +13,7 @@ import cv2
 import pytest
 
 from deidframe.contract import Context
+from deidframe.record.release import release_folders
 from deidframe_people.plugin import PeopleParams
 from deidframe_people.source import SyntheticPeople
 
@@ -90,6 +91,7 @@ from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import run
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.parse import load_recipe
+from deidframe.record.release import release_folders
 planned = plan(load_recipe(Path("r.toml"), ()), Catalogue(), Path("."))
 sys.exit(run(planned, Path("run"), names_key=b"k" * 32).exit_code)
 """
@@ -109,8 +111,8 @@ def released(home: Path, cores: int, batch: int, *, backwards: bool = False) -> 
     (home / "r.toml").write_text(RECIPE)
     done = subprocess.run([sys.executable, "-c", SCRIPT, str(cores), str(batch)], cwd=home, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    tree = home / "run" / "release"
-    return {str(path.relative_to(tree)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(tree.rglob("*.jpg"))}
+    pictures = [one for folder in release_folders(home / "run") for one in sorted(folder.glob("*.jpg"))]
+    return {f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures}
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core has one thread")

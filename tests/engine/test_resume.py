@@ -27,6 +27,7 @@ from deidframe.engine.run import Outcome, run
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed
 from deidframe.recipe.parse import parse
+from deidframe.record.release import release_folders
 
 COUNTING = """
 import numpy as np
@@ -75,6 +76,10 @@ def ran(tmp_path: Path, folder: str, store: DiskCache | None, module: str, text:
 def tree(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def trees(run: Path) -> dict[str, dict[str, str]]:
+    return {path.name: tree(path) for path in release_folders(run)}
 
 
 def test_a_second_run_makes_nothing_and_a_changed_parameter_everything(tmp_path: Path, counting: object) -> None:
@@ -128,7 +133,7 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, counting: object) -> None
 def test_a_run_that_was_cut_short_goes_on_with_the_same_names(tmp_path: Path) -> None:
     planned = plan(parse(RECIPE, "r.toml"), catalogue(), tmp_path)
     run(planned, tmp_path / "run")
-    whole = tree(tmp_path / "run" / "release")
+    whole = trees(tmp_path / "run")
     with pytest.raises(UsageError, match="exists"):
         run(planned, tmp_path / "run")  # it is finished, and its source cannot say whether its pictures are the same
     record = tmp_path / "run" / "run.json"
@@ -137,7 +142,7 @@ def test_a_run_that_was_cut_short_goes_on_with_the_same_names(tmp_path: Path) ->
     (tmp_path / "run" / "release" / "flat" / "RELEASE.json").unlink()
     (tmp_path / "run" / "private" / "scratch-left").mkdir()
     run(planned, tmp_path / "run")
-    assert tree(tmp_path / "run" / "release") == whole
+    assert trees(tmp_path / "run") == whole
     assert not (tmp_path / "run" / "private" / "scratch-left").exists()
 
 
@@ -188,7 +193,8 @@ def test_a_second_run_looks_at_no_picture_again(tmp_path: Path, monkeypatch: pyt
     assert {name.rpartition(" ")[2] for name in used(tmp_path / "two")} >= {"faces", "encodings", "recognitions"}
 
     def content(folder: Path) -> list[str]:
-        return sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("release/*/*.jpg"))
+        pictures = [one for kind in release_folders(folder) for one in kind.glob("*.jpg")]
+        return sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures)
 
     assert content(tmp_path / "two") == content(tmp_path / "one")
 
@@ -205,7 +211,7 @@ def test_a_finished_run_is_returned_and_one_whose_release_changed_is_not(tmp_pat
     other = parse(REAL + "# changed\n", "r.toml")
     with pytest.raises(UsageError, match="exists"):
         run(plan(other, Catalogue(), tmp_path), tmp_path / "run")
-    picture = next((tmp_path / "run").glob("release/*/*.jpg"))
+    picture = next(one for kind in release_folders(tmp_path / "run") for one in kind.glob("*.jpg"))
     picture.write_bytes(picture.read_bytes()[:-2])
     with pytest.raises(UsageError, match="not what this run released"):
         run(plan(parsed, Catalogue(), tmp_path), tmp_path / "run")
@@ -223,12 +229,12 @@ def test_a_full_disk_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path, 
     full = subprocess.run(command, cwd=tmp_path, preexec_fn=limited, capture_output=True, text=True)
     assert full.returncode == 1, full.stderr
     assert "cannot write" in full.stderr and "Traceback" not in full.stderr
-    for described in (tmp_path / "run").glob("release/*"):  # what is there is whole
+    for described in release_folders(tmp_path / "run"):  # what is there is whole
         assert not verify(described).problems
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "run" / "release").iterdir()} == {"pixel-mean", "blur"}
-    assert not any(verify(path).problems for path in (tmp_path / "run" / "release").iterdir())
+    assert {path.name for path in release_folders(tmp_path / "run")} == {"pixel-mean", "blur"}
+    assert not any(verify(path).problems for path in release_folders(tmp_path / "run"))
     assert (tmp_path / "run" / "report.html").is_file()
 
 
@@ -237,11 +243,11 @@ mount -t tmpfs -o size={size}k tmpfs disk || exit 77
 mkdir disk/cache && ln -s {weights}/* disk/cache/ && rm -f disk/cache/stages
 export DEIDFRAME_CACHE=$PWD/disk/cache
 {command} 2> first.err; echo $? > first.rc
-for one in disk/run/release/*/; do test ! -d $one || {verify} $one || touch not-whole; done
+for one in disk/run/release/*/ disk/run/compared/*/; do test ! -d $one || {verify} $one || touch not-whole; done
 mount -o remount,size=500m disk || exit 77
 {command} 2> second.err; echo $? > second.rc
-for one in disk/run/release/*/; do {verify} $one || touch not-whole; done
-ls disk/run/release disk/run/report.html > second.ls
+for one in disk/run/release/*/ disk/run/compared/*/; do {verify} $one || touch not-whole; done
+ls disk/run/release disk/run/compared disk/run/report.html > second.ls
 """
 """A mount and a user namespace of its own, in which nobody needs to be root; 77 where the system does not allow it."""
 
@@ -310,7 +316,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
     start = time.monotonic()
     finish()
     lasts = time.monotonic() - start
-    whole, key = tree(tmp_path / "run" / "release"), (tmp_path / "run" / "private" / "names.key").read_bytes()
+    whole, key = trees(tmp_path / "run"), (tmp_path / "run" / "private" / "names.key").read_bytes()
     dice = random.Random(20261125)
     for _ in range(KILLS):
         shutil.rmtree(tmp_path / "run")
@@ -323,7 +329,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
         if not (tmp_path / "run").exists():  # killed before it began
             finish()
             continue
-        for described in (tmp_path / "run").glob("release/*/RELEASE.json"):  # what is described is whole
+        for described in (one / "RELEASE.json" for one in release_folders(tmp_path / "run")):  # what is described is whole
             assert (
                 subprocess.run([sys.executable, "-m", "deidframe", "verify", described.parent], capture_output=True).returncode
                 == 0
@@ -337,4 +343,4 @@ def test_killed_at_any_moment_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
             continue
         finish()
         if private.read_bytes() == key:
-            assert tree(tmp_path / "run" / "release") == whole
+            assert trees(tmp_path / "run") == whole

@@ -65,8 +65,9 @@ def quality(pool: ComponentPool, plan: QualityPlan, release: Release) -> dict[st
             if figure:
                 metrics[f"verified.{step.name}"] = figure.as_dict()
             metrics[f"threshold.{step.name}"] = limit
-        if step.loaded.component.same_person is not None:
-            metrics[f"authors_threshold.{step.name}"] = step.loaded.component.same_person
+        known = step.loaded.component.same_person
+        if known is not None and known.authors is not None:
+            metrics[f"authors_threshold.{step.name}"] = known.authors
         for name, value in (
             ("least_distance", least_distance(after[rows])),
             ("frechet", frechet_distance(before, after[rows])),

@@ -14,6 +14,7 @@ from deidframe.contract.errors import UnreadablePhoto
 from deidframe.contract.photos import Photos
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
+from deidframe.engine.planning.labels import one_spelling
 from deidframe.engine.runtime.progress import Quiet
 from deidframe.recipe.parse import Parsed
 
@@ -22,12 +23,13 @@ Complain = Callable[[str, tuple[str | int, ...], str], None]
 
 @dataclass(frozen=True)
 class Database:
-    """What the source lists: photos or encodings, and who is on each."""
+    """What the source lists: photos or encodings, who is on each, and what its owner should know of that."""
 
     photos: Photos
     people: tuple[str, ...]
     encodings: Embeddings | None
     labelled: bool
+    notes: tuple[str, ...] = ()
 
 
 def list_database(complain: Complain, parsed: Parsed, source: Step, scratch: Path, limit: int | None) -> Database:
@@ -39,9 +41,9 @@ def list_database(complain: Complain, parsed: Parsed, source: Step, scratch: Pat
     photos = kept if isinstance(kept, Photos) else Photos((), _no_picture)
     encodings = kept if isinstance(kept, Embeddings) else None
     if not isinstance(parsed.recipe.source.subjects, str):  # found later; what the source knows judges them
-        return Database(photos, kept.ids, encodings, kept.subjects is not None)
+        return Database(photos, kept.ids, encodings, kept.subjects is not None, photos.notes)
     if parsed.recipe.source.subjects == "one-per-image":
-        return Database(photos, kept.ids, encodings, False)
+        return Database(photos, kept.ids, encodings, False, photos.notes)
     if kept.subjects is None:
         complain(
             "R130",
@@ -49,7 +51,8 @@ def list_database(complain: Complain, parsed: Parsed, source: Step, scratch: Pat
             f'"labelled" needs a source that names people, and "{source.name}" does not here;'
             ' say "one-per-image" if every picture shows a different person',
         )
-    return Database(photos, kept.subjects or (), encodings, True)
+    people, said = one_spelling(kept.subjects or ())
+    return Database(photos, people, encodings, True, (*photos.notes, *said))
 
 
 def _no_picture(photo_id: str) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path as Folder
+from pathlib import Path
 
 from deidframe.contract.artifacts import Embeddings
 from deidframe.contract.photos import Photos
@@ -103,6 +103,21 @@ class AuditPlan:
 
 
 @dataclass(frozen=True)
+class GatePlan:
+    """Whether every label is one person: who looks, and what is done about two that look alike.
+
+    Args:
+        encoder: one that can tell, None where none is installed.
+        decision: `"stop"`, `"merge"` or `"apart"`.
+        decisions: a CSV of the owner's answers, used with `"stop"`.
+    """
+
+    encoder: Step | None
+    decision: str
+    decisions: Path | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run will do.
 
@@ -119,6 +134,8 @@ class Plan:
         quality: how released pictures are judged besides.
         methods, attacks: in the recipe's order.
         limit: how many pictures are taken, None for all.
+        gate: whether every label is one person; None where no method promises k.
+        notes: what the owner should know of the database before anything runs.
     """
 
     parsed: Parsed
@@ -135,10 +152,10 @@ class Plan:
     elbows: tuple[ElbowPlan, ...] = ()
     quality: QualityPlan | None = None
     audit: AuditPlan | None = None
+    gate: GatePlan | None = None
+    notes: tuple[str, ...] = ()
 
-    def pool(
-        self, scratch: Folder, reporter: Reporter, *, offline: bool = False, cache: DiskCache | None = None
-    ) -> ComponentPool:
+    def pool(self, scratch: Path, reporter: Reporter, *, offline: bool = False, cache: DiskCache | None = None) -> ComponentPool:
         """Return an empty pool for its components."""
         return ComponentPool(self.parsed.recipe.seed, self.detector, scratch, reporter, offline=offline, cache=cache)
 
@@ -168,5 +185,7 @@ class Plan:
         if self.quality:
             judges = self.quality.attributes
             all_steps += [*self.quality.encoders, *self.quality.detectors, *([judges] if judges else [])]
+        if self.gate and self.gate.encoder:
+            all_steps.append(self.gate.encoder)
         all_steps += [other for step in all_steps for other in step.recognizers.values()]
         return tuple({step.key: step for step in all_steps}.values())

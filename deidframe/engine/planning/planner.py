@@ -16,6 +16,7 @@ from deidframe.engine.planning.plan import (
     AttackPlan,
     AuditPlan,
     ElbowPlan,
+    GatePlan,
     MethodPlan,
     Plan,
     QualityPlan,
@@ -23,7 +24,7 @@ from deidframe.engine.planning.plan import (
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.diagnostics import Diagnostic, diagnostics_of, nearest
 from deidframe.recipe.locate import KeyPath
-from deidframe.recipe.model import AttackSpec, AuditSpec, ElbowSpec, FoundSubjects, Part, QualitySpec
+from deidframe.recipe.model import AttackSpec, AuditSpec, Decisions, ElbowSpec, FoundSubjects, Part, QualitySpec, SourceSpec
 from deidframe.recipe.parse import Method, Parsed
 
 
@@ -153,6 +154,32 @@ class _Planner:
             )
         return AuditPlan(second, encoder)
 
+    def gate(self, spec: SourceSpec, methods: Sequence[MethodPlan | None], others: Sequence[Step]) -> GatePlan | None:
+        """Choose who looks for people under two labels: an encoder that made no groups, and one that the run uses anyway."""
+        if not any(m is not None and m.promised_k is not None for m in methods):
+            return None
+        grouping = {m.steps["encoder"].name for m in methods if m is not None and "encoder" in m.steps}
+        usable = {step.name: step for step in others if step.role == "encoder"}
+        for name in self.catalogue.names("encoder"):
+            try:
+                component = self.catalogue.load("encoder", name).component
+                if component.same_person and name not in usable:
+                    usable[name] = Step("encoder", self.catalogue.load("encoder", name), component.params())
+            except (PluginError, ValidationError):  # a broken plugin that the recipe does not name stops nothing
+                continue
+        able = [step for step in usable.values() if step.loaded.component.same_person]
+        used = {step.name for step in others}
+
+        def order(step: Step) -> tuple[bool, float, bool, str]:
+            known = step.loaded.component.same_person
+            return step.name in grouping, -sum(known.found) if known else 0.0, step.name not in used, step.name
+
+        chosen = min(able, key=order, default=None)
+        if isinstance(spec.same_person, Decisions):
+            return GatePlan(chosen, "stop", spec.same_person.decisions)
+        usually = "stop" if isinstance(spec.subjects, str) else "merge"
+        return GatePlan(chosen, spec.same_person or usually)
+
     def elbow(self, row: int, spec: ElbowSpec) -> ElbowPlan | None:
         at: KeyPath = ("elbow", row)
         clusterer = self.step("clusterer", spec.use, {}, at)
@@ -189,6 +216,9 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     elbows = [planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow)]
     quality = planner.quality(recipe.quality, [a.encoder for a in attacks if a])
     audit = planner.audit(recipe.audit, detector)
+    judges = [*(a.encoder for a in attacks if a), *(quality.encoders if quality else ())]
+    judges += [audit.encoder] if audit and audit.encoder else []
+    gate = planner.gate(recipe.source, methods, judges)
     found: Database | None = None
     if source is not None:
         found = list_database(planner.complain, parsed, source, scratch, limit)
@@ -215,6 +245,8 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
         tuple(e for e in elbows if e is not None),
         quality,
         audit,
+        gate,
+        found.notes,
     )
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.guard.accounting import Account, account
 from deidframe.guard.certificate import Audited, Certificate, Evidence, certify
 from deidframe.guard.hygiene import check_bare
 from deidframe.guard.release import Release
-from deidframe.guard.residual import check_residual
 
 UNPROTECTED = "unprotected, measured only"
 """Why the faces of a baseline are withheld."""
 
 
 def pass_gates(
-    release: Release, faces: FaceSet, left_out: Mapping[str, str], audited: Audited | None, *, protects: bool
+    release: Release,
+    faces: FaceSet,
+    left_out: Mapping[str, str],
+    compared: Collection[str],
+    audited: Audited | None,
+    *,
+    protects: bool,
 ) -> tuple[Account, Certificate | None]:
     """Pass every gate on the written files; an untouched baseline has no certificate, for it is never released.
 
@@ -24,6 +29,7 @@ def pass_gates(
         release: with its files.
         faces: all faces of the run.
         left_out: photo id -> why it has none.
+        compared: ids of the faces whose written picture was held against its original.
         audited: what a second detector saw.
         protects: whether the method protects anybody.
     """
@@ -32,8 +38,8 @@ def pass_gates(
     if not protects:
         return account(every, [], {**withheld, **dict.fromkeys(release.faces.ids, UNPROTECTED)}, {}, release.method), None
     closed = account(every, release.faces.ids, withheld, {}, release.method)
-    compared = check_residual(release)
     bare = check_bare(release.paths, release.method)
     known = set(faces.ids)
-    evidence = Evidence(sum(face in known for face in release.digests), compared, bare, audited)
+    held, compared = release.digests, set(compared)
+    evidence = Evidence(sum(face in known for face in held), sum(face in compared for face in held), bare, audited)
     return closed, certify(release, closed, evidence)

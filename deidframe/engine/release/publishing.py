@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.planning.plan import MethodPlan
 from deidframe.guard.certificate import Certificate
 from deidframe.guard.release import Release
-from deidframe.record.release import publish
+from deidframe.guard.statement import Reached, statement
+from deidframe.models.catalogue import listed_weights
+from deidframe.record.release import COMPARED, PROMISED, publish, restate
+from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes, write_json
 
 
-def publish_release(folder: Path, slug: str, release: Release, certificate: Certificate, pool: ComponentPool) -> Release:
+def publish_release(
+    folder: Path, slug: str, release: Release, certificate: Certificate, licences: Sequence[str], pool: ComponentPool
+) -> Release:
     """Write the mapping under `private`, move the files to where they are public, and return the release there.
 
     Args:
         folder: of the run.
         slug: the method's folder.
+        licences: of the weights behind the pictures.
         pool: told where the pictures lie now.
     """
     person_of, groups = release.person_of, release.groups or {}
@@ -33,8 +41,48 @@ def publish_release(folder: Path, slug: str, release: Release, certificate: Cert
         np.savez(part, vectors=encodings.vectors, people=names, space=np.array(encodings.space))
         write_bytes(folder / "private" / "encodings" / f"{slug}.npz", part.read_bytes(), private=True)
     facts = {"method": release.method, "people": certificate.people, "pictures": certificate.pictures}
-    target = folder / "release" / slug
-    publish(release.folder, target, release.files, certificate.as_dict(), facts)
+    said = statement(certificate, (), licences)
+    target = folder / (PROMISED if said.promised else COMPARED) / slug
+    publish(release.folder, target, release.files, certificate.as_dict(), facts, said.as_dict(), said.text(release.method))
     moved = release.moved(target)
     pool.follow(release.faces, moved.faces)
     return moved
+
+
+def restate_release(
+    folder: Path, release: Release, certificate: Certificate, licences: Sequence[str], attacks: Sequence[Cell]
+) -> None:
+    """Say in a published folder what the attacks reached; one whose promise is broken leaves `release/`.
+
+    Args:
+        folder: of the run.
+        attacks: the rows of those that were tried.
+    """
+    said = statement(certificate, _reached(attacks), licences, _broken_by(attacks))
+    target = folder / (PROMISED if said.promised else COMPARED) / release.folder.name
+    restate(release.folder, target, said.as_dict(), said.text(release.method))
+
+
+def licences_of(method: MethodPlan) -> tuple[str, ...]:
+    """Return the licences of the weights that a method's components load."""
+    steps = method.steps.values()
+    names = {name for step in steps for name in step.loaded.component.weights}
+    found = listed_weights({step.loaded.listed.package for step in steps})
+    return tuple(sorted({f"{one.name}: {one.licence}" for one in found if one.name in names}))
+
+
+def _reached(attacks: Sequence[Cell]) -> tuple[Reached, ...]:
+    done = [(cell, cell.metrics["rank1"]) for cell in attacks if "rank1" in cell.metrics]
+    return tuple(
+        Reached(c.attack, c.encoder, r["value"], r["low"], r["high"], float(c.metrics.get("chance1", 0.0))) for c, r in done
+    )
+
+
+def _broken_by(attacks: Sequence[Cell]) -> str:
+    """Return which attack reached more than the promise allows, "" where none did."""
+    for cell in attacks:
+        rank, bound = cell.metrics.get("rank1"), cell.metrics.get("bound1")
+        if rank and bound and rank["low"] > bound:
+            interval = f"[{rank['low']:.2f}, {rank['high']:.2f}]"
+            return f'the attack "{cell.attack}" reached {rank["value"]:.2f} {interval}, above {bound:.2f}'
+    return ""

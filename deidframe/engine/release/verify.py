@@ -12,7 +12,7 @@ from typing import Any
 
 from deidframe.contract.errors import UsageError
 from deidframe.guard.hygiene import bare_jpeg
-from deidframe.record.release import MANIFEST, RELEASE
+from deidframe.record.release import MANIFEST, README, RELEASE, release_folders
 from deidframe.words import counted
 
 MOST_NAMED = 20
@@ -50,8 +50,8 @@ def releases_in(folder: Path) -> list[Path]:
         raise UsageError(f"{str(folder)!r} is not a folder")
     if (folder / RELEASE).exists() or any(folder.glob("*.jpg")):
         return [folder]
-    root = folder / "release" if (folder / "release").is_dir() else folder
-    found = sorted(path for path in root.iterdir() if path.is_dir() and ((path / RELEASE).exists() or any(path.glob("*.jpg"))))
+    inside = release_folders(folder) or sorted(path for path in folder.iterdir() if path.is_dir())
+    found = [path for path in inside if (path / RELEASE).exists() or any(path.glob("*.jpg"))]
     if not found:
         raise UsageError(f"{str(folder)!r} holds no release: no {RELEASE} in it or in its folders")
     return found
@@ -71,7 +71,7 @@ def verify(folder: Path) -> Verdict:
     held: dict[str, str] = {}
     unclean: list[str] = []
     for path in sorted(folder.iterdir()):
-        if path.name in (RELEASE, MANIFEST):
+        if path.name in (RELEASE, MANIFEST, README):
             continue
         if path.is_symlink() or not path.is_file():
             problems.append(f"{path.name}: is not a plain file")

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from deidframe.contract import UnreadablePhoto
+from deidframe_folder.deep import BITS, to_eight_bits
+from deidframe_folder.dicom import is_dicom, read_dicom
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif"})
-_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
+_OTHERS = (".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2")
+_NEW = (".avif", ".avifs", ".heic", ".heif", ".hif", ".dcm", ".dicom")
+EXTENSIONS = frozenset((*_JPEG, *_OTHERS, *_NEW))
+_DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+_FTYPES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
+HEAD = 132
+"""Bytes by which a picture is told from anything else."""
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file that begins like this is a picture, whatever it is called."""
+    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*", b"\x00\x00\x00\x0cjP  ")
+    return (
+        head.startswith(starts)
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        or (head[4:8] == b"ftyp" and head[8:12] in _FTYPES)
+        or is_dicom(head)
+    )
+
+
+@functools.cache
+def _with_heif() -> None:
+    """Let Pillow open HEIC, the format of telephones."""
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
 
 
 def read_picture(path: Path, max_megapixels: float = 100.0) -> NDArray[np.uint8]:
-    """Return `(H, W, 3)` uint8 RGB, turned upright by its EXIF orientation, alpha laid on white, 16 bits scaled to 8.
+    """Return `(H, W, 3)` uint8 RGB, turned upright by its EXIF orientation, alpha laid on white, more bits scaled to 8.
 
     Args:
         path: a picture file; of an animation the first frame is read.
@@ -30,12 +57,19 @@ def read_picture(path: Path, max_megapixels: float = 100.0) -> NDArray[np.uint8]
         with warnings.catch_warnings():
             # a bomb is refused below by its declared size, and broken EXIF must not stop a readable picture
             warnings.simplefilter("ignore")
+            with path.open("rb") as stream:
+                head = stream.read(HEAD)
+            if is_dicom(head):
+                return read_dicom(path, max_megapixels)
+            if head[4:8] == b"ftyp":
+                _with_heif()
             with Image.open(path) as opened:
                 megapixels = opened.width * opened.height / 1e6
                 if megapixels > max_megapixels:
                     raise UnreadablePhoto(f"picture of {megapixels:.0f} megapixels is larger than {max_megapixels:g}")
+                deep = _deep(path, head, opened)
                 opened.load()
-                return _upright_rgb(opened)
+                return _upright_rgb(opened, deep)
     except UnreadablePhoto:
         raise
     except UnidentifiedImageError:
@@ -52,19 +86,25 @@ def read_picture(path: Path, max_megapixels: float = 100.0) -> NDArray[np.uint8]
         raise UnreadablePhoto(f"picture is broken ({type(error).__name__})") from None
 
 
-def _upright_rgb(opened: Image.Image) -> NDArray[np.uint8]:
-    picture: Image.Image = opened
-    if picture.mode in _SIXTEEN_BIT:
-        # convert("RGB") clips 16 bits to white; the high byte is the picture
-        deep: NDArray[Any] = np.asarray(picture).astype(np.int64)
-        if deep.max(initial=0) > 255:
-            deep = np.clip(deep, 0, 65535) >> 8
-        picture = Image.fromarray(deep.astype(np.uint8))
-        picture.info["exif"] = opened.info.get("exif", b"")
-    elif picture.mode == "F":
-        values = np.asarray(picture)
-        top = 1.0 if float(values.max(initial=0)) <= 1.0 else 255.0
-        picture = Image.fromarray(np.clip(np.nan_to_num(values) * (255.0 / top), 0, 255).astype(np.uint8))
+def _deep(path: Path, head: bytes, opened: Image.Image) -> NDArray[np.uint8] | None:
+    """Return the pixels in 8 bits where a file holds more and Pillow would cut them off; None for ordinary pictures."""
+    tags = dict(getattr(opened, "tag_v2", {}))
+    colours = opened.mode in ("RGB", "RGBA")
+    bits = max(tags.get(BITS, (8,))) if isinstance(tags.get(BITS), tuple) else int(tags.get(BITS, 8))
+    if colours and ((head.startswith(b"\x89PNG") and head[24:25] == b"\x10") or bits > 8):
+        import cv2
+
+        read = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+        if read is None or read.dtype == np.uint8 or read.ndim != 3:
+            return None
+        return to_eight_bits(read[:, :, 2::-1], tags)  # OpenCV's order is blue, green, red, alpha
+    if opened.mode in _DEEP:
+        return to_eight_bits(np.asarray(opened), tags)
+    return None
+
+
+def _upright_rgb(opened: Image.Image, deep: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    picture: Image.Image = opened if deep is None else Image.fromarray(deep)
     if opened.getexif().get(0x0112, 1) != 1:
         if picture is opened:
             picture = ImageOps.exif_transpose(opened)

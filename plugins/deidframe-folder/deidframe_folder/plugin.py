@@ -15,7 +15,11 @@ class FolderParams(Params):
 
     path: Path = Field(strict=False, description="a folder, or a CSV file with the columns path and person")
     layout: Literal["auto", "person-folders", "flat", "csv"] = "auto"
-    """`person-folders`: each folder is a person; `flat`: nobody is named; `auto`: by what is there."""
+    """`person-folders`: each folder is a person; `flat`: nobody is named; `auto`: by where most pictures lie."""
+    person_level: int = Field(default=1, ge=1, le=9)
+    """With `person-folders`: so many folders below the root name the person; deeper ones are the same person's."""
+    follow_links: bool = False
+    """Links are followed where they lead to something inside the folder; others are left out in any case."""
     max_megapixels: float = Field(default=100.0, gt=0, le=2000)
     """A larger picture is withheld as unreadable, so that a decompression bomb cannot fill the memory."""
 

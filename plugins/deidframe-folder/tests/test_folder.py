@@ -43,7 +43,7 @@ def test_person_folders(tmp_path: Path) -> None:
     photos = load(tmp_path, tmp_path)
     assert photos.ids == ("ada/0.png", "ada/1.png", "bob/0.png", "bob/1.png")
     assert photos.subjects == ("ada", "ada", "bob", "bob")
-    assert photos.skipped == {"notes.txt": "not a picture by its file name"}
+    assert photos.skipped == {"notes.txt": "not a picture"}
     assert np.array_equal(photos.open("bob/1.png"), quadrants())
 
 
@@ -65,7 +65,8 @@ def test_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("file,person\na.png,x\n", "expected the columns path,person"),
+        ("file,person\na.png,x\n", "expected the columns path and person; got file, person"),
+        ("path;person;Path\na.png;x;y\n", "the column path occurs twice"),
         ("path,person\n../a.png,x\n", r"people.csv:2: '../a.png' leads out"),
         ("path,person\n/etc/a.png,x\n", "leads out"),
         ("path,person\na.png,x\na.png,y\n", "people.csv:3: 'a.png' occurs twice"),

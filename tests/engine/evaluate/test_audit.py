@@ -17,6 +17,7 @@ from deidframe.guard.audit import copy_bound, light_copy, unmatched
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import list_plugins
 from deidframe.recipe.parse import parse
+from deidframe.record.release import release_folders
 from deidframe.report.page import write_report
 from deidframe_people.plugin import PeopleParams
 from deidframe_people.source import SyntheticPeople
@@ -151,7 +152,7 @@ def test_a_copy_that_differs_in_its_pixels_is_refused(tmp_path: Path) -> None:
     assert cell.status == "refused"
     assert "as close to their originals as copies would be (sface: 0." in cell.reason
     assert outcome.exit_code == 6
-    assert not list(outcome.folder.glob("release/*")) and not list(outcome.folder.glob("private/staged/**/*.jpg"))
+    assert not list(release_folders(outcome.folder)) and not list(outcome.folder.glob("private/staged/**/*.jpg"))
 
 
 def test_one_copy_among_others_is_withheld_and_counted(tmp_path: Path) -> None:
@@ -160,7 +161,7 @@ def test_one_copy_among_others_is_withheld_and_counted(tmp_path: Path) -> None:
     (cell,) = outcome.cells
     assert (cell.status, cell.released, cell.withheld) == ("ok", 3, 1)
     assert cell.reasons == {"its protected picture is as close to an original as a copy would be": 1}
-    files = sorted(path.name for path in (outcome.folder / "release" / "planted").glob("*.jpg"))
+    files = sorted(path.name for path in (outcome.folder / "compared" / "planted").glob("*.jpg"))
     mapping = json.loads((outcome.folder / "private" / "mapping" / "planted.json").read_text())
     assert sorted(row["file"] for row in mapping) == files
     assert not any("person1" in row["face"] for row in mapping)
@@ -181,7 +182,7 @@ def test_a_bystander_whom_the_first_detector_missed_is_covered(tmp_path: Path) -
     assert record["intake"]["audit"]["covered"] == 1
     (cell,) = outcome.cells
     assert (cell.status, cell.released) == ("ok", 2)
-    shown = [cv2.imread(str(path)) for path in (outcome.folder / "release" / "planted").glob("*.jpg")]
+    shown = [cv2.imread(str(path)) for path in (outcome.folder / "compared" / "planted").glob("*.jpg")]
     corner = [picture[30:60, 25:55].reshape(-1, 3).std(axis=0).max() for picture in shown]
     assert min(corner) < 3  # one colour, give or take the file format
 

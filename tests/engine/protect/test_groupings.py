@@ -11,6 +11,7 @@ from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import Outcome, run
 from deidframe.measure.registry import metric_of
 from deidframe.recipe.parse import parse
+from deidframe.record.release import release_folders
 from deidframe.report.page import write_report
 
 HEAD = RECIPE[: RECIPE.index("[[method]]")]
@@ -55,7 +56,7 @@ def test_groups_are_measured_and_nothing_is_released(tmp_path: Path) -> None:
     assert (people.released, people.withheld, people.failed) == (0, 12, 0)
     assert "pairwise_f" not in people.metrics
     assert pictures.metrics["pairwise_recall"] == 1  # each picture is a person of its own
-    assert not (tmp_path / "run" / "release").exists()
+    assert not release_folders(tmp_path / "run")
     lines = (tmp_path / "run" / "private" / "groups" / "people.csv").read_text().splitlines()
     assert lines[:2] == ["id,group", "noise-0,0"]
     page = write_report(tmp_path / "run").read_text("utf-8")

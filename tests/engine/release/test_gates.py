@@ -30,7 +30,7 @@ def refused(outcome: Outcome, words: str, status: str = "refused") -> None:
     assert not (outcome.folder / "release" / "flat").exists()
     assert not list(outcome.folder.glob("private/**/staged/**/*.jpg"))
     assert next(c for c in outcome.cells if c.method == "grey").status == "ok"
-    assert (outcome.folder / "release" / "grey" / "RELEASE.json").is_file()
+    assert (outcome.folder / "compared" / "grey" / "RELEASE.json").is_file()
 
 
 def test_groups_of_fewer_than_k_people_are_refused(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_the_input_handed_back_is_refused(tmp_path: Path) -> None:
     grey = next(c for c in outcome.cells if c.method == "grey")
     assert grey.status == "refused"
     assert "12 of 12 released pictures are the originals" in grey.reason
-    assert not (outcome.folder / "release" / "grey").exists()
+    assert not (outcome.folder / "compared" / "grey").exists()
 
 
 def test_surrogates_that_differ_inside_a_group_are_refused(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_an_unprotected_baseline_is_measured_and_never_released(tmp_path: Path) 
     outcome = run(planned(tmp_path, listed("redactor", "grey", code)), tmp_path / "run")
     grey = next(c for c in outcome.cells if c.method == "grey" and not c.attack)
     assert (grey.status, grey.released, grey.withheld, grey.certificate) == ("ok", 0, 12, None)
-    assert not (tmp_path / "run" / "release" / "grey").exists()
+    assert not (tmp_path / "run" / "compared" / "grey").exists()
     assert RECIPE.count("grey") > 0
 
 

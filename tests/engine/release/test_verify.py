@@ -100,7 +100,7 @@ def test_a_release_is_as_it_was_released(made: Path, release: Path) -> None:
     assert (verdict.files, verdict.k) == (12, 3)
     assert [path.name for path in releases_in(made)] == ["flat", "grey"]
     assert releases_in(release) == [release]
-    assert verify(made / "release" / "grey").k is None
+    assert verify(made / "compared" / "grey").k is None
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from deidframe.engine.release.verify import verify
 from deidframe.engine.run import Outcome, run
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.parse import parse
+from deidframe.record.release import release_folders
 
 SUPPORT = Path(__file__).parents[2] / "support"
 SLEEPS = "__import__('time').sleep(99)"
@@ -64,7 +65,7 @@ def test_a_component_that_hangs_fails_its_rows_and_no_other(tmp_path: Path, role
         if cell.status == "failed":
             assert "did not end within 1 s and was stopped" in cell.reason
     assert outcome.exit_code == 1
-    for described in outcome.folder.glob("release/*"):
+    for described in release_folders(outcome.folder):
         assert not verify(described).problems
 
 
@@ -109,7 +110,7 @@ def test_a_process_that_dies_in_a_plugin_goes_on_and_at_last_without_it(tmp_path
         assert died.returncode == code, died.stderr
         assert words in died.stderr
         assert "example_" in died.stderr  # it says where
-        assert {path.name for path in tmp_path.glob("run/release/*")} == {"flat"}
+        assert {path.name for path in release_folders(tmp_path / "run")} == {"flat"}
         assert not verify(tmp_path / "run" / "release" / "flat").problems
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1, done.stderr
@@ -134,11 +135,11 @@ def test_without_memory_a_run_stops_cleanly_and_the_same_command_goes_on(tmp_pat
     # Signals, and the 127 with which the C library ends a process that has no room for a thread's variables, are native code's.
     assert short.returncode in (1, 4, 127, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS), short.stderr
     assert "internal error" not in short.stderr and "Traceback" not in short.stderr
-    for path in tmp_path.glob("run/release/*"):
+    for path in release_folders(tmp_path / "run"):
         assert not verify(path).problems
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "run" / "release").iterdir()} == {"pixel-mean", "blur"}
+    assert {path.name for path in release_folders(tmp_path / "run")} == {"pixel-mean", "blur"}
 
 
 def test_no_memory_for_a_large_face_fails_its_method_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
