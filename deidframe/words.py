@@ -16,3 +16,11 @@ def counted(count: int, noun: str) -> str:
         return f"1 {noun}"
     before, space, last = noun.rpartition(" ")
     return f"{count} {before}{space}{PLURALS.get(last, f'{last}s')}"
+
+
+def came_in(pictures: int, people: int, others: int) -> str:
+    """Return "15 files: 8 pictures of 4 people, 7 others", or "8 pictures of 4 people" where there is nothing else."""
+    said = f"{counted(pictures, 'picture')} of {counted(people, 'person')}"
+    if not others:
+        return said
+    return f"{counted(pictures + others, 'file')}: {said}, {counted(others, 'other')}"

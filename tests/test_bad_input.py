@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -276,3 +277,27 @@ def test_no_canary_of_any_format_reaches_what_is_public(tmp_path: Path, kind: st
     for path in public:
         assert CANARY not in str(path.relative_to(tmp_path))
         assert sightings(path.read_bytes()) == 0, path
+
+
+def test_names_that_are_no_text_go_through_every_door(tmp_path: Path) -> None:
+    """File systems keep bytes; a name in Latin-1 is one that no UTF-8 can say."""
+    raw = os.fsencode(tmp_path / "in")
+    for n in range(1, 4):
+        folder = os.path.join(raw, "Müller-".encode("latin-1") + str(n).encode())  # noqa: PTH118
+        os.makedirs(folder)  # noqa: PTH103
+        for source in sorted((people(tmp_path / f"p{n}", 3, 2) / f"p{n:02d}").iterdir()):
+            shutil.copy(source, os.path.join(folder, "é".encode("latin-1") + source.name.encode()))  # noqa: PTH118
+    out = tmp_path / "out"
+    done = deidframe("run", recipe(tmp_path, PIXEL, tmp_path / "in"), "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert deidframe("recount", out).returncode == 0
+    assert deidframe("report", out).returncode == 0
+    table = (out / "private" / "mapping" / "pixel.csv").read_bytes()
+    assert "Müller-1".encode("latin-1") in table
+    done = deidframe("encode", tmp_path / "in", "--use", "sface", "-o", tmp_path / "e.npz")
+    assert done.returncode == 0, done.stderr
+    done = deidframe("cluster", tmp_path / "e.npz", "--use", "k-means", "--param", "clusters=3", "-o", tmp_path / "g.csv")
+    assert done.returncode == 0, done.stderr
+    done = deidframe("montage", tmp_path / "g.csv", "--data", tmp_path / "in", "-o", tmp_path / "m")
+    assert done.returncode == 0, done.stderr
+    assert "6 faces in 3 groups" in done.stdout

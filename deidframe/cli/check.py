@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+from deidframe.words import came_in, counted
+
+if TYPE_CHECKING:
+    from deidframe.engine.planning.plan import Plan
 
 HELP = "check a recipe and print what would run"
 EXAMPLE = "deidframe check quickstart --set source.params.people=20"
@@ -24,7 +30,13 @@ def recipe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], metavar="PATH=VALUE", help="change one value, may be given again"
     )
+    parser.add_argument("--k", type=int, metavar="K", help="k of every method that has one, as --set 'method[*].k=K'")
     parser.add_argument("--limit", type=int, metavar="N", help="take only the first N pictures")
+
+
+def overrides_of(options: argparse.Namespace) -> list[str]:
+    """Return what `--set` and `--k` change."""
+    return [*options.overrides, *([f"method[*].k={options.k}"] if options.k is not None else [])]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,7 +56,6 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.packaged import find_recipe
     from deidframe.recipe.parse import load_recipe
-    from deidframe.words import counted
 
     if options.schema:
         if options.recipe:
@@ -53,15 +64,14 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if not options.recipe:
         raise UsageError("name a recipe, or ask for --schema")
-    parsed = load_recipe(find_recipe(options.recipe), options.overrides)
+    parsed = load_recipe(find_recipe(options.recipe), overrides_of(options))
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
     console = Console()
-    what = "encodings" if planned.encodings is not None else "pictures"
     by = f", faces by {planned.detector.loaded.qualified}" if planned.detector else ""
     console.print(
         Text(
-            f"{parsed.recipe.name}: {len(planned.people)} {what} of {planned.person_count} people"
+            f"{parsed.recipe.name}: {_all_of(planned)}"
             f" ({_who(parsed.recipe.source.subjects)}) from {planned.source.loaded.qualified}{by}"
         )
     )
@@ -78,11 +88,24 @@ def run(options: argparse.Namespace) -> int:
         spec = attack.spec
         said = f"threat {spec.threat}, gallery {spec.gallery}, sees with {attack.encoder.name}"
         console.print(Text(f"attack {spec.name}: {attack.step.name}, {said}"))
+    if planned.audit:
+        seen = f", and with {planned.audit.encoder.name} for copies of originals" if planned.audit.encoder else ""
+        console.print(Text(f"audit: {planned.audit.detector.name} looks for a second face{seen}"))
+    if planned.gate:
+        who = planned.gate.encoder.name if planned.gate.encoder else "nobody: no encoder that could is installed"
+        doubt = "the owner's file decides" if planned.gate.decisions else planned.gate.decision
+        console.print(Text(f"people: labels are compared by {who}; two that look like one person: {doubt}"))
     rows = len(planned.methods) * sum(a.spec.threat != "clear" for a in planned.attacks)
     console.print(
         Text(f"{counted(len(planned.methods), 'method')}, {counted(rows, 'attacked cell')}; nothing is wrong with the recipe")
     )
     return 0
+
+
+def _all_of(planned: Plan) -> str:
+    if planned.encodings is not None:
+        return f"{counted(len(planned.people), 'encoding')} of {counted(planned.person_count, 'person')}"
+    return came_in(len(planned.people), planned.person_count, len(planned.photos.skipped))
 
 
 def _who(subjects: object) -> str:

@@ -6,6 +6,7 @@ import argparse
 import errno
 import faulthandler
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         5 nothing to do; 6 release refused by a gate; 70 internal; 130 interrupted.
     """
     contain_libraries()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     parser, modules = parser_of()
     options = parser.parse_args(argv)
     try:

@@ -10,8 +10,13 @@ EXAMPLE = "deidframe plugins check deidframe-ksame"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("action", nargs="?", choices=("list", "check"), default="list", help="list them (default), or check one")
-    parser.add_argument("distribution", nargs="?", metavar="NAME", help="with check: which plugin is held to its roles")
+    actions = ("list", "check", "show")
+    parser.add_argument(
+        "action", nargs="?", choices=actions, default="list", help="list them (default), check one, or show a component"
+    )
+    parser.add_argument(
+        "distribution", nargs="?", metavar="NAME", help="with check: a plugin; with show: a component, or ROLE.NAME"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
 
 
@@ -23,6 +28,10 @@ def run(options: argparse.Namespace) -> int:
         if options.distribution is None:
             raise UsageError("name a plugin: deidframe plugins check NAME, such as deidframe-ksame")
         return _check(options.distribution)
+    if options.action == "show":
+        if options.distribution is None:
+            raise UsageError("name a component: deidframe plugins show NAME, such as fixed-size")
+        return _show(options.distribution)
     if options.distribution is not None:
         raise UsageError(f"deidframe plugins list takes no name; did you mean: deidframe plugins check {options.distribution}?")
     import dataclasses
@@ -83,3 +92,49 @@ def _check(distribution: str) -> int:
             )
     print(f"{distribution}: {count} checks, {broken} do not hold")
     return 1 if broken else 0
+
+
+def _show(name: str) -> int:
+    """Print what a component is: parameters, what it needs, and an example; 4 where it is known and not installed."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from deidframe.contract.component import ROLES
+    from deidframe.contract.errors import PluginError
+    from deidframe.host.catalogue import Catalogue
+    from deidframe.host.explain import parameters
+    from deidframe.host.known import where_from
+
+    role, dot, rest = name.partition(".")
+    roles, wanted = ((role,), rest) if dot and role in ROLES else (ROLES, name)
+    catalogue, console = Catalogue(), Console()
+    found = [catalogue.load(one, wanted) for one in roles if catalogue.find(one, wanted) is not None]
+    if not found:
+        missing = [said for one in roles if (said := where_from(one, wanted))]
+        names = sorted({each for one in roles for each in catalogue.names(one)})
+        raise PluginError(missing[0] if missing else f"no component is called {wanted!r}; installed: {', '.join(names)}")
+    for loaded in found:
+        one = loaded.component
+        console.print(Text.assemble((f"{loaded.listed.role} {one.name}", "bold"), f" ({loaded.listed.distribution})"))
+        console.print(Text(f"{one.summary[0].upper()}{one.summary[1:]}."))
+        if one.reference:
+            console.print(Text(f"After {one.reference}."))
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for head in ("parameter", "type", "default", "meaning"):
+            table.add_column(head, overflow="fold")
+        rows = parameters(one.params)
+        for row in rows:
+            table.add_row(*map(Text, row))
+        console.print(table if rows else Text("It has no parameters."))
+        needs = sorted(need.value for need in one.needs)
+        if needs:
+            console.print(Text(f"needs    {', '.join(needs)}"))
+        if one.weights:
+            console.print(Text(f"weights  {', '.join(one.weights)}"))
+        if one.spaces:
+            console.print(Text(f"space    {', '.join(one.spaces)}"))
+        if one.example:
+            console.print(Text(f"\n{one.example.rstrip()}\n"))
+    return 0

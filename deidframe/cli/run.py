@@ -55,18 +55,18 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.recipe.parse import load_recipe
     from deidframe.report.page import write_report
     from deidframe.report.terminal import summary
-    from deidframe.words import counted
+    from deidframe.words import came_in, counted
 
     started = time.monotonic()
     console = Console(stderr=True)
     events = Events() if options.json else None
     reporter = events or (Bars(console) if console.is_terminal else Lines())
-    parsed = load_recipe(find_recipe(options.recipe), options.overrides)
+    parsed = load_recipe(find_recipe(options.recipe), check.overrides_of(options))
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
     folder = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
     reporter.say(
-        f"{parsed.recipe.name}: {counted(len(planned.people), 'picture')} of {counted(planned.person_count, 'person')},"
+        f"{parsed.recipe.name}: {came_in(len(planned.people), planned.person_count, len(planned.photos.skipped))};"
         f" {counted(len(planned.methods), 'method')}"
     )
     for note in planned.notes:

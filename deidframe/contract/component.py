@@ -92,6 +92,8 @@ class Component:
             for each number of groups), `"distances"` where it has a radius (sorted distances to a neighbour), empty for none.
         same_person: of an encoder, how alike it sees pictures of one person; without it the encoder cannot look for people under
             two labels.
+        sure: of a detector, the score from which on a face is upright; a picture with less is looked at in four turns. None where
+            scores do not say.
         fictitious: True for a source whose people do not exist, so that a report may show their pictures.
         contract: contract version it was written for.
         reference: the paper it follows, if any.
@@ -110,6 +112,7 @@ class Component:
     one_picture_per_group: bool = False
     elbow: Literal["", "groups", "distances"] = ""
     same_person: SamePerson | None = None
+    sure: float | None = None
     fictitious: bool = False
     contract: int = CONTRACT_VERSION
     reference: str = ""

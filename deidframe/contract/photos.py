@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,8 @@ class Photos:
             keeps nothing of these pictures for a second run.
         skipped: id -> reason for things found that are no pictures at all (text files, links); each is accounted for.
         folder: where the pictures lie on disk, if they do; nothing is ever written there.
+        boxes: id -> `(x0, y0, x1, y1)` in pixels of the face that is meant, where the source knows it.
+        columns: id -> what else the owner's table says of the picture, column -> text; it never leaves `private` unasked.
         notes: what the owner should know of how files were taken for pictures and people, a sentence each; said before a run.
 
     Raises:
@@ -51,6 +53,8 @@ class Photos:
     skipped: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     notes: tuple[str, ...] = ()
+    boxes: Mapping[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", checked_ids("photos", self.ids))
@@ -91,11 +95,11 @@ class Photos:
         """Return the pictures of these rows, in this order; `skipped` stays with the whole."""
         subjects = None if self.subjects is None else tuple(self.subjects[r] for r in rows)
         ids = tuple(self.ids[r] for r in rows)
-        return Photos(ids, self.opener, subjects, self.fingerprint, folder=self.folder, notes=self.notes)
+        return replace(self, ids=ids, subjects=subjects, skipped={})
 
     def without_subjects(self) -> Photos:
         """Return the same pictures without who is on them."""
-        return Photos(self.ids, self.opener, None, self.fingerprint, self.skipped, self.folder, self.notes)
+        return replace(self, subjects=None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)

@@ -30,6 +30,7 @@ from deidframe.engine.release.publishing import licences_of, publish_release, re
 from deidframe.engine.release.staging import stage
 from deidframe.engine.release.withheld import METHOD, WithheldList
 from deidframe.engine.runtime.progress import Reporter
+from deidframe.guard.carry import carry
 from deidframe.guard.certificate import Audited
 from deidframe.guard.release import Promise, Release, Vouched
 from deidframe.guard.residual import handed_back
@@ -117,9 +118,11 @@ def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet)
         try:
             name = f"{base.method} / {spec.name}"
             with at.pool.working_on(name):
-                done = run_attack(at.pool, attack, at.faces, released, name)
+                done = run_attack(at.pool, attack, at.faces, released)
             kept = at.folder / "private" / "scores" / base.slug / f"{slug(spec.name)}.npz"
             write_bytes(kept, done.kept.npz(), private=True)
+        except NothingToDo as error:  # nothing to measure is no failure
+            return replace(cell, reason=reason_of(error))
         except Exception as error:
             return replace(cell, status="failed", reason=reason_of(error))
     metrics: dict[str, Any] = {}
@@ -129,7 +132,13 @@ def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet)
         if base.k_counted and base.k:
             metrics[f"bound{r}"] = min(1.0, r / base.k_counted)
     return replace(
-        cell, candidates=done.people, probes=done.probes, missed=done.missed, metrics=metrics, stages={"attack": seconds()}
+        cell,
+        gallery=done.gallery,
+        candidates=done.people,
+        probes=done.probes,
+        missed=done.missed,
+        metrics=metrics,
+        stages={"attack": seconds()},
     )
 
 
@@ -165,6 +174,9 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         closed, certificate = pass_gates(release, at.faces, at.withheld, compared, audited, protects=method.protects)
         if at.withheld_list is not None:
             at.withheld_list.add(release.withheld, METHOD, method.name)
+        carried = carry(release, at.plan.photos.columns, at.plan.parsed.recipe.source.carry) if certificate else ()
+        if certificate and carried:
+            certificate = certificate.with_carried(carried)
         at.pool.cache_faces(release.faces)
         base = replace(
             base,
@@ -185,7 +197,10 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         if certificate:  # last, so that a method that fails has released nothing; what is never released has no sheet
             fictitious = at.plan.source.loaded.component.fictitious
             write_contact_sheet(at.folder, release, method.slug, fictitious=fictitious, with_originals=at.with_originals)
-            release = publish_release(at.folder, method.slug, release, certificate, licences_of(method), at.pool)
+            columns = at.plan.photos.columns
+            release = publish_release(
+                at.folder, method.slug, release, certificate, licences_of(method), at.pool, columns, carried
+            )
     except Exception as error:
         shutil.rmtree(home, ignore_errors=True)
         yield _nothing_released(at, base, error)

@@ -110,7 +110,7 @@ def run(
                 intake, facts["labels"], vouched = checked.intake, checked.facts, checked.vouched
             withheld.add({file: why for file, why in intake.withheld.items() if file not in read}, PEOPLE)
             counts = {"total": intake.total, "faces": len(intake.faces), "withheld": len(intake.withheld)}
-            facts["intake"] = {**counts, "seconds": seconds()}
+            facts["intake"] = {**counts, "seconds": seconds(), "again": dict(intake.again), "which": plan.faces}
             if plan.audit is not None and intake is not None:
                 facts["intake"]["audit"] = {
                     "detector": plan.audit.detector.name,

@@ -82,8 +82,8 @@ def finished(folder: Path, signed: str) -> Outcome | None:
         UsageError: it is this run, and a release of it is no longer what was released.
     """
     try:
-        held = json.loads((folder / "run.json").read_text("utf-8"))
-        before = (folder / "private" / "signature").read_text("utf-8")
+        held = json.loads((folder / "run.json").read_text("utf-8", "surrogateescape"))
+        before = (folder / "private" / "signature").read_text("utf-8", "surrogateescape")
     except (OSError, ValueError):
         return None
     if not isinstance(held, dict) or held.get("status") != "finished" or not signed or signed != before:
@@ -136,7 +136,7 @@ def _unfinished(folder: Path, facts: dict[str, Any], signed: str) -> bool:
             FILE,
         }
     try:
-        held = json.loads((folder / "run.json").read_text("utf-8"))
+        held = json.loads((folder / "run.json").read_text("utf-8", "surrogateescape"))
         same = all(held[key] == json.loads(json.dumps(facts[key])) for key in ("name", "seed", "recipe", "limit", "source"))
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -146,7 +146,7 @@ def _unfinished(folder: Path, facts: dict[str, Any], signed: str) -> bool:
         return True
     try:
         failed = any(cell.status == "failed" for cell in read_run(folder).cells)
-        return failed and bool(signed) and (private / "signature").read_text("utf-8") == signed
+        return failed and bool(signed) and (private / "signature").read_text("utf-8", "surrogateescape") == signed
     except (OSError, UsageError):
         return False
 
@@ -194,6 +194,7 @@ def facts_of(plan: Plan) -> dict[str, Any]:
             else f"found by {recipe.source.subjects.use}",
             "fictitious": plan.source.loaded.component.fictitious,
         },
+        "components": {step.name: step.loaded.component.summary for step in steps if step.role in ("encoder", "detector")},
         **provenance({step.loaded.listed.distribution for step in steps}, weights),
     }
 

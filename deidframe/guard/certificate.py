@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from deidframe.contract.errors import ReleaseRefused
 from deidframe.guard.accounting import Account
+from deidframe.guard.carry import Carried
 from deidframe.guard.release import Release
 
 
@@ -47,6 +49,12 @@ class Certificate:
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
         return asdict(self)
+
+    def with_carried(self, carried: Sequence[Carried]) -> Certificate:
+        """Return it with what is said of columns that are released beside the pictures."""
+        said = "carried columns: whoever knows that a person is in the database and in which group knows the released value"
+        checks = (*self.checks, *(Check("carried column", True, one.words) for one in carried))
+        return replace(self, checks=checks, holds_not=(*self.holds_not, said))
 
 
 @dataclass(frozen=True)

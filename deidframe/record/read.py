@@ -48,8 +48,8 @@ def read_run(folder: Path) -> Record:
     """
     known = {f.name for f in fields(Cell)}
     try:
-        facts = json.loads((folder / "run.json").read_text("utf-8"))
-        lines = (folder / "cells.jsonl").read_text("utf-8").splitlines()
+        facts = json.loads((folder / "run.json").read_text("utf-8", "surrogateescape"))
+        lines = (folder / "cells.jsonl").read_text("utf-8", "surrogateescape").splitlines()
         cells = tuple(Cell(**{k: v for k, v in json.loads(line).items() if k in known}) for line in lines if line)
     except FileNotFoundError as error:
         raise UsageError(f"{str(folder)!r} holds no finished run: {Path(str(error.filename)).name} is missing") from None

@@ -39,6 +39,33 @@ def answer(record: Record) -> tuple[str, ...]:
     return tuple(s for s in said if s)
 
 
+def sharing(record: Record) -> tuple[str, ...]:
+    """Say what is protected, and what may be shared."""
+    released = [
+        cell for cell in record.methods if cell.protects and not cell.grouping and cell.status == "ok" and cell.certificate
+    ]
+    if not released:
+        return ()
+    kept = [r.cell for r in rows(record) if r.cell in released and not r.broken and (r.cell.k or _promises_else(r.cell))]
+    people = max(cell.people for cell in released)
+    said = [f"What is protected: the faces of {people} people. Everything else in a picture was cut away."]
+    if kept:
+        names = _listed([cell.method for cell in kept])
+        said.append(f"What may be shared: {names}, under release/, for what the certificate says and for nothing else.")
+        rest = [cell.method for cell in released if cell not in kept]
+        if rest:
+            verb = "promises" if len(rest) == 1 else "promise"
+            said.append(f"What may not: {_listed(rest)}, under compared/, which {verb} nothing and only serve as a comparison.")
+    else:
+        said.append("Nothing here may be shared as de-identified: no method keeps a promise.")
+    return tuple(said)
+
+
+def _promises_else(cell: Cell) -> bool:
+    """Whether a method without k promises something else; its certificate says what, after the first sentence."""
+    return cell.k is None and len((cell.certificate or {}).get("holds", ())) > 1
+
+
 def _tightest(cells: Sequence[Cell]) -> tuple[str, ...]:
     """Say which grouping is tightest at each k, and which finds people best."""
     done = [c for c in cells if c.status == "ok"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deidframe.record.read import Record
 from deidframe.record.schema import Cell
 from deidframe.report import render
-from deidframe.report.answer import answer
+from deidframe.report.answer import answer, sharing
 from deidframe.report.rows import by_kind, encoders_of, groupings, rows
 from deidframe.report.tables import comparison, group_table, grouping_table
 
@@ -15,7 +15,7 @@ def markdown(record: Record) -> str:
     run = record.run
     source = run["source"]
     head = f"{source['pictures']} pictures of {source['people']} people ({source['subjects']}) from {source['name']}"
-    parts = [f"# {run['name']}", head + ".", *map(render.plain, answer(record))]
+    parts = [f"# {run['name']}", head + ".", *map(render.plain, (*sharing(record), *answer(record)))]
     if rows(record):
         parts.append(render.markdown(comparison(record)))
     if encoders_of(record):

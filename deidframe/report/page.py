@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from deidframe.record.read import Record, read_run
 from deidframe.record.write import write_bytes
-from deidframe.report.answer import answer
+from deidframe.report.answer import answer, sharing
 from deidframe.report.elbow_figure import draw_elbows
 from deidframe.report.figure import trade_off
+from deidframe.report.glossary import glossary
 from deidframe.report.grouping_figure import loss_against_k, time_against_loss
 from deidframe.report.map_figure import HOME, draw_groupings
 from deidframe.report.markdown import markdown
@@ -93,6 +94,8 @@ def render(record: Record, svg: str, sheets: Path) -> str:
     return environment.get_template("report.html.j2").render(
         run={"people": None, **record.run},
         answer=answer(record),
+        sharing=sharing(record),
+        glossary=glossary(record),
         rows=all_rows,
         methods=html(comparison(record), len(all_rows), first=True),
         groups=html(group_table(record, encoders)) if encoders else "",

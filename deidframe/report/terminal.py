@@ -33,8 +33,8 @@ def _beside(record: Record, console: Console) -> None:
             console.print(Text(f"{cell.status}: {who}: {cell.reason}", style="red"), soft_wrap=True)
     for cell in record.clear:
         rank = cell.metrics.get("rank1")
-        said = shown(rank) if rank else f"{cell.status}: {cell.reason}"
-        console.print(Text(f"matcher on untouched faces ({cell.encoder}): rank-1 {said} among {cell.candidates} people"))
+        said = f"rank-1 {shown(rank)} among {cell.candidates} people" if rank else f"not tried: {cell.reason}"
+        console.print(Text(f"matcher on untouched faces ({cell.encoder}): {said}"))
     whole = next((c for c in record.methods if c.reasons), None)
     if whole:
         for reason, count in whole.reasons.items():

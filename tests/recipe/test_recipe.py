@@ -59,8 +59,8 @@ def test_everything_wrong_is_said_at_once_with_its_place() -> None:
         "r.toml:4:1: error[R105] source.subjects: is missing; it must be given\n"
         "    4 | [source]\n"
         "      | ^\n"
-        "r.toml:6:1: error[R104] source.subject: unknown key; accepted: use, params, subjects, same_person;"
-        ' did you mean "subjects"?\n'
+        "r.toml:6:1: error[R104] source.subject: unknown key; accepted: use, params, subjects, same_person, faces,"
+        ' carry; did you mean "subjects"?\n'
         '    6 | subject = "labelled"\n'
         "      | ^\n"
         "r.toml:9:1: error[R106] detector.use: expected a valid string, got 3\n"
@@ -177,3 +177,20 @@ def test_the_scanner_survives_any_value(value: object) -> None:
     text = f"key = {json.dumps(value)}\nlast = 1\n"
     tomli.loads(text)
     assert locate(text)["last",] == (2, 1)
+
+
+def test_k_of_every_method_that_has_one() -> None:
+    parsed = parse(f'{GOOD}[[method]]\nname = "k"\n{K_SAME}', "r.toml", ["method[*].k=7"])
+    assert {method.spec.k for method in parsed.methods if method.spec.k is not None} == {7}
+    with pytest.raises(UsageError, match=r"method\[\*\]\.kk=7.*nothing in the recipe is there"):
+        parse(GOOD, "r.toml", ["method[*].kk=7"])
+
+
+def test_a_recipe_of_windows_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert load_recipe(path).recipe.name
+    path.write_text('path = "C:\\Users\\me"\n')
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert "a Windows path needs single quotes" in caught.value.complaints[0]

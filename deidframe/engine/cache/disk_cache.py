@@ -62,7 +62,9 @@ class DiskCache:
             self.root.mkdir(parents=True, exist_ok=True)
             self.root.chmod(0o700)
         except OSError as error:
-            raise StoreError(f"cannot make the cache {str(self.root)!r}: {error.strerror}") from error
+            raise StoreError(
+                f"cannot make the cache {str(self.root)!r}: {error.strerror}; set DEIDFRAME_CACHE to a folder that may be written"
+            ) from error
         self._note(key)  # before the entry is there: what a kill leaves behind can still be purged
         write_bytes(self._path(key), body + hashlib.sha256(body).digest(), private=True)
 

@@ -13,7 +13,7 @@ from deidframe.contract.photos import Photos
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.stage_cache import StageCache
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the core keeps something else under the same facts, or comes to another result from them."""
 MOST = 128
 """Pictures in one shard, at most."""

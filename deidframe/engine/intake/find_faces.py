@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from deidframe.contract.errors import NothingToDo
 from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.intake.choose_faces import choose_faces
 from deidframe.engine.intake.take_in import Intake, take_in
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.runtime.progress import Reporter
@@ -25,15 +27,20 @@ def find_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, fingerprints
     if plan.detector is None:
         raise NothingToDo("the plan has no detector, so no face can be found")
     auditor = plan.audit.detector if plan.audit else None
-    keep = pool.stage_cache("faces", plan.source, plan.detector, *([auditor] if auditor else []))
+    boxes = {"boxes": sorted(plan.photos.boxes.items())} if plan.photos.boxes else {}
+    largest = {"faces": "largest"} if plan.faces == "largest" else {}
+    keep = pool.stage_cache("faces", plan.source, plan.detector, *([auditor] if auditor else []), **boxes, **largest)
     second = functools.partial(pool.call, auditor) if auditor else None
     with pool.working_on("finding faces"):
         detect = functools.partial(pool.call, plan.detector)
-        intake = take_in(plan.photos, plan.people, detect, reporter, keep, second, fingerprints)
+        sure = plan.detector.loaded.component.sure
+        intake = take_in(plan.photos, plan.people, detect, reporter, keep, second, fingerprints, sure=sure, largest=bool(largest))
+        if plan.faces == "labelled person" and plan.gate is not None and plan.gate.encoder is not None:
+            intake = choose_faces(pool, intake, plan.photos, plan.gate.encoder, reporter)
     if auditor:
         more, unseen = counted(intake.beside, "more face"), counted(intake.unseen, "picture")
         reporter.say(
             f"  {auditor.name} sees {more} (covered), and a face in {unseen} where {plan.detector.name} sees none (withheld)"
         )
     pool.use_database(intake.faces, intake.shards)
-    return intake
+    return replace(intake, found=())  # millions of pictures need no second choice

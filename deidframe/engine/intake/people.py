@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from deidframe.contract.artifacts import FaceSet, Partition
+from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import NothingToDo
+from deidframe.engine.components.copies import without_copies
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
 from deidframe.engine.intake.take_in import Intake
@@ -46,7 +47,7 @@ def find_people(pool: ComponentPool, intake: Intake, clusterer: Step, encoder: S
     """
     faces = intake.faces
     with pool.working_on("finding people"):
-        made: Partition = pool.call(clusterer, pool.encode(encoder, faces), 1)
+        made = without_copies(pool.encode(encoder, faces), lambda distinct: pool.call(clusterer, distinct, 1))
     labels = made.labels
     kept = np.flatnonzero(labels >= 0)
     if not len(kept):

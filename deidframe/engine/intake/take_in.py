@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from deidframe.contract.errors import NothingToDo, UnreadablePhoto
 from deidframe.contract.photos import Detections, Photos
 from deidframe.engine.cache.shards import Shard, fingerprints_of, shards_of
 from deidframe.engine.cache.stage_cache import StageCache
-from deidframe.engine.components.detections import nearest_to_centre, rows_by_photo
+from deidframe.engine.components.detections import rows_by_photo, which_face
 from deidframe.engine.intake.crops import SIZE, CropStack
+from deidframe.engine.intake.look_again import Faces, look_again, turned_back
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.guard.audit import unmatched
 from deidframe.words import counted
@@ -26,6 +28,7 @@ from deidframe.words import counted
 BATCH = 32
 BYTES_IN_FLIGHT = 256 * 1024 * 1024
 NO_FACE = "no face found"
+NOT_IN_BOX = "no face found where the box is"
 Detect = Callable[[Photos], Detections]
 
 
@@ -40,6 +43,8 @@ class Intake:
         shards: the faces in parts, as they are kept.
         beside: other faces that only the second detector saw, covered.
         unseen: pictures without a face in which it saw one.
+        found: of each face's picture, all faces that were found in it, and which was taken.
+        again: how faces were found that a first look missed, and how many.
     """
 
     faces: FaceSet
@@ -48,6 +53,35 @@ class Intake:
     shards: tuple[Shard, ...] = ()
     beside: int = 0
     unseen: int = 0
+    found: tuple[Found, ...] = ()
+    again: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The faces of one picture.
+
+    Args:
+        faces: all that the detector found, in the picture's pixels.
+        meant: which of them is taken.
+        more: `(B, 4)` boxes of faces that only the second detector saw.
+    """
+
+    faces: Faces
+    meant: int
+    more: NDArray[np.float32]
+
+    @property
+    def bystanders(self) -> NDArray[np.float32]:
+        """Boxes of everybody else, `(B, 4)`."""
+        others = np.arange(len(self.faces.scores)) != self.meant
+        return np.concatenate([self.faces.boxes[others], self.more])
+
+    @property
+    def landmarks(self) -> NDArray[np.float32]:
+        """`(5, 2)` of the face that is meant."""
+        marks: NDArray[np.float32] = self.faces.landmarks[self.meant]
+        return marks
 
 
 @dataclass(frozen=True)
@@ -56,39 +90,47 @@ class _Seen:
 
     Args:
         withheld: place in the shard -> reason.
-        places: `(M,)` which pictures have a face.
-        landmarks: `(M, 5, 2)` of the face that is meant, in photo pixels.
-        bystanders: for each of the M the boxes `(B, 4)` of the other faces.
-        beside: faces among them that only the second detector saw.
+        places: which pictures have a face; found: their faces.
+        beside: faces that only the second detector saw.
         unseen: pictures without a face in which it saw one.
+        again: how faces were found that a first look missed, and how many.
     """
 
     withheld: dict[int, str]
-    places: NDArray[np.int64]
-    landmarks: NDArray[np.float32]
-    bystanders: tuple[NDArray[np.float32], ...]
+    places: list[int]
+    found: list[Found]
     beside: int
     unseen: int
+    again: Counter[str]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return it as plain arrays."""
-        reasons = json.dumps({str(place): reason for place, reason in self.withheld.items()}).encode()
+        words = {"withheld": {str(place): reason for place, reason in self.withheld.items()}, "again": dict(self.again)}
+        empty = np.zeros((0, 4), np.float32)
         return {
-            "withheld": np.frombuffer(reasons, np.uint8),
-            "places": self.places,
-            "landmarks": self.landmarks,
-            "others": np.concatenate([np.zeros((0, 4), np.float32), *self.bystanders]),
-            "counts": np.array([len(boxes) for boxes in self.bystanders], np.int64),
+            "words": np.frombuffer(json.dumps(words).encode(), np.uint8),
+            "places": np.array(self.places, np.int64),
+            "meant": np.array([one.meant for one in self.found], np.int64),
+            "counts": np.array([len(one.faces.scores) for one in self.found], np.int64),
+            "boxes": np.concatenate([empty, *(one.faces.boxes for one in self.found)]),
+            "landmarks": np.concatenate([np.zeros((0, 5, 2), np.float32), *(one.faces.landmarks for one in self.found)]),
+            "scores": np.concatenate([np.zeros(0, np.float32), *(one.faces.scores for one in self.found)]),
+            "more": np.concatenate([empty, *(one.more for one in self.found)]),
+            "more_counts": np.array([len(one.more) for one in self.found], np.int64),
             "audit": np.array([self.beside, self.unseen], np.int64),
         }
 
     @classmethod
     def of(cls, held: Mapping[str, NDArray[Any]]) -> _Seen:
         """Return what `arrays` gave."""
-        reasons = {int(place): str(reason) for place, reason in json.loads(bytes(held["withheld"])).items()}
-        boxes = np.split(held["others"], np.cumsum(held["counts"])[:-1]) if len(held["counts"]) else []
+        words = json.loads(bytes(held["words"]))
+        ends, more_ends = np.cumsum(held["counts"])[:-1], np.cumsum(held["more_counts"])[:-1]
+        split = [np.split(held[name], ends) for name in ("boxes", "landmarks", "scores")]
+        each = zip(*split, held["meant"].tolist(), np.split(held["more"], more_ends), strict=True)
+        found = [Found(Faces(b, m, s), meant, more) for b, m, s, meant, more in each] if len(held["places"]) else []
+        withheld = {int(place): str(reason) for place, reason in words["withheld"].items()}
         beside, unseen = held["audit"].tolist()
-        return cls(reasons, held["places"], held["landmarks"], tuple(boxes), beside, unseen)
+        return cls(withheld, held["places"].tolist(), found, beside, unseen, Counter(words["again"]))
 
 
 def take_in(
@@ -99,6 +141,9 @@ def take_in(
     keep: StageCache | None = None,
     second: Detect | None = None,
     fingerprints: Sequence[str] | None = None,
+    *,
+    sure: float | None = None,
+    largest: bool = False,
 ) -> Intake:
     """Detect in every photo, shard by shard, in batches that are forgotten again.
 
@@ -110,6 +155,8 @@ def take_in(
         keep: where shards are kept, None keeps nothing.
         second: asks a detector that looks for bystanders whom the first does not see.
         fingerprints: of the photos, where they are known already.
+        sure: the score from which on a face is upright, None where the detector does not say.
+        largest: of several faces the largest is taken, and not the one nearest to the centre.
 
     Raises:
         NothingToDo: not one face was found.
@@ -120,8 +167,9 @@ def take_in(
     ids: list[str] = []
     matrices: list[NDArray[np.float64]] = []
     marks: list[NDArray[np.float32]] = []
-    others: list[NDArray[np.float32]] = []
+    every: list[Found] = []
     shards: list[Shard] = []
+    again: Counter[str] = Counter()
     target = align.template(SIZE)
     if keep is None or fingerprints is None:
         fingerprints = fingerprints_of(photos) if keep else [""] * len(photos)
@@ -140,22 +188,23 @@ def take_in(
                 kept_before += len(rows)
                 advance(len(rows))
             else:
-                seen = _look(part, detect, advance, second)
+                seen = _look(part, detect, advance, second, sure, largest=largest)
                 if keep and key:
                     keep.put(key, **seen.arrays())
             withheld.update({part.ids[place]: reason for place, reason in seen.withheld.items()})
             beside, unseen = beside + seen.beside, unseen + seen.unseen
+            again += seen.again
             first = len(ids)
-            for n, place in enumerate(seen.places.tolist()):
+            for place, found in zip(seen.places, seen.found, strict=True):
                 try:
-                    matrix = align.similarity(seen.landmarks[n], target)
+                    matrix = align.similarity(found.landmarks, target)
                 except ValueError as error:
                     withheld[part.ids[place]] = str(error)
                     continue
                 ids.append(part.ids[place])
                 matrices.append(matrix)
-                marks.append(align.apply(matrix, seen.landmarks[n]))
-                others.append(seen.bystanders[n])
+                marks.append(align.apply(matrix, found.landmarks))
+                every.append(found)
             shards.append(Shard(key, first, len(ids)))
     if kept_before:
         reporter.say(f"  {kept_before} of {counted(len(photos), 'picture')} seen in an earlier run")
@@ -163,42 +212,57 @@ def take_in(
     if not ids:
         reasons = sorted({f"{list(withheld.values()).count(r)} {r}" for r in withheld.values()})
         raise NothingToDo(f"no face to work on in {total} pictures: {'; '.join(reasons)}; nothing was released")
-    stack = CropStack(photos, tuple(ids), np.stack(matrices), tuple(others))
+    if again:
+        reporter.say("  found at a second look: " + ", ".join(f"{count} {how}" for how, count in again.most_common()))
+    stack = CropStack(photos, tuple(ids), np.stack(matrices), tuple(one.bystanders for one in every))
     faces = FaceSet(tuple(ids), stack, np.stack(marks), tuple(person_of[i] for i in ids))
-    return Intake(faces, withheld, total, tuple(shards), beside, unseen)
+    return Intake(faces, withheld, total, tuple(shards), beside, unseen, tuple(every), dict(again))
 
 
-def _look(photos: Photos, detect: Detect, advance: Callable[[int], None], second: Detect | None) -> _Seen:
+def _look(
+    photos: Photos,
+    detect: Detect,
+    advance: Callable[[int], None],
+    second: Detect | None,
+    sure: float | None,
+    *,
+    largest: bool,
+) -> _Seen:
     """Detect in the pictures of one shard."""
+    seen = _Seen({}, [], [], 0, 0, Counter())
     beside = unseen = 0
     unread: dict[str, str] = {}
     place_of = {photo: place for place, photo in enumerate(photos.ids)}
-    withheld: dict[int, str] = {}
-    places: list[int] = []
-    marks: list[NDArray[np.float32]] = [np.zeros((0, 5, 2), np.float32)]
-    others: list[NDArray[np.float32]] = []
     for pictures in _batches(photos, unread, advance):
         batch_ids = tuple(pictures)
         batch = Photos.from_arrays(batch_ids, list(pictures.values()))
         found = detect(batch)
         by_photo = rows_by_photo(found)
-        again = second(batch) if second else Detections.none(batch_ids)
-        again_by_photo = rows_by_photo(again)
+        more_found = second(batch) if second else Detections.none(batch_ids)
+        more_by_photo = rows_by_photo(more_found)
         for photo_id, picture in pictures.items():
-            rows = by_photo.get(photo_id)
-            more = again.boxes[again_by_photo.get(photo_id, [])]
-            if not rows:
-                withheld[place_of[photo_id]] = NO_FACE
+            rows = by_photo.get(photo_id, [])
+            first = Faces(found.boxes[rows], found.landmarks[rows], found.scores[rows])
+            got = look_again(picture, first, sure, detect, photo_id)
+            more = more_found.boxes[more_by_photo.get(photo_id, [])]
+            if got.turn and second:
+                more = turned_back(picture, got.turn, second, photo_id).boxes
+            if not len(got.faces.scores):
+                seen.withheld[place_of[photo_id]] = NO_FACE
                 unseen += bool(len(more))
                 continue
-            more = more[unmatched(more, found.boxes[rows])]
+            meant = which_face(got.faces.boxes, picture.shape[1], picture.shape[0], photos.boxes.get(photo_id), largest=largest)
+            if meant is None:
+                seen.withheld[place_of[photo_id]] = NOT_IN_BOX
+                continue
+            if got.how:
+                seen.again[got.how] += 1
+            more = more[unmatched(more, got.faces.boxes)]
             beside += len(more)
-            row = nearest_to_centre(found, rows, picture.shape[1], picture.shape[0])
-            places.append(place_of[photo_id])
-            marks.append(found.landmarks[row : row + 1])
-            others.append(np.concatenate([found.boxes[[r for r in rows if r != row]], more]))
-    withheld |= {place_of[photo]: reason for photo, reason in unread.items()}
-    return _Seen(withheld, np.array(places, np.int64), np.concatenate(marks), tuple(others), beside, unseen)
+            seen.places.append(place_of[photo_id])
+            seen.found.append(Found(got.faces, meant, more))
+    seen.withheld.update({place_of[photo]: reason for photo, reason in unread.items()})
+    return replace(seen, beside=beside, unseen=unseen)
 
 
 def _batches(photos: Photos, withheld: dict[str, str], advance: Callable[[int], None]) -> Iterator[dict[str, NDArray[np.uint8]]]:

@@ -135,6 +135,7 @@ class Plan:
         methods, attacks: in the recipe's order.
         limit: how many pictures are taken, None for all.
         gate: whether every label is one person; None where no method promises k.
+        faces: which of several faces of a picture is meant: `"centre"`, `"largest"` or `"labelled person"`.
         notes: what the owner should know of the database before anything runs.
     """
 
@@ -153,6 +154,7 @@ class Plan:
     quality: QualityPlan | None = None
     audit: AuditPlan | None = None
     gate: GatePlan | None = None
+    faces: str = "centre"
     notes: tuple[str, ...] = ()
 
     def pool(self, scratch: Path, reporter: Reporter, *, offline: bool = False, cache: DiskCache | None = None) -> ComponentPool:

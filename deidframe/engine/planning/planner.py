@@ -22,6 +22,7 @@ from deidframe.engine.planning.plan import (
     QualityPlan,
 )
 from deidframe.host.catalogue import Catalogue
+from deidframe.host.known import where_from
 from deidframe.recipe.diagnostics import Diagnostic, diagnostics_of, nearest
 from deidframe.recipe.locate import KeyPath
 from deidframe.recipe.model import AttackSpec, AuditSpec, Decisions, ElbowSpec, FoundSubjects, Part, QualitySpec, SourceSpec
@@ -43,8 +44,7 @@ class _Planner:
         try:
             if self.catalogue.find(role, use) is None:
                 names = self.catalogue.names(role)
-                listed = ", ".join(names) or f"no {role} is installed"
-                self.complain("P101", (*at, "use"), f'no {role} is called "{use}"; installed: {listed}{nearest(use, names)}')
+                self.complain("P101", (*at, "use"), self.missing(role, use, names))
                 return None
             loaded = self.catalogue.load(role, use)
         except PluginError as error:
@@ -69,9 +69,14 @@ class _Planner:
         names = self.catalogue.names("encoder")
         if name in names:
             return self.step("encoder", name, {}, at)
-        listed = ", ".join(names) or "none"
-        self.complain("P101", at, f'no encoder is called "{name}"; installed: {listed}{nearest(name, names)}')
+        self.complain("P101", at, self.missing("encoder", name, names))
         return None
+
+    def missing(self, role: str, use: str, names: Sequence[str]) -> str:
+        """Say that no component is called so: which distribution brings it, or which names there are."""
+        elsewhere = where_from(role, use)
+        listed = ", ".join(names) or f"no {role} is installed"
+        return elsewhere or f'no {role} is called "{use}"; installed: {listed}{nearest(use, names)}'
 
     def method(self, method: Method) -> MethodPlan | None:
         steps: dict[str, Step] = {}
@@ -228,6 +233,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
                 at: KeyPath = (*method.at, "sweep") if "k" in _swept(planner, method) else (*method.at, "k")
                 planner.complain("R131", at, f"k = {method.spec.k} is larger than the number of people, {count}")
         _fitting(planner, found, methods)
+        _carried(planner, found)
     if planner.complaints or source is None or found is None:
         raise parsed.refuse(planner.complaints)
     return Plan(
@@ -246,6 +252,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
         quality,
         audit,
         gate,
+        _faces(recipe.source, gate),
         found.notes,
     )
 
@@ -295,3 +302,21 @@ def _swept(planner: _Planner, method: Method) -> tuple[str, ...]:
     row = method.at[1]
     assert isinstance(row, int)
     return tuple(planner.parsed.recipe.method[row].sweep)
+
+
+def _faces(spec: SourceSpec, gate: GatePlan | None) -> str:
+    """Return which of several faces is meant: with labels, and an encoder that can tell, the labelled person's."""
+    if spec.faces is not None:
+        return spec.faces
+    known = gate.encoder.loaded.component.same_person if gate and gate.encoder else None
+    return "labelled person" if spec.subjects == "labelled" and known and known.stray_few > 0 else "centre"
+
+
+def _carried(planner: _Planner, found: Database) -> None:
+    """Complain about columns that the owner's table does not have."""
+    known = sorted({name for row in found.photos.columns.values() for name in row})
+    for place, name in enumerate(planner.parsed.recipe.source.carry):
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            at: KeyPath = ("source", "carry", place)
+            planner.complain("R134", at, f'the source gives no column "{name}"; columns: {listed}{nearest(name, known)}')

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import Embeddings, Partition
+from deidframe.engine.components.copies import without_copies
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
 from deidframe.engine.planning.plan import MethodPlan
@@ -55,7 +56,10 @@ def make_groups(
     """
     steps, k = method.steps, method.k
     crowd, names, rows = (encodings, (), np.arange(len(encodings))) if k is None else people_of(encodings, people)
-    made = _clustered(pool, steps["clusterer"], crowd, k or 1, apart() if apart else None)
+    if k is None:
+        made = without_copies(crowd, lambda distinct: pool.call(steps["clusterer"], distinct, 1))
+    else:
+        made = _clustered(pool, steps["clusterer"], crowd, k, apart() if apart else None)
     settled = made
     if "outliers" in steps and k is not None:
         settled = pool.call(steps["outliers"], crowd, made, k)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.planning.plan import MethodPlan
+from deidframe.guard.carry import FILE, Carried, carried_csv
 from deidframe.guard.certificate import Certificate
 from deidframe.guard.release import Release
 from deidframe.guard.statement import Reached, statement
@@ -19,7 +24,14 @@ from deidframe.record.write import write_bytes, write_json
 
 
 def publish_release(
-    folder: Path, slug: str, release: Release, certificate: Certificate, licences: Sequence[str], pool: ComponentPool
+    folder: Path,
+    slug: str,
+    release: Release,
+    certificate: Certificate,
+    licences: Sequence[str],
+    pool: ComponentPool,
+    columns: Mapping[str, Mapping[str, str]],
+    carried: Sequence[Carried] = (),
 ) -> Release:
     """Write the mapping under `private`, move the files to where they are public, and return the release there.
 
@@ -28,6 +40,8 @@ def publish_release(
         slug: the method's folder.
         licences: of the weights behind the pictures.
         pool: told where the pictures lie now.
+        columns: of the owner's table, for the private mapping.
+        carried: columns that are released.
     """
     person_of, groups = release.person_of, release.groups or {}
     mapping = [
@@ -35,18 +49,36 @@ def publish_release(
         for face in release.faces.ids
     ]
     write_json(folder / "private" / "mapping" / f"{slug}.json", mapping, private=True)
+    table = mapping_csv(mapping, columns)
+    write_bytes(folder / "private" / "mapping" / f"{slug}.csv", table.encode("utf-8", "surrogateescape"), private=True)
     if release.people is not None:
         encodings, names = release.people.encodings, np.array(release.people.names)
         part = pool.scratch / "encodings.npz"
         np.savez(part, vectors=encodings.vectors, people=names, space=np.array(encodings.space))
         write_bytes(folder / "private" / "encodings" / f"{slug}.npz", part.read_bytes(), private=True)
-    facts = {"method": release.method, "people": certificate.people, "pictures": certificate.pictures}
+    facts: dict[str, Any] = {"method": release.method, "people": certificate.people, "pictures": certificate.pictures}
+    if carried:
+        body = carried_csv(release, carried)
+        write_bytes(release.folder / FILE, body)
+        facts["carried_sha256"] = hashlib.sha256(body).hexdigest()
     said = statement(certificate, (), licences)
     target = folder / (PROMISED if said.promised else COMPARED) / slug
     publish(release.folder, target, release.files, certificate.as_dict(), facts, said.as_dict(), said.text(release.method))
     moved = release.moved(target)
     pool.follow(release.faces, moved.faces)
     return moved
+
+
+def mapping_csv(mapping: Sequence[Mapping[str, Any]], columns: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the private mapping as a table, with the columns of the owner's own."""
+    more = sorted({name for row in columns.values() for name in row})
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("file", "face", "person", "group", *more))
+    for one in mapping:
+        own = columns.get(one["face"], {})
+        writer.writerow((one["file"], one["face"], one["person"], one["group"], *(own.get(name, "") for name in more)))
+    return out.getvalue()
 
 
 def restate_release(

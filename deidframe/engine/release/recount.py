@@ -87,7 +87,7 @@ def _recount(folder: Path, path: Path) -> Recount:
 
 def _mapping(path: Path) -> list[dict[str, Any]]:
     try:
-        rows = json.loads(path.read_text("utf-8"))
+        rows = json.loads(path.read_text("utf-8", "surrogateescape"))
         whole = all(isinstance(row["file"], str) and isinstance(row["person"], str) and "face" in row for row in rows)
         whole = whole and all(row["group"] is None or isinstance(row["group"], int) for row in rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -99,7 +99,7 @@ def _mapping(path: Path) -> list[dict[str, Any]]:
 
 def _certificate(folder: Path) -> dict[str, Any]:
     try:
-        stated = json.loads((folder / RELEASE).read_text("utf-8"))["certificate"]
+        stated = json.loads((folder / RELEASE).read_text("utf-8", "surrogateescape"))["certificate"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return stated if isinstance(stated, dict) else {}

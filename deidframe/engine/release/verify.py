@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deidframe.contract.errors import UsageError
+from deidframe.guard.carry import FILE
 from deidframe.guard.hygiene import bare_jpeg
 from deidframe.record.release import MANIFEST, README, RELEASE, release_folders
 from deidframe.words import counted
@@ -73,6 +74,8 @@ def verify(folder: Path) -> Verdict:
     for path in sorted(folder.iterdir()):
         if path.name in (RELEASE, MANIFEST, README):
             continue
+        if path.name == FILE and stated and "carried_sha256" in stated:
+            continue
         if path.is_symlink() or not path.is_file():
             problems.append(f"{path.name}: is not a plain file")
             continue
@@ -85,6 +88,12 @@ def verify(folder: Path) -> Verdict:
         _named(problems, "is not in the manifest", [name for name in held if name not in listed])
         _named(problems, "has changed", [name for name, digest in held.items() if listed.get(name, digest) != digest])
     _named(problems, "holds more than a picture", unclean)
+    if stated and "carried_sha256" in stated:
+        carried = folder / FILE
+        if not carried.is_file():
+            problems.append(f"{FILE} is missing")
+        elif hashlib.sha256(carried.read_bytes()).hexdigest() != stated["carried_sha256"]:
+            problems.append(f"{FILE} has changed")
     sharers = Counter(held.values())
     certificate = (stated or {}).get("certificate") or {}
     k = certificate.get("k_asked")

@@ -70,7 +70,7 @@ def read_pairs(path: Path, ids: Sequence[str], people: Sequence[str]) -> Pairs:
     row = {one: n for n, one in enumerate(ids)}
     number = {person: n for n, person in enumerate(dict.fromkeys(people))}
     try:
-        lines = list(csv.reader(path.read_text("utf-8").splitlines()))
+        lines = list(csv.reader(path.read_text("utf-8", "surrogateescape").splitlines()))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {str(path)!r}: {error}") from None
     if not lines or lines[0] != ["a", "b", "same"]:

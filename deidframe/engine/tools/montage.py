@@ -27,7 +27,7 @@ def read_groups(path: Path) -> dict[str, int]:
         UsageError: the file is missing or no such file.
     """
     try:
-        lines = list(csv.reader(path.read_text("utf-8").splitlines()))
+        lines = list(csv.reader(path.read_text("utf-8", "surrogateescape").splitlines()))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {str(path)!r}: {error}") from None
     if not lines or lines[0] != ["id", "group"]:

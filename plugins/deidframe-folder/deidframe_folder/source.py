@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from deidframe_folder.pictures import EXTENSIONS, HEAD, is_picture, read_picture
 from deidframe_folder.plugin import FolderParams
 from deidframe_folder.table import read_table
 
+BOX = ("x", "y", "w", "h")
+"""Columns of a face's box: its upper left corner and its size in pixels."""
 OF_A_PROGRAM = "hidden, or made by a program for itself"
 PROGRAMS = frozenset(
     {
@@ -71,6 +74,8 @@ class _Listing:
     people: dict[str, str | None]
     skipped: dict[str, str]
     notes: tuple[str, ...] = ()
+    boxes: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class FolderSource:
@@ -107,7 +112,7 @@ class FolderSource:
         known = all(name is not None for name in names)
         subjects = tuple(name or "" for name in names) if known else None
         opener, stamp = _Opener(found.root, self.params.max_megapixels), _Stamp(found.root)
-        return Photos(ids, opener, subjects, stamp, skipped, found.root, found.notes)
+        return Photos(ids, opener, subjects, stamp, skipped, found.root, found.notes, found.boxes, found.columns)
 
 
 def _from_folder(root: Path, layout: str, level: int, *, follow_links: bool) -> _Listing:
@@ -222,6 +227,10 @@ def _from_csv(path: Path, *, follow_links: bool) -> _Listing:
     table = read_table(path)
     people: dict[str, str | None] = {}
     skipped: dict[str, str] = {}
+    boxes: dict[str, tuple[float, float, float, float]] = {}
+    columns: dict[str, dict[str, str]] = {}
+    boxed = set(BOX) <= set(table.columns)
+    more = [name for name in table.columns if name not in ("path", "person", *(BOX if boxed else ()))]
     for where, row in table.lines:
         at = f"source folder: {path.name}:{where}"
         relative = (row.get("path") or "").strip()
@@ -241,4 +250,19 @@ def _from_csv(path: Path, *, follow_links: bool) -> _Listing:
         if "person" in table.columns and not person:
             raise UsageError(f"{at}: no person is named; name one in every line or leave the column out")
         people[photo_id] = person or None
-    return _Listing(root, people, skipped, table.notes)
+        if boxed:
+            boxes[photo_id] = _box(row, at)
+        if more:
+            columns[photo_id] = {name: (row.get(name) or "").strip() for name in more}
+    return _Listing(root, people, skipped, table.notes, boxes, columns)
+
+
+def _box(row: dict[str, str], at: str) -> tuple[float, float, float, float]:
+    """Return a face's box from the columns x, y, w, h: its upper left corner and its size in pixels."""
+    try:
+        x, y, w, h = (float(row.get(name, "").replace(",", ".")) for name in BOX)
+    except ValueError:
+        raise UsageError(f"{at}: x, y, w and h must be numbers (pixels), got {', '.join(row.get(n, '') for n in BOX)}") from None
+    if not (w > 0 and h > 0 and math.isfinite(x + y + w + h)):
+        raise UsageError(f"{at}: a box of {w:g} x {h:g} pixels holds no face")
+    return x, y, x + w, y + h
