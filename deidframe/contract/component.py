@@ -49,13 +49,14 @@ class SamePerson:
     """How alike pictures of one person are in an encoder's space, measured on people who were split into two labels.
 
     Args:
-        deviations: two labels are in doubt where the cosine of their mean encodings, the database's mean subtracted, lies so
-            many standard deviations above that of two people.
+        deviations: two labels are in doubt where the cosine of their mean encodings, the database's mean subtracted, lies at
+            least so many standard deviations above that of two people; more where many labels make more pairs by chance.
         cosine: the least cosine of two labels of 1, of 2, of 3 or more pictures that are in doubt; used where labels are few.
         certain: a cosine that pictures of two people do not reach.
         stray: a picture less alike than this to the rest of its label shows somebody else; the database's mean subtracted.
         stray_few: the same without subtracting, where labels are few.
-        found: share of people split into two labels of 1, of 2, of 3 or more pictures who were noticed, 0 to 1.
+        genuine: mean and standard deviation of the same measure for two labels of one person, of 1, of 2, of 3 or more pictures
+            each: it says how many of them are noticed.
         measured_on: the data, for people.
         authors: distance of unit encodings up to which the encoder's authors take two pictures for one person's, None if they
             say none.
@@ -66,7 +67,7 @@ class SamePerson:
     certain: float
     stray: float
     stray_few: float
-    found: tuple[float, float, float]
+    genuine: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
     measured_on: str
     authors: float | None = None
 

@@ -11,7 +11,7 @@ from deidframe.contract import SamePerson
 from deidframe.guard import same_person
 from deidframe.guard.same_person import ALIKE, ONE_FACE, ONE_FILE, Doubt, look, merged
 
-KNOWN = SamePerson(5.0, (0.45, 0.51, 0.51), 0.75, 0.28, 0.34, (0.9, 0.95, 0.99), "made up")
+KNOWN = SamePerson(5.0, (0.45, 0.51, 0.51), 0.75, 0.28, 0.34, ((7, 1.3), (9, 1.3), (9, 0.9)), "made up")
 
 
 def crowd(people: int, pictures: int, seed: int = 1, alike: float = 0.0) -> tuple[np.ndarray, list[str]]:
@@ -95,3 +95,11 @@ def test_nothing_and_one_label() -> None:
     assert look(vectors, labels, ["", "", ""], KNOWN).doubts == ()
     empty = look(np.zeros((0, 128), np.float32), [], [], KNOWN)
     assert (empty.doubts, empty.strays, empty.labels) == ((), (), 0)
+
+
+def test_many_labels_raise_no_alarm_by_chance_and_the_share_that_is_noticed_says_so() -> None:
+    few = look(*crowd(40, 1), [""] * 40, KNOWN).found
+    vectors, labels = crowd(6000, 1)
+    seen = look(vectors, labels, [""] * len(labels), KNOWN)
+    assert seen.doubts == ()
+    assert 0.8 < seen.found < few < 0.96

@@ -177,7 +177,12 @@ class _Planner:
 
         def order(step: Step) -> tuple[bool, float, bool, str]:
             known = step.loaded.component.same_person
-            return step.name in grouping, -sum(known.found) if known else 0.0, step.name not in used, step.name
+            return (
+                step.name in grouping,
+                -sum(mean for mean, _ in known.genuine) if known else 0.0,
+                step.name not in used,
+                step.name,
+            )
 
         chosen = min(able, key=order, default=None)
         if isinstance(spec.same_person, Decisions):
