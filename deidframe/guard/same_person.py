@@ -115,7 +115,7 @@ def look(vectors: NDArray[Any], labels: Sequence[str], fingerprints: Sequence[st
     noticed = np.minimum([1 - NormalDist(*one).cdf(deviations) for one in known.genuine], MOST_SURE)
     listed = tuple(sorted(doubts.values(), key=lambda one: (-one.cosine, one.a, one.b)))
     found = float(noticed[np.minimum(counts[there], len(noticed)) - 1].mean()) if len(there) else 0.0
-    return Looked(tuple(away.tolist()), listed, len(there), found, len(table) <= EXACT)
+    return Looked(tuple(away.tolist()), listed, len(there), found, len(there) <= EXACT)
 
 
 def merged(labels: Sequence[str], doubts: Sequence[Doubt]) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def audit(pool: ComponentPool, plan: AuditPlan, release: Release) -> Audit:
         if share >= 0.5:
             raise ReleaseRefused(
                 f"{method}: {int(near[where].sum())} of {len(where)} pictures are as close to their originals as copies would be"
-                f" ({plan.encoder.name}: {bound:.2f}); nothing is released"
+                f" ({plan.encoder.name}: {bound:.2f}; a method is at fault from 50 % on); nothing is released"
             )
     withheld = {
         face: BESIDE if beside[n] else NEAR for face, n in zip(made.ids, where.tolist(), strict=True) if beside[n] or near[n]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -47,6 +48,21 @@ def test_the_input_handed_back_is_refused(tmp_path: Path) -> None:
     assert grey.status == "refused"
     assert "12 of 12 released pictures are the originals" in grey.reason
     assert not (outcome.folder / "compared" / "grey").exists()
+
+
+def test_one_picture_that_is_handed_back_is_withheld_with_its_name_and_the_method_goes_on(tmp_path: Path) -> None:
+    one = (
+        "np.repeat(grey, 3, axis=3)",
+        "np.where([[[[i == 'noise-3']]] for i in faces.ids], np.asarray(faces.images[:]), np.repeat(grey, 3, axis=3))",
+    )
+    outcome = ran(tmp_path, "redactor", "grey", one)
+    grey = next(c for c in outcome.cells if c.method == "grey" and not c.attack)
+    assert (grey.status, grey.released, grey.withheld) == ("ok", 11, 1)
+    assert outcome.exit_code == 0
+    listed = (tmp_path / "run" / "private" / "withheld.csv").read_text().splitlines()
+    (line,) = [one for one in csv.DictReader(listed) if one["method"] == "grey"]
+    assert (line["file"], line["reason"]) == ("noise-3", "its protected picture is its original")
+    assert len(list((tmp_path / "run" / "compared" / "grey").glob("*.jpg"))) == 11
 
 
 def test_surrogates_that_differ_inside_a_group_are_refused(tmp_path: Path) -> None:
