@@ -274,7 +274,6 @@ PARAMS = {
     "folder": {"path": FACES},
     "encodings": {"path": FILES["encodings"]},
     "onnx": {"path": FILES["onnx"], "size": 32},
-    "facenet": {"purpose": "test"},
     "stylegan": {"candidates": 2},
     "stylegan-mean": {"steps": 1},
     "stylegan2": {"checkpoint": FILES["stylegan2"], "steps": 1, "starts": 2},

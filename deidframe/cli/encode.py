@@ -16,6 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "folder", metavar="FOLDER", help="pictures: one folder for each person, a flat folder, or a CSV of path and person"
     )
     parser.add_argument("--use", required=True, metavar="ENCODER", help="an installed encoder")
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the encoder, may be given again"
+    )
     parser.add_argument("--detector", metavar="NAME", help="an installed detector (default: that of the recipe `folder`)")
     parser.add_argument("-o", "--out", required=True, metavar="FILE.npz", help="where the encodings go; must not exist")
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
@@ -43,7 +46,13 @@ def run(options: argparse.Namespace) -> int:
     reporter = Bars(console) if console.is_terminal else Lines()
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         encodings, withheld = encode_folder(
-            Path(options.folder), options.use, options.detector, Path(scratch), reporter, offline=options.offline
+            Path(options.folder),
+            options.use,
+            options.detector,
+            Path(scratch),
+            reporter,
+            params=options.param,
+            offline=options.offline,
         )
     write_private(target, encodings_bytes(encodings))
     people = f" of {len(set(encodings.subjects))} people" if encodings.subjects else ""

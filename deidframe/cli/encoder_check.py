@@ -15,6 +15,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--use", required=True, metavar="NAME", help="an installed encoder")
     parser.add_argument("--data", required=True, metavar="DIR", help="pictures, one folder for each person")
     parser.add_argument("--pairs", default="all", metavar="FILE|all", help="CSV with the columns a,b,same (1 or 0), or all pairs")
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the encoder, may be given again"
+    )
     parser.add_argument("--detector", metavar="NAME", help="an installed detector (default: that of the recipe `folder`)")
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     add_timeout(parser)
@@ -38,7 +41,13 @@ def run(options: argparse.Namespace) -> int:
     reporter = Bars(console) if console.is_terminal else Lines()
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         found, withheld = encode_folder(
-            Path(options.data), options.use, options.detector, Path(scratch), reporter, offline=options.offline
+            Path(options.data),
+            options.use,
+            options.detector,
+            Path(scratch),
+            reporter,
+            params=options.param,
+            offline=options.offline,
         )
     if found.subjects is None:
         raise UsageError(f"{options.data!r} names nobody; lay the pictures out as one folder for each person")

@@ -18,6 +18,11 @@ class Params(BaseModel, extra="forbid", strict=True):
         return None
 
     @property
+    def loads(self) -> tuple[str, ...] | None:
+        """Names of the weights that it loads with these parameters, None for all that its `Component` names."""
+        return None
+
+    @property
     def recognizers(self) -> tuple[str, ...]:
         """Names of encoders; it is handed a recogniser with each of them, as `Context.recognizers`."""
         return ()

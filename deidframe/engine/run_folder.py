@@ -176,7 +176,7 @@ def facts_of(plan: Plan) -> dict[str, Any]:
     """Return what is known before anything ran."""
     recipe, steps = plan.parsed.recipe, plan.steps()
     packages = {step.loaded.listed.package for step in steps}
-    names = {name for step in steps for name in step.loaded.component.weights}
+    names = {name for step in steps for name in step.weights}
     weights = [w for w in listed_weights(packages) if w.name in names or _used(w.used_by, plan)]
     return {
         "schema": 1,

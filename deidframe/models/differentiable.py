@@ -109,6 +109,12 @@ def _conv(a: list[Any], k: dict[str, Any]) -> Any:
     return functional.conv2d(a[0], a[1], bias, stride, _pads(k), dilation, int(k.get("group", 1)))
 
 
+def _concat(a: list[Any], k: dict[str, Any]) -> Any:
+    import torch
+
+    return torch.cat(a, dim=int(k["axis"]))
+
+
 def _norm(a: list[Any], k: dict[str, Any]) -> Any:
     from torch.nn import functional
 
@@ -154,6 +160,7 @@ OPERATIONS: dict[str, Callable[[list[Any], dict[str, Any]], Any]] = {
     "Add": lambda a, _: a[0] + a[1],
     "AveragePool": _pool("average"),
     "BatchNormalization": _norm,
+    "Concat": _concat,
     "Conv": _conv,
     "Div": lambda a, _: a[0] / a[1],
     "Dropout": lambda a, _: a[0],

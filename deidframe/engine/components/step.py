@@ -61,6 +61,11 @@ class Step:
         """How many groups a synthesizer that is `per_group` is best asked for at a time."""
         return max(1, self.params.groups_at_once)
 
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of the weights that it loads."""
+        return self.loaded.component.weights if self.params.loads is None else self.params.loads
+
     def needs(self, need: Need) -> bool:
         """Whether the component asks for this."""
         return need in self.loaded.component.needs

@@ -175,14 +175,10 @@ class _Planner:
         able = [step for step in usable.values() if step.loaded.component.same_person]
         used = {step.name for step in others}
 
-        def order(step: Step) -> tuple[bool, float, bool, str]:
+        def order(step: Step) -> tuple[bool, bool, float, str]:
             known = step.loaded.component.same_person
-            return (
-                step.name in grouping,
-                -sum(mean for mean, _ in known.genuine) if known else 0.0,
-                step.name not in used,
-                step.name,
-            )
+            sure = sum(mean for mean, _ in known.genuine) if known else 0.0
+            return step.name in grouping, step.name not in used, -sure, step.name
 
         chosen = min(able, key=order, default=None)
         if isinstance(spec.same_person, Decisions):

@@ -44,15 +44,26 @@ def read_any(path: Path, *, space: str | None = None, normalise: bool = False) -
 
 
 def encode_folder(
-    folder: Path, encoder: str, detector: str | None, scratch: Path, reporter: Reporter, *, offline: bool = False
+    folder: Path,
+    encoder: str,
+    detector: str | None,
+    scratch: Path,
+    reporter: Reporter,
+    *,
+    params: Sequence[str] = (),
+    offline: bool = False,
 ) -> tuple[Embeddings, dict[str, str]]:
     """Return unit encodings of the pictures in which a face is found, and why the others are left out.
+
+    Args:
+        params: `key=value` for the encoder.
 
     Raises:
         RecipeError: a name is unknown. NothingToDo: no picture, or no face.
     """
     method = {"name": "encode", "encoder": {"use": encoder}, "clusterer": {"use": any_of("clusterer")}}
-    planned = _planned(_of_folder(folder, detector, method), scratch)
+    overrides = [f"method[0].encoder.params.{one}" for one in _checked(params)]
+    planned = _planned(_of_folder(folder, detector, method), scratch, overrides)
     pool = planned.pool(scratch, reporter, offline=offline)
     intake = find_faces(planned, pool, reporter)
     faces = intake.faces
@@ -151,16 +162,20 @@ def cluster_file(
         "source": {"use": usual().encodings, "params": {"path": str(file), "normalise": normalise}},
         "method": [method],
     }
-    overrides = []
-    for one in params:
-        key, equals, _ = one.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"--param {one!r}: expected KEY=VALUE")
-        overrides.append(f"method[0].clusterer.params.{one}")
+    overrides = [f"method[0].clusterer.params.{one}" for one in _checked(params)]
     planned = _planned(recipe, scratch, overrides)
     assert planned.encodings is not None
     pool = planned.pool(scratch, reporter)
     return group(pool, planned.encodings, planned.people, planned.methods[0], labelled=planned.labelled)
+
+
+def _checked(params: Sequence[str]) -> Sequence[str]:
+    """Return `--param` texts that are `key=value`."""
+    for one in params:
+        key, equals, _ = one.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--param {one!r}: expected KEY=VALUE")
+    return params
 
 
 def any_of(role: str) -> str:

@@ -1,122 +1,126 @@
-"""FaceNet: InceptionResnetV1 of facenet-pytorch, run by OpenVINO or by torch."""
+"""FaceNet: InceptionResnetV1 with the weights of its first public releases, run by OpenVINO from the arrays."""
 
 from __future__ import annotations
 
 import hashlib
 import pickle
-import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, Embeddings, FaceSet, WeightsError, align
-from deidframe.models import Network, import_openvino, reproducible_torch
-from deidframe_facenet.plugin import FaceNetParams
+from deidframe.contract import Context, Embeddings, FaceSet, PluginError, TorchEncoder, WeightsError, align
+from deidframe.models import Network, read_graph, weights_path
+from deidframe.models.differentiable import torch_module
+from deidframe_facenet.arrays import Arrays, read_frozen, read_keras, read_state
+from deidframe_facenet.graph import SIZE, build
+from deidframe_facenet.plugin import CASIA, MS_CELEB, FaceNetParams
 from deidframe_facenet.release import released_weights
-from deidframe_facenet.upstream import module
 
-SIZE = 160
-"""Side of its input in pixels."""
-TEMPLATE = ((align.TEMPLATE - align.TEMPLATE.mean(axis=0)) * 1.45 + np.array([0.5, 0.52])) * SIZE
-"""Five landmarks in a crop as MTCNN with its usual margin makes them: brow to chin, a little cheek."""
-DIM = 512
+TEMPLATE = ((align.TEMPLATE - align.TEMPLATE.mean(axis=0)) * 1.3 + np.array([0.5, 0.58])) * SIZE
+"""Where the five landmarks lie in its input: the scale and place at which both networks tell people apart best."""
+Prepare = Callable[[Any], Any]
 
 
 class FaceNet:
     """Encoder `facenet`.
 
     Args:
-        params: weights and engine.
-        context: device, and the log that is told the hash of the weights.
+        params: which weights.
+        context: gives access to them, and is told the hash of a file of one's own.
 
     Raises:
-        WeightsError: no weights, and the purpose is not a test; or the file is missing, of another hash, or of another network.
+        WeightsError: the weights cannot be had, are of another hash, or of another network.
     """
 
     def __init__(self, params: FaceNetParams, context: Context) -> None:
-        model = load_model(params, context)
-        self._run = (
-            openvino_runner(model, params) if params.engine == "openvino" else torch_runner(model, params.device or best_device())
-        )
+        arrays, self._per_picture = load_arrays(params, context)
+        self._model, self._dim = build(arrays), arrays.last.shape[1]
+        self._network = Network(read_graph(self._model), [(-1, 3, SIZE, SIZE)], params.precision)
+        self._unit = params.normalise
 
     def encode(self, faces: FaceSet) -> Embeddings:
-        """Return `(N, 512)` float32 encodings of length 1."""
-        vectors = align.encode_aligned(
-            faces, TEMPLATE, SIZE, lambda chips: self._run((align.channels_first(chips) - 127.5) / 128.0), DIM
-        )
-        return Embeddings(faces.ids, vectors, "facenet")
+        """Return `(N, 128)` float32 encodings, `(N, 512)` with the weights of CASIA, of length 1 unless asked otherwise."""
+
+        def run(chips: NDArray[np.uint8]) -> NDArray[np.float32]:
+            batch = prepared(align.channels_first(chips).astype(np.float32), per_picture=self._per_picture)
+            return self._network(batch)[0]
+
+        vectors = align.encode_aligned(faces, TEMPLATE, SIZE, run, self._dim)
+        if self._unit:
+            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return Embeddings(faces.ids, vectors.astype(np.float32), "facenet")
+
+    def as_torch(self) -> TorchEncoder:
+        """Return the network for following gradients; needs torch."""
+        network, per_picture = torch_module(self._model), self._per_picture
+
+        def run(x: Any) -> Any:
+            if not per_picture:
+                return network((x - 127.5) / 128.0)
+            mean = x.mean((1, 2, 3), keepdim=True)
+            spread = x.std((1, 2, 3), keepdim=True, unbiased=False).clamp(min=LEAST)
+            return network((x - mean) / spread)
+
+        return TorchEncoder(run, TEMPLATE, SIZE)
 
 
-def load_model(params: FaceNetParams, context: Context) -> Any:
-    """Return the torch module with its weights, ready to encode."""
-    import torch
+LEAST = 1.0 / np.sqrt(3 * SIZE * SIZE)
+"""Least standard deviation that a picture is divided by, so that one of a single colour stays finite."""
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.manual_seed(context.seed % 2**31)
-        model = module("models.inception_resnet_v1").InceptionResnetV1(pretrained=None).eval()
-    given = params.weights
-    if given is None and params.release is not None:
-        given = released_weights(params.release, context, params.sha256)
-    if given is None:
-        if params.purpose != "test":
-            raise WeightsError(
-                "encoder facenet: no weights are given, and PyPI carries none; fetch 20180402-114759-vggface2.pt from the"
-                " releases of facenet-pytorch and set params.weights (and params.sha256), or let params.release fetch them"
-            )
-        context.log("  facenet: random weights, for a test only")
-        return model
-    path = given.expanduser()
+
+def prepared(batch: NDArray[np.float32], *, per_picture: bool) -> NDArray[np.float32]:
+    """Return `(N, 3, H, W)` pixels, 0 to 255, as the weights want them.
+
+    Args:
+        per_picture: each picture less its mean, by its standard deviation (D. Sandberg's `prewhiten`); else less 127.5, by 128.
+    """
+    if not per_picture:
+        return np.asarray((batch - 127.5) / 128, np.float32)
+    mean = batch.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64)
+    spread = np.maximum(batch.std(axis=(1, 2, 3), keepdims=True, dtype=np.float64), LEAST)
+    return np.asarray((batch - mean) / spread, np.float32)
+
+
+def load_arrays(params: FaceNetParams, context: Context) -> tuple[Arrays, bool]:
+    """Return the arrays, and whether pictures are scaled each by itself."""
+    if params.weights is None and params.release is None:
+        return _own(MS_CELEB, context), True
+    if params.weights in (MS_CELEB, CASIA):
+        return _own(str(params.weights), context), params.weights == MS_CELEB
+    path = released_weights(params.release, context, params.sha256) if params.release else Path(str(params.weights)).expanduser()
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise WeightsError(f"encoder facenet: cannot read {str(path)!r}: {error.strerror}") from None
+        known = f"; the names are {MS_CELEB} and {CASIA}" if "." not in path.name else ""
+        raise WeightsError(f"encoder facenet: cannot read {str(path)!r}: {error.strerror}{known}") from None
     if params.sha256 is not None and digest != params.sha256:
         raise WeightsError(f"encoder facenet: {path.name} has sha256 {digest}, expected {params.sha256}")
     context.log(f"  facenet: {path.name}, sha256 {digest}")
+    if path.suffix == ".h5":
+        return read_keras(path), True
+    if path.suffix == ".pb":
+        return read_frozen(path), False
+    return read_state(_state(path), path.name), False
+
+
+def _own(name: str, context: Context) -> Arrays:
+    path = weights_path("deidframe_facenet", f"facenet-{name}", context)
+    return read_keras(path) if name == MS_CELEB else read_frozen(path)
+
+
+def _state(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Return the arrays of a state dictionary of torch, read as plain tensors and nothing else."""
+    try:
+        import torch
+    except ImportError:
+        raise PluginError(f"{path.name} is a file of torch: python -m pip install torch") from None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        kept = {name: value for name, value in state.items() if not name.startswith("logits.")}
-        model.load_state_dict(kept, strict=False)
-        missing = [name for name in model.state_dict() if name not in kept and not name.startswith("logits.")]
+        return {name: value.float().numpy() for name, value in state.items() if hasattr(value, "float")}
     except (RuntimeError, pickle.UnpicklingError, AttributeError, EOFError, ValueError, KeyError) as error:
-        raise WeightsError(f"encoder facenet: {path.name} holds no such weights: {str(error).splitlines()[0][:200]}") from error
-    if missing:
-        raise WeightsError(f"encoder facenet: {path.name} lacks {len(missing)} weights of the network, {missing[0]!r} first")
-    return model
-
-
-def best_device() -> str:
-    """Return `cuda` or `mps` where torch has one, else `cpu`."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def torch_runner(model: Any, device: str) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return what runs a batch in torch on this device."""
-    import torch
-
-    placed = model.to(device)
-
-    def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        with reproducible_torch(), torch.inference_mode():
-            return np.asarray(placed(torch.from_numpy(batch).to(device)).cpu().numpy(), np.float32)
-
-    return run
-
-
-def openvino_runner(model: Any, params: FaceNetParams) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return what runs a batch in OpenVINO, exported from the module here and now."""
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing warns of a shape that is constant, as it should be
-        graph = import_openvino().convert_model(model, example_input=torch.zeros(1, 3, SIZE, SIZE))
-    network = Network(graph, [(-1, 3, SIZE, SIZE)], params.precision)
-    return lambda batch: network(batch)[0]
+        words = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise WeightsError(f"encoder facenet: {path.name} holds no such weights: {words}") from error
