@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     for attack in planned.attacks:
         spec = attack.spec
         said = f"threat {spec.threat}, gallery {spec.gallery}, sees with {attack.encoder.name}"
-        console.print(Text(f"attack {spec.name}: {attack.step.name}, {said}"))
+        console.print(Text(f"attack {attack.name}: {attack.step.name}, {said}"))
     if planned.audit:
         seen = f", and with {planned.audit.encoder.name} for copies of originals" if planned.audit.encoder else ""
         console.print(Text(f"audit: {planned.audit.detector.name} looks for a second face{seen}"))

@@ -21,7 +21,7 @@ from deidframe.contract.errors import (
 from deidframe.contract.hookspecs import hookimpl
 from deidframe.contract.params import Params
 from deidframe.contract.photos import Detections, Photos
-from deidframe.contract.roles import Differentiable, Knowledge, Recognition, Recognizer, TorchEncoder
+from deidframe.contract.roles import Differentiable, Inverts, Knowledge, Recognition, Recognizer, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack, new_pictures
 from deidframe.contract.version import CONTRACT_VERSION
 
@@ -37,6 +37,7 @@ __all__ = [
     "Embeddings",
     "FaceSet",
     "IndexedStack",
+    "Inverts",
     "Knowledge",
     "LinkScores",
     "Need",

@@ -88,12 +88,15 @@ class Knowledge:
     """What an attacker has besides probes and gallery.
 
     Args:
-        threat: `"clear"` (untouched probes) or `"naive"` (released probes against the clear gallery).
+        threat: `"clear"` (untouched probes), `"naive"` (released probes against the clear gallery) or `"inversion"` (the same,
+            and the tool is known).
         gallery: `"enrol"` (a person's first clear picture) or `"exact"` (all the originals).
+        invert: with `"inversion"`, the tool's way back, from released faces to an estimate of their originals; else None.
     """
 
     threat: str
     gallery: str
+    invert: Callable[[FaceSet], FaceSet] | None = None
 
 
 @runtime_checkable
@@ -171,6 +174,15 @@ class Synthesizer(Protocol):
 class Redactor(Protocol):
     def redact(self, faces: FaceSet) -> FaceSet:
         """Return a batch of faces with something taken away, same ids, same size."""
+        ...
+
+
+@runtime_checkable
+class Inverts(Protocol):
+    """What a redactor can do besides: say how it is undone, so that nobody is reassured by an attacker who did not ask."""
+
+    def invert(self, faces: FaceSet) -> FaceSet:
+        """Return an estimate of the originals of a batch of redacted faces: same ids, same size."""
         ...
 
 

@@ -17,7 +17,7 @@ from deidframe.contract.errors import DeidframeError, NothingToDo, PluginError, 
 from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.boundary import one_line
 from deidframe.engine.components.pool import ComponentPool
-from deidframe.engine.evaluate.attack import run_attack
+from deidframe.engine.evaluate.attack import run_attack, too_often
 from deidframe.engine.evaluate.audit import audit
 from deidframe.engine.evaluate.measures import measures
 from deidframe.engine.intake.take_in import Intake
@@ -97,16 +97,17 @@ def timed() -> Iterator[Callable[[], float]]:
 def clear_cell(at: RunContext, attack: AttackPlan) -> Cell:
     """Measure how well the attack's matcher does on untouched faces."""
     faces = at.faces
-    base = Cell(CLEAR, "untouched", attack.spec.name, protects=False, people=len(set(faces.subjects or ())), total=at.total)
+    base = Cell(CLEAR, "untouched", attack.name, protects=False, people=len(set(faces.subjects or ())), total=at.total)
     return _attacked(at, base, attack, faces)
 
 
-def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet) -> Cell:
-    """Return the row of one method under one attack."""
+def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet, method: MethodPlan | None = None) -> Cell:
+    """Return the row of one method, or of untouched faces, under one attack."""
     spec = attack.spec
     cell = replace(
         base,
-        attack=spec.name,
+        attack=attack.name,
+        own_encoder=method is not None and attack.encoder.name in method.sees,
         threat=spec.threat,
         gallery=spec.gallery,
         encoder=attack.encoder.name,
@@ -116,10 +117,10 @@ def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet)
     )
     with timed() as seconds:
         try:
-            name = f"{base.method} / {spec.name}"
+            name = f"{base.method} / {attack.name}"
             with at.pool.working_on(name):
-                done = run_attack(at.pool, attack, at.faces, released)
-            kept = at.folder / "private" / "scores" / base.slug / f"{slug(spec.name)}.npz"
+                done = run_attack(at.pool, attack, at.faces, released, method)
+            kept = at.folder / "private" / "scores" / base.slug / f"{slug(attack.name)}.npz"
             write_bytes(kept, done.kept.npz(), private=True)
         except NothingToDo as error:  # nothing to measure is no failure
             return replace(cell, reason=reason_of(error))
@@ -131,6 +132,11 @@ def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet)
         metrics[f"chance{r}"] = min(1.0, r / done.people) if done.people else 1.0
         if base.k_counted and base.k:
             metrics[f"bound{r}"] = min(1.0, r / base.k_counted)
+    if done.control is not None:
+        metrics["control1"] = done.control.as_dict()
+        if done.control.value > too_often(metrics["chance1"], done.people):
+            reason = f"it names exchanged people right ({done.control.value:.2f}) far more often than guessing does: it cheats"
+            return replace(cell, status="failed", reason=reason)
     return replace(
         cell,
         gallery=done.gallery,
@@ -209,7 +215,7 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
     tried = []
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
-            tried.append(_attacked(at, base, attack, release.faces))
+            tried.append(_attacked(at, base, attack, release.faces, method))
             yield tried[-1]
     if certificate:
         restate_release(at.folder, release, certificate, licences_of(method), tried)

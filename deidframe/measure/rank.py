@@ -17,7 +17,10 @@ BLOCK = 1024
 
 
 def rank_hits(
-    scores: LinkScores, person_of: Mapping[str, str], ranks: tuple[int, ...] = RANKS
+    scores: LinkScores,
+    person_of: Mapping[str, str],
+    ranks: tuple[int, ...] = RANKS,
+    probe_is: Mapping[str, str] | None = None,
 ) -> tuple[list[str], NDArray[np.float64]]:
     """Return each probe's person and `(P, R)`: the chance that the person is among the first r candidates.
 
@@ -28,12 +31,13 @@ def rank_hits(
         scores: of the attack.
         person_of: face id -> person, for probes and gallery.
         ranks: the r.
+        probe_is: face id -> person of the probes alone, where they are taken for others than `person_of` says.
     """
     candidates = sorted({person_of[g] for g in scores.gallery_ids})
     column = {person: n for n, person in enumerate(candidates)}
     order = np.argsort([column[person_of[g]] for g in scores.gallery_ids], kind="stable")
     starts = np.searchsorted(np.array([column[person_of[scores.gallery_ids[n]]] for n in order]), np.arange(len(candidates)))
-    people = [person_of[p] for p in scores.probe_ids]
+    people = [(probe_is or person_of)[p] for p in scores.probe_ids]
     own = np.array([column.get(person, -1) for person in people], np.int64)
     hits = np.zeros((len(people), len(ranks)))
     for start in range(0, len(people) if candidates else 0, BLOCK):

@@ -49,6 +49,7 @@ METRICS = (
         "the most that k-anonymity lets an attacker reach: r over the people who share a picture",
         "Newton, Sweeney, Malin, Preserving privacy by de-identifying face images, IEEE TKDE 17(2), 2005",
     ),
+    Metric("control1", _SHARE, "neither", "rank-1 against people who were exchanged for others: at most that of guessing"),
     Metric("faces_found", _SHARE, "higher is better", "released pictures in which the recipe's detector finds a face"),
     Metric("found.{by}", _SHARE, "higher is better", "the same with another detector"),
     Metric("least_score.{by}", "the detector's score", "higher is better", "least of the best scores in the different pictures"),

@@ -102,8 +102,9 @@ class AttackSpec(Table):
 
     name: Name
     use: Use
-    threat: Literal["clear", "naive"]
+    threat: Literal["clear", "naive", "inversion"]
     gallery: Literal["enrol", "exact"] = "enrol"
+    encoders: Annotated[tuple[Use, ...], Field(max_length=10, strict=False)] = ()
     params: dict[str, Any] = {}
 
     @model_validator(mode="after")

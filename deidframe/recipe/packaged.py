@@ -73,7 +73,7 @@ def usual() -> Usual:
         encodings=file["source"]["use"],
         detector=folder["detector"]["use"],
         encoder=method["encoder"]["use"],
-        judge=folder["attack"][0]["params"]["encoder"],
+        judge=folder["attack"][0]["encoders"][0],
         synthesizer=method["synthesizer"]["use"],
     )
 

@@ -28,6 +28,7 @@ class Cell:
         people, groups, total, released, withheld, failed: counts; total = released + withheld + failed.
         reasons: why pictures are withheld, with counts.
         threat, gallery, encoder: of the attack; encoder also of a grouping.
+        own_encoder: the attack sees with an encoder that made the method's groups, or by which it was aimed.
         candidates: people in the gallery.
         probes, missed: with and without a score.
         stages: stage -> seconds.
@@ -53,6 +54,7 @@ class Cell:
     threat: str = ""
     gallery: str = ""
     encoder: str = ""
+    own_encoder: bool = False
     candidates: int = 0
     probes: int = 0
     missed: int = 0

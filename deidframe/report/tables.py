@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from deidframe.record.read import Record
 from deidframe.record.schema import Cell
@@ -23,11 +24,14 @@ def attacks_of(record: Record) -> list[str]:
 def comparison(record: Record) -> Table[Row]:
     """Return the methods side by side, guessing and untouched faces among them."""
     attacks, encoder = attacks_of(record), attack_encoder(record)
-    ranks = tuple(_rank(name) for name in attacks)
+    many = len(attacks) > 2  # on a terminal and in a paper the worst of many stands for all
+    ranks = tuple(_rank(name, narrow=not many) for name in attacks)
+    worst = (Column[Row]("rank-1,\nworst", _worst, narrow=True, metric="rank1"),) if many else ()
     columns = (
         Column[Row]("people,\ngroups", lambda row: (row.cell.people, row.cell.groups)),
         Column[Row]("k asked,\ncounted", lambda row: (row.cell.k, row.cell.k_counted) if row.cell.k else None),
         *ranks,
+        *worst,
         Column[Row]("1/k", lambda row: 1 / row.cell.k_counted if row.cell.k and row.cell.k_counted else None, narrow=True),
         Column[Row](f"loss,\n{encoder or 'no attack'}", lambda row: Estimate.of(row.loss), narrow=True, metric=f"loss.{encoder}"),
         Column[Row]("found\n(%)", _found, 0, 100, metric="faces_found"),
@@ -48,22 +52,31 @@ def comparison(record: Record) -> Table[Row]:
     ]
     guess = chance(record)
     if guess is not None:
-        lines.append(Line("chance", values={column.head: guess for column in ranks}))
+        lines.append(Line("chance", values={column.head: guess for column in (*ranks, *worst)}))
     for cell in record.clear:
         status = "" if cell.status == "ok" else f"{cell.status}: {cell.reason}"
-        clear: dict[str, Value] = {column.head: measured(cell, "rank1") for column in ranks}
+        own = [c for c, name in zip(ranks, attacks, strict=True) if _encoder_of(record, name) == cell.encoder]
+        clear: dict[str, Value] = {column.head: measured(cell, "rank1") for column in own}
         lines.append(Line(f"untouched faces ({cell.encoder})", status=status, values=clear))
     return Table("method", columns, tuple(lines))
 
 
-def _rank(name: str) -> Column[Row]:
+def _encoder_of(record: Record, attack: str) -> str:
+    return next((c.encoder for c in record.cells if c.attack == attack), "")
+
+
+def _worst(row: Row) -> Value:
+    return measured(row.worst, "rank1")
+
+
+def _rank(name: str, *, narrow: bool) -> Column[Row]:
     def read(row: Row) -> Value:
         attack = row.attacks.get(name)
         if attack is not None and attack.status != "ok":
             return attack.status
         return measured(attack, "rank1")
 
-    return Column(f"rank-1,\n{name}", read, narrow=True, metric="rank1")
+    return Column(f"rank-1,\n{name}", read, narrow=narrow, metric="rank1")
 
 
 def _found(row: Row) -> Value:
@@ -87,11 +100,17 @@ def attack_table(record: Record, name: str) -> Table[Cell]:
         *(metric(f"rank{r}", f"rank-{r}") for r in RANKS),
         Column[Cell](f"bound r/k\nat {at}", lambda c: measured(c, *(f"bound{r}" for r in RANKS)), metric="bound1"),
         Column[Cell](f"chance r/N\nat {at}", lambda c: measured(c, *(f"chance{r}" for r in RANKS)), metric="chance1"),
+        metric("control1", "exchanged\npeople"),
         Column[Cell]("probes", lambda c: c.probes),
         Column[Cell]("no score", lambda c: c.missed),
     )
     attacked = [row.attacks[name] for row in rows(record) if name in row.attacks]
-    return Table("method", columns, tuple(map(_line, attacked)))
+    return Table("method", columns, tuple(map(_attack_line, attacked)))
+
+
+def _attack_line(cell: Cell) -> Line[Cell]:
+    line = _line(cell)
+    return replace(line, notes=("sees with an encoder that the method itself used",)) if cell.own_encoder else line
 
 
 def group_table(record: Record, encoders: Sequence[str]) -> Table[Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,16 +10,18 @@ from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet, LinkScores
 from deidframe.contract.errors import NothingToDo
-from deidframe.contract.roles import Knowledge
+from deidframe.contract.roles import Inverts, Knowledge
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.kept_scores import KeptScores
-from deidframe.engine.planning.plan import AttackPlan
+from deidframe.engine.planning.plan import AttackPlan, MethodPlan
 from deidframe.measure.interval import Estimate
 from deidframe.measure.rank import rank_hits, rank_rates
 
 SCORES = 2**26
 """Scores of probes against the gallery that are held at once, 256 MiB of them."""
 
+SEED = 20260102
+NO_WAY_BACK = "the method says no way back"
 ONE_PICTURE = "each person has one picture, so there is no second one to try"
 
 
@@ -31,6 +34,7 @@ class AttackResult:
         people: candidates in the gallery.
         probes, missed: how many gave a score and how many did not.
         kept: the raw scores.
+        control: rank-1 where it is scored against people who were exchanged for others: it has to be that of guessing.
         gallery: what it was: `"exact"` also where an attack would enrol and nobody has a second picture.
     """
 
@@ -39,15 +43,19 @@ class AttackResult:
     probes: int
     missed: int
     kept: KeptScores
+    control: Estimate | None
     gallery: str
 
 
-def run_attack(pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released: FaceSet) -> AttackResult:
+def run_attack(
+    pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released: FaceSet, method: MethodPlan | None = None
+) -> AttackResult:
     """Attack `released` with all that the threat model gives.
 
     Args:
         clear: all untouched faces with their people.
         released: the faces of a method (the clear ones for threat `clear`).
+        method: whose faces they are, for an attacker who knows the tool.
 
     The exact gallery holds the people of the release and nobody who was withheld from it. Where nobody has a picture besides the
     enrolled one, the exact originals are the gallery.
@@ -72,20 +80,71 @@ def run_attack(pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released
     if not len(probes):
         raise NothingToDo(ONE_PICTURE)
     person_of = {**dict(zip(clear.ids, subjects, strict=True)), **dict(zip(released.ids, released.subjects or (), strict=True))}
+    exchanged = _exchanged(probes.ids, person_of)
     people: list[str] = []
+    strangers: list[str] = []
+    control: list[NDArray[np.float64]] = []
     hits: list[NDArray[np.float64]] = []
     missed, candidates = 0, 0
     kept = KeptScores()
-    knowledge = Knowledge(spec.threat, kind)
-    # an attacker never sees who a probe is; it knows its own gallery
-    anonymous, at_once = probes.without_subjects(), max(1, SCORES // len(gallery))
+    knowledge = Knowledge(spec.threat, kind, _way_back(pool, method) if spec.threat == "inversion" else None)
+    asked, probe_of = _disguised(probes, "probe")
+    known, face_of = _disguised(gallery, "candidate")
+    at_once = max(1, SCORES // len(gallery))
     for start in range(0, len(probes), at_once):
-        part = anonymous.take(range(start, min(start + at_once, len(probes))))
-        scores: LinkScores = pool.call(attack.step, part, gallery, knowledge, encoder=attack.encoder)
+        part = asked.take(range(start, min(start + at_once, len(probes))))
+        given: LinkScores = pool.call(attack.step, part, known, knowledge, encoder=attack.encoder)
+        scores = LinkScores(
+            tuple(probe_of[one] for one in given.probe_ids),
+            tuple(face_of[one] for one in given.gallery_ids),
+            given.scores,
+            tuple(probe_of[one] for one in given.missed_probes),
+            tuple(face_of[one] for one in given.missed_gallery),
+        )
         kept.add(scores, person_of)
         named, right = rank_hits(scores, person_of)
         people += named
         hits.append(right)
+        named, right = rank_hits(scores, person_of, (1,), exchanged)
+        strangers += named
+        control.append(right)
         missed += len(scores.missed_probes)
         candidates = len({person_of[face] for face in scores.gallery_ids})
-    return AttackResult(rank_rates(people, np.concatenate(hits)), candidates, len(people), missed, kept, kind)
+    blind = rank_rates(strangers, np.concatenate(control), (1,)).get(1)
+    return AttackResult(rank_rates(people, np.concatenate(hits)), candidates, len(people), missed, kept, blind, kind)
+
+
+def _way_back(pool: ComponentPool, method: MethodPlan | None) -> Callable[[FaceSet], FaceSet]:
+    """Return how a method is undone.
+
+    Raises:
+        NothingToDo: it says no way back.
+    """
+    step = method.steps.get("redactor") if method else None
+    if step is None or not isinstance(pool.make(step), Inverts):
+        raise NothingToDo(NO_WAY_BACK)
+    return lambda faces: pool.call(step, faces, verb="invert")
+
+
+def too_often(chance: float, people: int) -> float:
+    """Return the control above which an attack cheats: four standard deviations of guessing, and one person."""
+    return float(chance + 4 * np.sqrt(chance * (1 - chance) / max(people, 1)) + 1 / max(people, 1))
+
+
+def _disguised(faces: FaceSet, called: str) -> tuple[FaceSet, dict[str, str]]:
+    """Return faces in another order, under names that say nothing and without who is on them; and name -> face id.
+
+    The truth stays in the engine: neither a name nor a place in a list can tell an attacker who a probe is.
+    """
+    order = np.random.default_rng([SEED, len(faces), len(called)]).permutation(len(faces))
+    shuffled = faces.take(order.tolist())
+    names = tuple(f"{called}-{n:08d}" for n in range(len(faces)))
+    return FaceSet(names, shuffled.images, shuffled.landmarks, None), dict(zip(names, shuffled.ids, strict=True))
+
+
+def _exchanged(probes: Sequence[str], person_of: Mapping[str, str]) -> dict[str, str]:
+    """Return another person for each probe: people are exchanged whole, each for the next in a shuffled circle."""
+    people = sorted({person_of[probe] for probe in probes})
+    order = np.random.default_rng(SEED).permutation(len(people)).tolist()
+    after = {people[a]: people[b] for a, b in zip(order, [*order[1:], *order[:1]], strict=True)}
+    return {probe: after[person_of[probe]] for probe in probes}

@@ -62,6 +62,12 @@ class MethodPlan:
         return "clusterer" in self.steps and "synthesizer" not in self.steps
 
     @property
+    def sees(self) -> frozenset[str]:
+        """Names of the encoders that made its groups or that it was aimed by: an attacker who sees with one is no stranger."""
+        names = {step.name for key, step in self.steps.items() if key == "encoder"}
+        return frozenset(names | {other.name for step in self.steps.values() for other in step.recognizers.values()})
+
+    @property
     def protects(self) -> bool:
         """False for a baseline whose faces are measured and never released, and for a grouping."""
         return not self.grouping and all(step.loaded.component.protects for step in self.steps.values())
@@ -69,8 +75,9 @@ class MethodPlan:
 
 @dataclass(frozen=True)
 class AttackPlan:
-    """One attack and the encoder that it looks with."""
+    """One attack and the encoder that it sees with; its name, with the encoder's where the recipe asks for several."""
 
+    name: str
     spec: AttackSpec
     step: Step
     encoder: Step

@@ -109,29 +109,36 @@ class _Planner:
             within = (judge, method.spec.within.by)
         return MethodPlan(method.name, method.spec.k, steps, within)
 
-    def attack(self, row: int, spec: AttackSpec, grouping: Sequence[str]) -> AttackPlan | None:
+    def attack(self, row: int, spec: AttackSpec, grouping: Sequence[str]) -> list[AttackPlan]:
+        """Resolve an attack: one plan for each encoder that it is to see with."""
         at: KeyPath = ("attack", row)
         step = self.step("attacker", spec.use, spec.params, at)
         if step is None:
-            return None
+            return []
         asked = step.params.attack_encoders
-        if len(asked) == 1:
-            wanted = asked[0]
+        if spec.encoders:
+            wanted = [(name, (*at, "encoders", place)) for place, name in enumerate(spec.encoders)]
+        elif len(asked) == 1:
+            wanted = [(asked[0], (*at, "params", "encoder"))]
         else:  # the attack should not see with the encoder that made the groups, where there is another
             names = self.catalogue.names("encoder")
             usable = [name for name in dict.fromkeys((*asked, *names)) if name in names]
             if not usable:
                 self.complain("P101", at, "an attack needs an encoder and none is installed")
-                return None
-            wanted = next((name for name in usable if name not in grouping), usable[0])
-        where: KeyPath = (*at, "params", "encoder")
-        try:
-            known = self.catalogue.find("encoder", wanted) is not None
-        except PluginError as error:
-            self.complain("P102", where, str(error))
-            return None
-        encoder = self.step("encoder", wanted, {}, where) if known else self.encoder(wanted, where)
-        return None if encoder is None else AttackPlan(spec, step, encoder)
+                return []
+            wanted = [(next((name for name in usable if name not in grouping), usable[0]), at)]
+        plans = []
+        for name, where in wanted:
+            try:
+                known = self.catalogue.find("encoder", name) is not None
+            except PluginError as error:
+                self.complain("P102", where, str(error))
+                continue
+            encoder = self.step("encoder", name, {}, where) if known else self.encoder(name, where)
+            if encoder is not None:
+                called = f"{spec.name}, {encoder.name}" if len(wanted) > 1 else spec.name
+                plans.append(AttackPlan(called, spec, step, encoder))
+        return plans
 
     def quality(self, spec: QualitySpec | None, attackers: Sequence[Step]) -> QualityPlan | None:
         if spec is None:
@@ -217,12 +224,12 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     detector = planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",)) if recipe.detector else None
     methods = [planner.method(m) for m in parsed.methods]
     grouping = [m.spec.encoder.use for m in parsed.methods if m.spec.encoder]
-    attacks = [planner.attack(row, spec, grouping) for row, spec in enumerate(recipe.attack)]
+    attacks = [one for row, spec in enumerate(recipe.attack) for one in planner.attack(row, spec, grouping)]
     finder = _finder(planner, recipe.source.subjects)
     elbows = [planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow)]
-    quality = planner.quality(recipe.quality, [a.encoder for a in attacks if a])
+    quality = planner.quality(recipe.quality, [a.encoder for a in attacks])
     audit = planner.audit(recipe.audit, detector)
-    judges = [*(a.encoder for a in attacks if a), *(quality.encoders if quality else ())]
+    judges = [*(a.encoder for a in attacks), *(quality.encoders if quality else ())]
     judges += [audit.encoder] if audit and audit.encoder else []
     gate = planner.gate(recipe.source, methods, judges)
     found: Database | None = None
@@ -244,7 +251,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
         source,
         detector,
         tuple(m for m in methods if m is not None),
-        tuple(a for a in attacks if a is not None),
+        tuple(attacks),
         limit,
         found.encodings,
         found.labelled,

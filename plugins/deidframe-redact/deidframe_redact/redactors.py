@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deidframe.contract import Context, FaceSet, align
 from deidframe_redact.plugin import BlurParams, MaskParams, NoneParams, PixelateParams, Region
+from deidframe_redact.undo import unblock, unblur
 
 Pixels = NDArray[np.uint8]
 
@@ -45,6 +46,17 @@ def _apply(faces: FaceSet, region: Region, change: Callable[[Pixels], Pixels]) -
     return FaceSet(faces.ids, pictures, faces.landmarks)
 
 
+def _undone(faces: FaceSet, region: Region, undo: Callable[[Pixels, Pixels], Pixels]) -> FaceSet:
+    """Undo a redaction where it was applied; a face without landmarks lies at the template's place."""
+    pictures = np.array(faces.images[:])
+    for row, picture in enumerate(pictures):
+        side = picture.shape[0]
+        marks = None if faces.landmarks is None else faces.landmarks[row]
+        where = face_oval(marks, side) if region == "face" else np.ones(picture.shape[:2], np.uint8)
+        pictures[row] = undo(picture, where)
+    return FaceSet(faces.ids, pictures, faces.landmarks)
+
+
 class GaussianBlur:
     """Redactor `gaussian-blur`."""
 
@@ -56,6 +68,10 @@ class GaussianBlur:
         sigma = self._params.sigma
         return _apply(faces, self._params.region, lambda p: np.asarray(cv2.GaussianBlur(p, (0, 0), sigma), np.uint8))
 
+    def invert(self, faces: FaceSet) -> FaceSet:
+        """Return what the blur was made of, as far as it can be told."""
+        return _undone(faces, self._params.region, lambda p, region: unblur(p, region, self._params.sigma))
+
 
 class Pixelate:
     """Redactor `pixelate`."""
@@ -66,6 +82,10 @@ class Pixelate:
     def redact(self, faces: FaceSet) -> FaceSet:
         """Replace each block by its mean colour."""
         return _apply(faces, self._params.region, self._blocks)
+
+    def invert(self, faces: FaceSet) -> FaceSet:
+        """Return what the blocks were made of, as far as it can be told."""
+        return _undone(faces, self._params.region, lambda p, region: unblock(p, region, self._params.block))
 
     def _blocks(self, picture: Pixels) -> Pixels:
         height, width = picture.shape[:2]

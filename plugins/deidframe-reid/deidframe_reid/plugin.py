@@ -12,9 +12,9 @@ class NearestFaceParams(Params):
 
     encoder: str | None = None
     """Encoder by name; when not given, the first of `sface`, `facenet`, `dlib-resnet` that is installed and made no groups."""
-    landmarks: Literal["known", "found"] = "known"
-    """`known`: a picture in which no face is found is matched at the original's landmarks, as a determined attacker would;
-    `found`: such pictures give no score and are counted apart."""
+    landmarks: Literal["found", "known", "frame", "best"] = "best"
+    """Where a probe's face is: `found` by a detector (a picture without one gives no score and is counted apart); `known`: found,
+    else at the original's; `frame`: at the public template, where every released face lies; `best`: the better of both."""
 
     @property
     def attack_encoders(self) -> tuple[str, ...]:

@@ -57,3 +57,26 @@ def test_a_probe_without_a_face_is_missed_or_matched_where_it_was() -> None:
 def test_it_needs_eyes() -> None:
     with pytest.raises(PluginError, match="needs a recognizer"):
         NearestFace(NearestFaceParams(), Context(seed=1, scratch=Path()))
+
+
+def test_the_better_of_what_is_found_and_of_the_frame_counts() -> None:
+    probes, gallery = faces((0, 0, 0), (9, 9, 99), name="p"), faces((9, 9, 200), (90, 5, 5), name="g")
+    assert attacker(landmarks="frame").attack(probes, gallery, KNOWLEDGE).missed_probes == ()
+    found, frame, best = (
+        attacker(landmarks=where).attack(probes, gallery, KNOWLEDGE).scores[-1] for where in ("found", "frame", "best")
+    )
+    assert np.allclose(best, np.maximum(found, frame))
+
+
+def test_who_knows_the_tool_undoes_it_and_takes_the_better_picture() -> None:
+    gallery = faces((200, 9, 9), (9, 200, 9), name="g")
+    grey = faces((70, 70, 70), name="p")
+
+    def way_back(probes: FaceSet) -> FaceSet:
+        return FaceSet(probes.ids, faces((9, 200, 9), name="p").images)
+
+    plain = attacker().attack(grey, gallery, KNOWLEDGE).scores[0]
+    undone = attacker().attack(grey, gallery, Knowledge("inversion", "enrol", way_back)).scores[0]
+    assert abs(plain[0] - plain[1]) < 1e-4
+    assert undone[1] > 0.99 > undone[0]
+    assert (undone >= plain).all()

@@ -1,0 +1,88 @@
+"""An attack is told nothing that it could cheat with, sees with every encoder that is asked for, and undoes what it knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from examples import RECIPE, docstring_code, listed, planned
+
+from deidframe.contract import RecipeError
+from deidframe.engine.evaluate.attack import too_often
+from deidframe.engine.run import run
+from deidframe.record.schema import Cell
+
+CHEAT = """
+import numpy as np
+from deidframe.contract import Component, LinkScores, Params, hookimpl
+
+class Settings(Params):
+    pass
+
+class Cheat:
+    def __init__(self, params, context):
+        pass
+
+    def attack(self, probes, gallery, knowledge):
+        assert probes.subjects is None and gallery.subjects is None
+        scores = np.array([[SCORE for b in range(len(gallery))] for a in range(len(probes))], np.float32)
+        return LinkScores(probes.ids, gallery.ids, scores)
+
+@hookimpl
+def deidframe_attackers():
+    return [Component("guess", f"{__name__}:Cheat", Settings, "cheats")]
+"""
+
+
+def cells(tmp_path: Path, code: str) -> list[Cell]:
+    return [c for c in run(planned(tmp_path, listed("attacker", "guess", code)), tmp_path / "run").cells if c.attack]
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        "float(probes.ids[a] == gallery.ids[b])",  # echoes ids
+        "float(probes.ids[a].rpartition('-')[2] == gallery.ids[b].rpartition('-')[2])",
+        "float(a == b)",  # follows the order of files
+    ],
+)
+def test_ids_and_order_tell_an_attacker_nothing(tmp_path: Path, score: str) -> None:
+    attacked = cells(tmp_path, CHEAT.replace("SCORE", score))
+    assert attacked
+    for cell in attacked:
+        assert cell.status == "ok", cell.reason
+        assert cell.metrics["rank1"]["value"] <= too_often(cell.metrics["chance1"], cell.candidates)
+
+
+def test_what_people_who_are_exchanged_reach_stands_beside_every_attack(tmp_path: Path) -> None:
+    for cell in cells(tmp_path, docstring_code("attacker")):
+        assert cell.metrics["control1"]["value"] <= too_often(cell.metrics["chance1"], cell.candidates)
+
+
+def test_one_attack_is_made_with_each_encoder(tmp_path: Path) -> None:
+    other = docstring_code("encoder").replace('"colour"', '"hue"')
+    text = RECIPE.replace('threat = "naive"', 'threat = "naive"\nencoders = ["colour", "hue"]')
+    outcome = run(planned(tmp_path, listed("encoder", "hue", other), recipe=text), tmp_path / "run")
+    attacked = [(c.method, c.attack, c.encoder, c.own_encoder) for c in outcome.cells if c.attack and c.method == "flat"]
+    (name,) = {attack.rpartition(", ")[0] for _, attack, _, _ in attacked}
+    assert attacked == [("flat", f"{name}, colour", "colour", True), ("flat", f"{name}, hue", "hue", False)]
+    kept = sorted(path.name for path in (tmp_path / "run" / "private" / "scores" / "flat").iterdir())
+    assert len(kept) == 2
+    with pytest.raises(RecipeError) as caught:
+        planned(tmp_path, recipe=text)
+    assert 'no encoder is called "hue"' in "\n".join(caught.value.complaints)
+
+
+def test_a_tool_is_undone_where_it_says_how_and_left_out_where_not(tmp_path: Path) -> None:
+    redactor = docstring_code("redactor").replace(
+        "    def redact(self, faces):", "    def invert(self, faces):\n        return faces\n\n    def redact(self, faces):"
+    )
+    text = RECIPE.replace('threat = "naive"', 'threat = "inversion"')
+    outcome = run(planned(tmp_path, listed("redactor", "grey", redactor), recipe=text), tmp_path / "run")
+    by_method = {c.method: c for c in outcome.cells if c.attack}
+    assert "rank1" in by_method["grey"].metrics
+    assert (by_method["flat"].status, by_method["flat"].reason) == ("ok", "the method says no way back")
+    assert outcome.exit_code == 0
+    said = json.loads((tmp_path / "run" / "compared" / "grey" / "RELEASE.json").read_text())["statement"]["attack"]
+    assert "The strongest attack that was tried" in said
