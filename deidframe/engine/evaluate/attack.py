@@ -136,7 +136,7 @@ def _disguised(faces: FaceSet, called: str) -> tuple[FaceSet, dict[str, str]]:
 
     The truth stays in the engine: neither a name nor a place in a list can tell an attacker who a probe is.
     """
-    order = np.random.default_rng([SEED, len(faces), len(called)]).permutation(len(faces))
+    order = np.random.default_rng([SEED, len(faces), *called.encode()]).permutation(len(faces))
     shuffled = faces.take(order.tolist())
     names = tuple(f"{called}-{n:08d}" for n in range(len(faces)))
     return FaceSet(names, shuffled.images, shuffled.landmarks, None), dict(zip(names, shuffled.ids, strict=True))
