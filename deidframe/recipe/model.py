@@ -105,6 +105,7 @@ class AttackSpec(Table):
     threat: Literal["clear", "naive", "inversion"]
     gallery: Literal["enrol", "exact"] = "enrol"
     encoders: Annotated[tuple[Use, ...], Field(max_length=10, strict=False)] = ()
+    pictures: Annotated[int, Field(ge=1, le=100)] = 1
     params: dict[str, Any] = {}
 
     @model_validator(mode="after")

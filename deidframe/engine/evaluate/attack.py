@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,12 +89,12 @@ def run_attack(
     missed, candidates = 0, 0
     kept = KeptScores()
     knowledge = Knowledge(spec.threat, kind, _way_back(pool, method) if spec.threat == "inversion" else None)
-    asked, probe_of = _disguised(probes, "probe")
+    bundles = _bundles(probes.ids, person_of, spec.pictures)
+    probes = probes.take([row for bundle in bundles for row in bundle])
+    asked, probe_of = _disguised(probes, "probe", shuffled=spec.pictures == 1)
     known, face_of = _disguised(gallery, "candidate")
-    at_once = max(1, SCORES // len(gallery))
-    for start in range(0, len(probes), at_once):
-        part = asked.take(range(start, min(start + at_once, len(probes))))
-        given: LinkScores = pool.call(attack.step, part, known, knowledge, encoder=attack.encoder)
+    for rows in _slices([len(bundle) for bundle in bundles], max(1, SCORES // len(gallery))):
+        given: LinkScores = pool.call(attack.step, asked.take(rows), known, knowledge, encoder=attack.encoder)
         scores = LinkScores(
             tuple(probe_of[one] for one in given.probe_ids),
             tuple(face_of[one] for one in given.gallery_ids),
@@ -101,6 +102,8 @@ def run_attack(
             tuple(probe_of[one] for one in given.missed_probes),
             tuple(face_of[one] for one in given.missed_gallery),
         )
+        if spec.pictures > 1:
+            scores = _together(scores, [probe_of[asked.ids[row]] for row in rows], person_of, spec.pictures)
         kept.add(scores, person_of)
         named, right = rank_hits(scores, person_of)
         people += named
@@ -131,15 +134,60 @@ def too_often(chance: float, people: int) -> float:
     return float(chance + 4 * np.sqrt(chance * (1 - chance) / max(people, 1)) + 1 / max(people, 1))
 
 
-def _disguised(faces: FaceSet, called: str) -> tuple[FaceSet, dict[str, str]]:
+def _bundles(probes: Sequence[str], person_of: Mapping[str, str], pictures: int) -> list[list[int]]:
+    """Return the rows of probes that an attacker knows to show one person, so many at a time, in a shuffled order."""
+    if pictures == 1:
+        return [[row] for row in range(len(probes))]
+    rows: dict[str, list[int]] = {}
+    for row, probe in enumerate(probes):
+        rows.setdefault(person_of[probe], []).append(row)
+    bundles = [own[start : start + pictures] for own in rows.values() for start in range(0, len(own), pictures)]
+    return [bundles[n] for n in np.random.default_rng([SEED, len(bundles)]).permutation(len(bundles)).tolist()]
+
+
+def _slices(sizes: Sequence[int], most: int) -> Iterator[range]:
+    """Cut rows into slices of about so many, none through a bundle."""
+    start = stop = 0
+    for size in sizes:
+        if stop > start and stop + size - start > most:
+            yield range(start, stop)
+            start = stop
+        stop += size
+    yield range(start, stop)
+
+
+def _together(scores: LinkScores, probes: Sequence[str], person_of: Mapping[str, str], pictures: int) -> LinkScores:
+    """Return one row for each bundle, under its first probe: the mean of the scores that its pictures have.
+
+    The mean of cosines is the cosine with the mean of unit encodings, times its length, which changes no rank.
+    """
+    row = {probe: n for n, probe in enumerate(scores.probe_ids)}
+    ids, means, missed = [], [], []
+    for _, group in itertools.groupby(probes, key=lambda probe: person_of[probe]):
+        members = list(group)
+        for start in range(0, len(members), pictures):
+            bundle = members[start : start + pictures]
+            seen = [row[probe] for probe in bundle if probe in row]
+            if seen:
+                ids.append(bundle[0])
+                means.append(scores.scores[seen].mean(axis=0))
+            else:
+                missed.append(bundle[0])
+    table = np.array(means, np.float32).reshape(len(ids), len(scores.gallery_ids))
+    return LinkScores(tuple(ids), scores.gallery_ids, table, tuple(missed), scores.missed_gallery)
+
+
+def _disguised(faces: FaceSet, called: str, *, shuffled: bool = True) -> tuple[FaceSet, dict[str, str]]:
     """Return faces in another order, under names that say nothing and without who is on them; and name -> face id.
 
-    The truth stays in the engine: neither a name nor a place in a list can tell an attacker who a probe is.
+    The truth stays in the engine: neither a name nor a place in a list can tell an attacker who a probe is. Pictures that an
+    attacker knows to belong together come together, in an order that is shuffled already.
     """
+    if not shuffled:
+        names = tuple(f"{called}-{n:08d}" for n in range(len(faces)))
+        return FaceSet(names, faces.images, faces.landmarks, None), dict(zip(names, faces.ids, strict=True))
     order = np.random.default_rng([SEED, len(faces), *called.encode()]).permutation(len(faces))
-    shuffled = faces.take(order.tolist())
-    names = tuple(f"{called}-{n:08d}" for n in range(len(faces)))
-    return FaceSet(names, shuffled.images, shuffled.landmarks, None), dict(zip(names, shuffled.ids, strict=True))
+    return _disguised(faces.take(order.tolist()), called, shuffled=False)
 
 
 def _exchanged(probes: Sequence[str], person_of: Mapping[str, str]) -> dict[str, str]:

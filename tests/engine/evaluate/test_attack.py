@@ -5,14 +5,29 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from examples import RECIPE, docstring_code, listed, planned
 
-from deidframe.contract import RecipeError
+from deidframe.contract import LinkScores, RecipeError
+from deidframe.engine.evaluate import attack
 from deidframe.engine.evaluate.attack import too_often
+from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import run
+from deidframe.host.catalogue import Catalogue
+from deidframe.recipe.parse import parse
 from deidframe.record.schema import Cell
 
+KINDS = (("as released", "naive", 1), ("undone", "inversion", 1), ("five undone", "inversion", 5))
+ATTACK = """
+[[attack]]
+name = "{name}"
+use = "nearest-face"
+threat = "{threat}"
+gallery = "exact"
+pictures = {pictures}
+params = {{ encoder = "sface" }}
+"""
 CHEAT = """
 import numpy as np
 from deidframe.contract import Component, LinkScores, Params, hookimpl
@@ -86,3 +101,41 @@ def test_a_tool_is_undone_where_it_says_how_and_left_out_where_not(tmp_path: Pat
     assert outcome.exit_code == 0
     said = json.loads((tmp_path / "run" / "compared" / "grey" / "RELEASE.json").read_text())["statement"]["attack"]
     assert "The strongest attack that was tried" in said
+
+
+def test_pictures_that_belong_together_are_taken_together() -> None:
+    person_of = {**{f"p{n}": "ada" if n < 5 else "bob" for n in range(7)}, "a": "ada", "b": "bob"}
+    probes = [f"p{n}" for n in range(7)]
+    bundles = attack._bundles(probes, person_of, 3)
+    assert sorted(row for bundle in bundles for row in bundle) == list(range(7))
+    assert all(len({person_of[probes[row]] for row in bundle}) == 1 and len(bundle) <= 3 for bundle in bundles)
+    slices = attack._slices([len(bundle) for bundle in bundles], 4)
+    assert [row for part in slices for row in part] == list(range(7))
+    rows = np.array([[0.2, 0.3], [0.6, 0.1], [0.9, 0.5], [0.4, 0.4]], np.float32)
+    scores = LinkScores(("p0", "p1", "p5", "p6"), ("a", "b"), rows, ("p2",))
+    fused = attack._together(scores, ["p0", "p1", "p2", "p5", "p6"], person_of, 3)
+    assert fused.probe_ids == ("p0", "p5")
+    assert np.allclose(fused.scores, [[0.4, 0.2], [0.65, 0.45]])
+    assert attack._together(LinkScores((), ("a", "b"), rows[:0], ("p2",)), ["p2"], person_of, 3).missed_probes == ("p2",)
+
+
+def test_several_pictures_of_a_person_say_more_than_one(tmp_path: Path) -> None:
+    """People who do not exist, blurred: five pictures of each, undone and taken together."""
+    text = f"""
+schema = 1
+name = "five"
+[source]
+use = "synthetic-people"
+subjects = "labelled"
+params = {{ people = 30, pictures = 6 }}
+[detector]
+use = "yunet"
+[[method]]
+name = "blur"
+redactor = {{ use = "gaussian-blur", params = {{ sigma = 14.0 }} }}
+{"".join(ATTACK.format(name=name, threat=threat, pictures=n) for name, threat, n in KINDS)}
+"""
+    outcome = run(plan(parse(text, "r.toml"), Catalogue(), tmp_path), tmp_path / "run")
+    reached = {c.attack: c.metrics["rank1"]["value"] for c in outcome.cells if c.attack}
+    assert reached["as released"] + 0.2 < reached["undone"]
+    assert reached["undone"] < reached["five undone"]
