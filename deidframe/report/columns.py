@@ -47,6 +47,7 @@ class Column(Generic[T]):
         scale: what a figure is multiplied by before it is shown, 100 for per cent.
         narrow: shown where there is little room, too: on a terminal and in a paper.
         metric: name in the registry, so that the head can say what it means.
+        detail: one of many alike; the page has a table of their own for them.
     """
 
     head: str
@@ -55,6 +56,7 @@ class Column(Generic[T]):
     scale: float = 1.0
     narrow: bool = False
     metric: str = ""
+    detail: bool = False
 
     @property
     def meaning(self) -> str:
@@ -123,7 +125,23 @@ class Table(Generic[T]):
     @property
     def narrow(self) -> Table[T]:
         """The same with fewer columns."""
-        return Table(self.first, tuple(c for c in self.columns if c.narrow), self.lines)
+        return Table(self.first, tuple(c for c in self.columns if c.narrow), self.lines)._full()
+
+    def _full(self) -> Table[T]:
+        """Return it without lines of which nothing is left."""
+        heads = {column.head for column in self.columns}
+        kept = (x for x in self.lines if x.values is None or x.status or heads & set(x.values))
+        return Table(self.first, self.columns, tuple(kept))
+
+    @property
+    def brief(self) -> Table[T]:
+        """The same without columns of which there are many alike."""
+        return Table(self.first, tuple(c for c in self.columns if not c.detail), self.lines)._full()
+
+    @property
+    def details(self) -> Table[T]:
+        """Only columns of which there are many alike; lines that have no such figures are left out."""
+        return Table(self.first, tuple(c for c in self.columns if c.detail), tuple(x for x in self.lines if not x.status))
 
 
 def metric(name: str, head: str, decimals: int = 2, *, scale: float = 1.0, narrow: bool = False) -> Column[Cell]:

@@ -88,6 +88,7 @@ def render(record: Record, svg: str, sheets: Path) -> str:
     tried = [
         (name, next(c for c in record.cells if c.attack == name), html(attack_table(record, name))) for name in attacks_of(record)
     ]
+    details = comparison(record).details
     judged = [c for c in record.methods if "distinct" in c.metrics]
     quality = quality_table(judged, judges["detectors"], judges["encoders"], attributes=judges["attributes"])
     grouped = [(title, html(grouping_table(cells))) for title, cells in by_kind(groupings(record))]
@@ -97,7 +98,8 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         sharing=sharing(record),
         glossary=glossary(record),
         rows=all_rows,
-        methods=html(comparison(record), len(all_rows), first=True),
+        methods=html(comparison(record).brief, len(all_rows), first=True),
+        matrix=html(details, len(all_rows), first=True) if details.columns else "",
         groups=html(group_table(record, encoders)) if encoders else "",
         quality=html(quality) if judged else "",
         seconds=html(seconds_table(record)),

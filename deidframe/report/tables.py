@@ -26,7 +26,14 @@ def comparison(record: Record) -> Table[Row]:
     attacks, encoder = attacks_of(record), attack_encoder(record)
     many = len(attacks) > 2  # on a terminal and in a paper the worst of many stands for all
     ranks = tuple(_rank(name, narrow=not many) for name in attacks)
-    worst = (Column[Row]("rank-1,\nworst", _worst, narrow=True, metric="rank1"),) if many else ()
+    worst = (
+        (
+            Column[Row]("rank-1,\nworst", _worst, narrow=True, metric="rank1"),
+            Column[Row]("by", lambda row: row.worst.attack if row.worst else None),
+        )
+        if many
+        else ()
+    )
     columns = (
         Column[Row]("people,\ngroups", lambda row: (row.cell.people, row.cell.groups)),
         Column[Row]("k asked,\ncounted", lambda row: (row.cell.k, row.cell.k_counted) if row.cell.k else None),
@@ -52,7 +59,7 @@ def comparison(record: Record) -> Table[Row]:
     ]
     guess = chance(record)
     if guess is not None:
-        lines.append(Line("chance", values={column.head: guess for column in (*ranks, *worst)}))
+        lines.append(Line("chance", values={column.head: guess for column in (*ranks, *worst[:1])}))
     for cell in record.clear:
         status = "" if cell.status == "ok" else f"{cell.status}: {cell.reason}"
         own = [c for c, name in zip(ranks, attacks, strict=True) if _encoder_of(record, name) == cell.encoder]
@@ -76,7 +83,7 @@ def _rank(name: str, *, narrow: bool) -> Column[Row]:
             return attack.status
         return measured(attack, "rank1")
 
-    return Column(f"rank-1,\n{name}", read, narrow=narrow, metric="rank1")
+    return Column(f"rank-1,\n{name}", read, narrow=narrow, metric="rank1", detail=not narrow)
 
 
 def _found(row: Row) -> Value:
