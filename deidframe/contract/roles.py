@@ -88,15 +88,18 @@ class Knowledge:
     """What an attacker has besides probes and gallery.
 
     Args:
-        threat: `"clear"` (untouched probes), `"naive"` (released probes against the clear gallery) or `"inversion"` (the same,
-            and the tool is known).
+        threat: `"clear"` (untouched probes), `"naive"` (released probes against the clear gallery) `"inversion"` (the same, and
+            the tool is known) or `"informed"` (the same, and other members of a probe's group are known).
         gallery: `"enrol"` (a person's first clear picture) or `"exact"` (all the originals).
+        companions: with `"informed"`, for each probe the known others of its group: the candidates that show each of them; else
+            None.
         invert: with `"inversion"`, the tool's way back, from released faces to an estimate of their originals; else None.
     """
 
     threat: str
     gallery: str
     invert: Callable[[FaceSet], FaceSet] | None = None
+    companions: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ import functools
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -101,7 +101,14 @@ def clear_cell(at: RunContext, attack: AttackPlan) -> Cell:
     return _attacked(at, base, attack, faces)
 
 
-def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet, method: MethodPlan | None = None) -> Cell:
+def _attacked(
+    at: RunContext,
+    base: Cell,
+    attack: AttackPlan,
+    released: FaceSet,
+    method: MethodPlan | None = None,
+    groups: Mapping[str, int] | None = None,
+) -> Cell:
     """Return the row of one method, or of untouched faces, under one attack."""
     spec = attack.spec
     cell = replace(
@@ -119,7 +126,7 @@ def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet,
         try:
             name = f"{base.method} / {attack.name}"
             with at.pool.working_on(name):
-                done = run_attack(at.pool, attack, at.faces, released, method)
+                done = run_attack(at.pool, attack, at.faces, released, method, groups)
             kept = at.folder / "private" / "scores" / base.slug / f"{slug(attack.name)}.npz"
             write_bytes(kept, done.kept.npz(), private=True)
         except NothingToDo as error:  # nothing to measure is no failure
@@ -130,7 +137,7 @@ def _attacked(at: RunContext, base: Cell, attack: AttackPlan, released: FaceSet,
     for r, figure in done.rates.items():
         metrics[f"rank{r}"] = figure.as_dict()
         metrics[f"chance{r}"] = min(1.0, r / done.people) if done.people else 1.0
-        if base.k_counted and base.k:
+        if base.k_counted and base.k and spec.threat != "informed":  # k-anonymity promises nothing against who knows the others
             metrics[f"bound{r}"] = min(1.0, r / base.k_counted)
     if done.control is not None:
         metrics["control1"] = done.control.as_dict()
@@ -215,7 +222,7 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
     tried = []
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
-            tried.append(_attacked(at, base, attack, release.faces, method))
+            tried.append(_attacked(at, base, attack, release.faces, method, release.groups))
             yield tried[-1]
     if certificate:
         restate_release(at.folder, release, certificate, licences_of(method), tried)

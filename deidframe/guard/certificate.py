@@ -179,9 +179,11 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
         (
             f"this release is k-anonymous with k = {counted} with respect to this release alone and the people"
             f" {f'found in it by {found_by}' if found_by else 'labelled in it'}",
-            f"whoever matches released pictures, with any recogniser, names the right person for at most 1 of {counted} people",
+            f"whoever matches released pictures, with any recogniser, names the right person for at most 1 of {counted} people:"
+            " counted by person, from this release alone, knowing nobody else of the group",
         ),
         (
+            "an attacker who has pictures of the other members of a group: they are ruled out, and subtracted from a surrogate",
             "membership: that a person is in the database may be seen",
             "one-to-one verification: a surrogate can match members of its group, and says which group",
             "attributes shared by a whole group, such as sex or age, stay visible",

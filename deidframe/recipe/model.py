@@ -102,14 +102,17 @@ class AttackSpec(Table):
 
     name: Name
     use: Use
-    threat: Literal["clear", "naive", "inversion"]
+    threat: Literal["clear", "naive", "inversion", "informed"]
     gallery: Literal["enrol", "exact"] = "enrol"
     encoders: Annotated[tuple[Use, ...], Field(max_length=10, strict=False)] = ()
     pictures: Annotated[int, Field(ge=1, le=100)] = 1
+    knows: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     params: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _sensible(self) -> AttackSpec:
+        if self.knows is not None and self.threat != "informed":
+            raise ValueError('knows says how many other members of a group are known; give threat "informed" with it')
         if self.threat == "clear" and self.gallery == "exact":
             raise ValueError('threat "clear" needs gallery "enrol": untouched probes would be matched against themselves')
         return self

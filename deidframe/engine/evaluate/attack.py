@@ -23,6 +23,7 @@ SCORES = 2**26
 
 SEED = 20260102
 NO_WAY_BACK = "the method says no way back"
+NO_GROUPS = "the method makes no groups whose members could be known"
 ONE_PICTURE = "each person has one picture, so there is no second one to try"
 
 
@@ -49,7 +50,12 @@ class AttackResult:
 
 
 def run_attack(
-    pool: ComponentPool, attack: AttackPlan, clear: FaceSet, released: FaceSet, method: MethodPlan | None = None
+    pool: ComponentPool,
+    attack: AttackPlan,
+    clear: FaceSet,
+    released: FaceSet,
+    method: MethodPlan | None = None,
+    groups: Mapping[str, int] | None = None,
 ) -> AttackResult:
     """Attack `released` with all that the threat model gives.
 
@@ -57,6 +63,7 @@ def run_attack(
         clear: all untouched faces with their people.
         released: the faces of a method (the clear ones for threat `clear`).
         method: whose faces they are, for an attacker who knows the tool.
+        groups: face id -> group, for an attacker who knows others of a group.
 
     The exact gallery holds the people of the release and nobody who was withheld from it. Where nobody has a picture besides the
     enrolled one, the exact originals are the gallery.
@@ -88,11 +95,16 @@ def run_attack(
     hits: list[NDArray[np.float64]] = []
     missed, candidates = 0, 0
     kept = KeptScores()
-    knowledge = Knowledge(spec.threat, kind, _way_back(pool, method) if spec.threat == "inversion" else None)
     bundles = _bundles(probes.ids, person_of, spec.pictures)
     probes = probes.take([row for bundle in bundles for row in bundle])
     asked, probe_of = _disguised(probes, "probe", shuffled=spec.pictures == 1)
     known, face_of = _disguised(gallery, "candidate")
+    knowledge = Knowledge(
+        spec.threat,
+        kind,
+        _way_back(pool, method) if spec.threat == "inversion" else None,
+        _companions(probe_of, face_of, person_of, groups, spec.knows) if spec.threat == "informed" else None,
+    )
     for rows in _slices([len(bundle) for bundle in bundles], max(1, SCORES // len(gallery))):
         given: LinkScores = pool.call(attack.step, asked.take(rows), known, knowledge, encoder=attack.encoder)
         scores = LinkScores(
@@ -127,6 +139,34 @@ def _way_back(pool: ComponentPool, method: MethodPlan | None) -> Callable[[FaceS
     if step is None or not isinstance(pool.make(step), Inverts):
         raise NothingToDo(NO_WAY_BACK)
     return lambda faces: pool.call(step, faces, verb="invert")
+
+
+def _companions(
+    probe_of: Mapping[str, str],
+    face_of: Mapping[str, str],
+    person_of: Mapping[str, str],
+    groups: Mapping[str, int] | None,
+    knows: int | None,
+) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Return, for each probe, the candidates that show each of so many other members of its group, all of them without a number.
+
+    Raises:
+        NothingToDo: the method makes no groups.
+    """
+    if groups is None:
+        raise NothingToDo(NO_GROUPS)
+    candidates: dict[str, list[str]] = {}
+    for name, face in face_of.items():
+        candidates.setdefault(person_of[face], []).append(name)
+    members: dict[int, list[str]] = {}
+    for face, group in groups.items():
+        members.setdefault(group, []).append(person_of[face])
+    out = {}
+    for name, face in probe_of.items():
+        others = sorted(set(members[groups[face]]) - {person_of[face]})
+        chosen = np.random.default_rng([SEED, *face.encode("utf-8", "surrogateescape")]).permutation(len(others))[:knows]
+        out[name] = tuple(tuple(candidates[others[n]]) for n in sorted(chosen.tolist()) if others[n] in candidates)
+    return out
 
 
 def too_often(chance: float, people: int) -> float:

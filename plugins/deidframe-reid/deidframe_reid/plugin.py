@@ -15,6 +15,9 @@ class NearestFaceParams(Params):
     landmarks: Literal["found", "known", "frame", "best"] = "best"
     """Where a probe's face is: `found` by a detector (a picture without one gives no score and is counted apart); `known`: found,
     else at the original's; `frame`: at the public template, where every released face lies; `best`: the better of both."""
+    difference: Literal["none", "encodings", "pixels"] = "none"
+    """With threat `informed`: the known members are ruled out, and their encodings or pictures are subtracted from the surrogate;
+    `pixels` takes the better of the surrogate and of what is left of it, which is the last member where surrogates are means."""
 
     @property
     def attack_encoders(self) -> tuple[str, ...]:

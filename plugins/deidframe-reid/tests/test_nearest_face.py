@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deidframe.contract import Context, Embeddings, FaceSet, Knowledge, PluginError, Recognition
-from deidframe_reid.nearest_face import NearestFace
+from deidframe_reid.nearest_face import NearestFace, last_member, remainders
 from deidframe_reid.plugin import NearestFaceParams
 
 KNOWLEDGE = Knowledge("naive", "enrol")
@@ -80,3 +80,30 @@ def test_who_knows_the_tool_undoes_it_and_takes_the_better_picture() -> None:
     assert abs(plain[0] - plain[1]) < 1e-4
     assert undone[1] > 0.99 > undone[0]
     assert (undone >= plain).all()
+
+
+def test_who_knows_the_others_of_a_group_rules_them_out_and_subtracts_them() -> None:
+    gallery = faces((200, 20, 20), (20, 200, 20), (20, 20, 200), (90, 90, 90), name="g")
+    mean = faces((80, 80, 80), name="p")  # of the first three
+    companions = {"p0": (("g0",), ("g1",))}
+    informed = Knowledge("informed", "exact", None, companions)
+    out = attacker().attack(mean, gallery, informed)
+    assert out.scores[0].argmax() == 3  # a grey face is nearest to a grey mean
+    assert out.scores[0, :2].tolist() == [-2, -2]
+    for difference in ("encodings", "pixels"):
+        scores = attacker(difference=difference, landmarks="frame").attack(mean, gallery, informed).scores[0]
+        if difference == "encodings":
+            assert scores.argmax() == 2
+        else:
+            assert scores[2] > 0.99
+
+
+def test_what_is_left_of_a_mean_is_the_last_member() -> None:
+    rng = np.random.default_rng(1)
+    members = rng.integers(60, 200, (3, 16, 16, 3)).astype(np.uint8)
+    gallery = FaceSet(("a0", "a1", "b0", "c0"), np.stack([members[0], members[0], members[1], members[2]]))
+    mean = np.rint(members.mean(axis=0)).astype(np.uint8)
+    left = remainders(FaceSet(("p",), mean[None]), gallery, {"p": (("a0", "a1"), ("b0",))})
+    assert np.abs(np.asarray(left.images[:])[0].astype(int) - members[2]).max() <= 3
+    alone = last_member(np.array([1, 0], np.float32), np.zeros((0, 2), np.float32))
+    assert alone.tolist() == [1, 0]
