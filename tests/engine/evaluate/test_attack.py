@@ -10,7 +10,7 @@ import pytest
 from examples import RECIPE, docstring_code, listed, planned
 
 from deidframe.contract import LinkScores, RecipeError
-from deidframe.engine.evaluate import attack
+from deidframe.engine.evaluate import briefing
 from deidframe.engine.evaluate.attack import too_often
 from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import run
@@ -106,17 +106,17 @@ def test_a_tool_is_undone_where_it_says_how_and_left_out_where_not(tmp_path: Pat
 def test_pictures_that_belong_together_are_taken_together() -> None:
     person_of = {**{f"p{n}": "ada" if n < 5 else "bob" for n in range(7)}, "a": "ada", "b": "bob"}
     probes = [f"p{n}" for n in range(7)]
-    bundles = attack._bundles(probes, person_of, 3)
+    bundles = briefing.bundles(probes, person_of, 3)
     assert sorted(row for bundle in bundles for row in bundle) == list(range(7))
     assert all(len({person_of[probes[row]] for row in bundle}) == 1 and len(bundle) <= 3 for bundle in bundles)
-    slices = attack._slices([len(bundle) for bundle in bundles], 4)
+    slices = briefing.slices([len(bundle) for bundle in bundles], 4)
     assert [row for part in slices for row in part] == list(range(7))
     rows = np.array([[0.2, 0.3], [0.6, 0.1], [0.9, 0.5], [0.4, 0.4]], np.float32)
     scores = LinkScores(("p0", "p1", "p5", "p6"), ("a", "b"), rows, ("p2",))
-    fused = attack._together(scores, ["p0", "p1", "p2", "p5", "p6"], person_of, 3)
+    fused = briefing.together(scores, ["p0", "p1", "p2", "p5", "p6"], person_of, 3)
     assert fused.probe_ids == ("p0", "p5")
     assert np.allclose(fused.scores, [[0.4, 0.2], [0.65, 0.45]])
-    assert attack._together(LinkScores((), ("a", "b"), rows[:0], ("p2",)), ["p2"], person_of, 3).missed_probes == ("p2",)
+    assert briefing.together(LinkScores((), ("a", "b"), rows[:0], ("p2",)), ["p2"], person_of, 3).missed_probes == ("p2",)
 
 
 def test_several_pictures_of_a_person_say_more_than_one(tmp_path: Path) -> None:
