@@ -26,12 +26,16 @@ class Estimate:
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
 
 
-def mean_by_person(per_person: NDArray[Any], *, proportion: bool = False) -> Estimate | None:
+def mean_by_person(
+    per_person: NDArray[Any], *, proportion: bool = False, groups: NDArray[np.int64] | None = None
+) -> Estimate | None:
     """Return the mean and its 95 % percentile-bootstrap interval.
 
     Args:
         per_person: `(P,)` one value for each person.
         proportion: values are rates from 0 to 1.
+        groups: `(P,)` people whose values hang together are resampled together: of people who share one surrogate one at most is
+            named first, so they are no independent trials (Davison, Hinkley, Bootstrap methods, 1997, section 3.8).
 
     Returns:
         None without people. Where all people have one and the same rate of 0 or 1 the bootstrap says nothing, and the interval is
@@ -45,9 +49,21 @@ def mean_by_person(per_person: NDArray[Any], *, proportion: bool = False) -> Est
     if proportion and (values == values[0]).all() and values[0] in (0.0, 1.0):
         reach = float(1 - 0.025 ** (1 / n))
         return Estimate(mean, 0.0, reach, n) if mean == 0 else Estimate(mean, 1 - reach, 1.0, n)
+    if groups is not None:
+        return _of_groups(values, groups, mean)
     rng = np.random.default_rng(SEED)
     low, high = np.percentile(_resampled_means(values, rng), [2.5, 97.5])
     return Estimate(mean, float(low), float(high), n)
+
+
+def _of_groups(values: NDArray[np.float64], groups: NDArray[np.int64], mean: float) -> Estimate:
+    """Return the interval for which whole groups are resampled."""
+    inverse = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    counts = np.bincount(inverse).astype(np.float64)
+    sums = np.bincount(inverse, values)
+    ratio = ratio_by_person(sums, counts)
+    assert ratio is not None, "every group has people"
+    return Estimate(mean, ratio.low, ratio.high, len(values))
 
 
 def ratio_by_person(above: NDArray[Any], below: NDArray[Any]) -> Estimate | None:

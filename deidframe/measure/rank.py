@@ -49,15 +49,27 @@ def rank_hits(
     return people, hits
 
 
-def rank_rates(people: list[str], hits: NDArray[np.float64], ranks: tuple[int, ...] = RANKS) -> dict[int, Estimate]:
+def rank_rates(
+    people: list[str],
+    hits: NDArray[np.float64],
+    ranks: tuple[int, ...] = RANKS,
+    group_of: Mapping[str, int] | None = None,
+) -> dict[int, Estimate]:
     """Return the closed-set rank-r rates of what `rank_hits` gave, each person's probes weighing 1 together.
 
     Probes that gave no score are not in the rates; they are counted apart.
+
+    Args:
+        people: of each probe.
+        hits: `(P, R)`.
+        ranks: the R.
+        group_of: person -> group of those who share a picture; groups are then resampled for the intervals, and not people.
     """
     if not people:
         return {}
     per_person = by_person(people, hits)
-    figures = {r: mean_by_person(per_person[:, n], proportion=True) for n, r in enumerate(ranks)}
+    groups = None if group_of is None else np.array([group_of[person] for person in sorted(set(people))], np.int64)
+    figures = {r: mean_by_person(per_person[:, n], proportion=True, groups=groups) for n, r in enumerate(ranks)}
     return {r: figure for r, figure in figures.items() if figure is not None}
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 SCHEMA = 1
 METRICS = 1
 """Raised when a figure changes its meaning; rows of different metric versions never share a table."""
+ROUNDING = 1e-9
+"""By so much a figure may lie above a bound that it reaches exactly."""
 Status = Literal["ok", "failed", "refused"]
 
 

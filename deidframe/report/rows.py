@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deidframe.record.read import Record
-from deidframe.record.schema import Cell
+from deidframe.record.schema import ROUNDING, Cell
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _broken(cell: Cell, attacks: dict[str, Cell]) -> tuple[str, ...]:
         said.append(f"k counted {cell.k_counted} below k asked {cell.k}")
     for name, attack in attacks.items():
         rank, bound = attack.metrics.get("rank1"), attack.metrics.get("bound1")
-        if rank and bound and rank["low"] > bound:
+        if rank and bound and rank["low"] > bound + ROUNDING:
             said.append(f"rank-1 above 1/k under {name}")
     return tuple(said)
 

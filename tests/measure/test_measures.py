@@ -95,3 +95,16 @@ def test_surrogate_loss_is_a_mean_over_people() -> None:
     figure = surrogate_loss(originals, released, ["a", "a", "a", "b"])
     assert figure is not None
     assert (figure.value, figure.n) == (2, 2)
+
+
+def test_people_who_share_a_picture_are_resampled_together() -> None:
+    """One of five is named in every group: that is .20 without any doubt, and no coin thrown for each person."""
+    hits = np.tile([1.0, 0, 0, 0, 0], 20)
+    people = [f"p{n:03d}" for n in range(100)]
+    alone = rank_rates(people, hits[:, None], (1,))[1]
+    together = rank_rates(people, hits[:, None], (1,), {person: n // 5 for n, person in enumerate(people)})[1]
+    assert (together.value, together.low, together.high, together.n) == (0.2, 0.2, 0.2, 100)
+    assert alone.low < 0.15 and alone.high > 0.25
+    half = np.concatenate([hits[:50], 0 * hits[:50]])
+    some = rank_rates(people, half[:, None], (1,), {person: n // 5 for n, person in enumerate(people)})[1]
+    assert 0.05 <= some.low < 0.1 < some.high <= 0.15

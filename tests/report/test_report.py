@@ -201,3 +201,9 @@ def test_the_markdown_says_the_same(finished: Path) -> None:
     assert "| chance |" in text
     assert "<img" not in text
     assert "&lt;img src=x onerror=alert(1)>=cmd\\|" in text
+
+
+def test_a_bound_that_is_reached_exactly_is_kept() -> None:
+    exact = {"value": 0.2, "low": 0.2 + 1e-12, "high": 0.2, "n": 50}
+    table = comparison(record(CLEAR, METHOD, replace(ATTACK, metrics={"rank1": exact, "bound1": 0.2, "chance1": 0.02})))
+    assert not table.lines[0].broken

@@ -123,7 +123,9 @@ def run_attack(
         missed += len(scores.missed_probes)
         candidates = len({person_of[face] for face in scores.gallery_ids})
     blind = rank_rates(strangers, np.concatenate(control), (1,)).get(1)
-    return AttackResult(rank_rates(people, np.concatenate(hits)), candidates, len(people), missed, kept, blind, kind)
+    group_of = None if groups is None else {person_of[face]: group for face, group in groups.items()}
+    rates = rank_rates(people, np.concatenate(hits), group_of=group_of)
+    return AttackResult(rates, candidates, len(people), missed, kept, blind, kind)
 
 
 def too_often(chance: float, people: int) -> float:

@@ -19,7 +19,7 @@ from deidframe.guard.release import Release
 from deidframe.guard.statement import Reached, statement
 from deidframe.models.catalogue import listed_weights
 from deidframe.record.release import COMPARED, PROMISED, publish, restate
-from deidframe.record.schema import Cell
+from deidframe.record.schema import ROUNDING, Cell
 from deidframe.record.write import write_bytes, write_json
 
 
@@ -114,7 +114,7 @@ def _broken_by(attacks: Sequence[Cell]) -> str:
     """Return which attack reached more than the promise allows, "" where none did."""
     for cell in attacks:
         rank, bound = cell.metrics.get("rank1"), cell.metrics.get("bound1")
-        if rank and bound and rank["low"] > bound:
+        if rank and bound and rank["low"] > bound + ROUNDING:
             interval = f"[{rank['low']:.2f}, {rank['high']:.2f}]"
             return f'the attack "{cell.attack}" reached {rank["value"]:.2f} {interval}, above {bound:.2f}'
     return ""
