@@ -99,6 +99,8 @@ def run(
             read = intake.withheld
             if plan.finder:
                 known = dict(zip(plan.photos.ids, plan.photos.subjects, strict=True)) if plan.photos.subjects else None
+                if known is not None:  # faces besides the labelled one are nobody's
+                    known = {face: known.get(face, face) for face in intake.faces.ids}
                 people = find_people(pool, intake, *plan.finder, known)
                 intake, facts["people"] = people.intake, people.facts
             if plan.gate:

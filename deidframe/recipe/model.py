@@ -56,7 +56,7 @@ class SourceSpec(Part):
 
     subjects: Literal["labelled", "one-per-image"] | FoundSubjects
     same_person: Literal["stop", "merge", "apart"] | Decisions | None = None
-    faces: Literal["centre", "largest", "labelled person"] | None = None
+    faces: Literal["centre", "largest", "every", "labelled person"] | None = None
     carry: Annotated[tuple[Name, ...], Field(max_length=50, strict=False)] = ()
 
 

@@ -34,7 +34,18 @@ def find_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, fingerprints
     with pool.working_on("finding faces"):
         detect = functools.partial(pool.call, plan.detector)
         sure = plan.detector.loaded.component.sure
-        intake = take_in(plan.photos, plan.people, detect, reporter, keep, second, fingerprints, sure=sure, largest=bool(largest))
+        intake = take_in(
+            plan.photos,
+            plan.people,
+            detect,
+            reporter,
+            keep,
+            second,
+            fingerprints,
+            sure=sure,
+            largest=bool(largest),
+            every_face=plan.faces == "every",
+        )
         if plan.faces == "labelled person" and plan.gate is not None and plan.gate.encoder is not None:
             intake = choose_faces(pool, intake, plan.photos, plan.gate.encoder, reporter)
     if auditor:

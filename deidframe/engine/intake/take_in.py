@@ -144,6 +144,7 @@ def take_in(
     *,
     sure: float | None = None,
     largest: bool = False,
+    every_face: bool = False,
 ) -> Intake:
     """Detect in every photo, shard by shard, in batches that are forgotten again.
 
@@ -157,6 +158,8 @@ def take_in(
         fingerprints: of the photos, where they are known already.
         sure: the score from which on a face is upright, None where the detector does not say.
         largest: of several faces the largest is taken, and not the one nearest to the centre.
+        every_face: all faces of a picture are taken; the one that would be taken alone is the labelled person, each of the others
+            somebody whom nobody named.
 
     Raises:
         NothingToDo: not one face was found.
@@ -165,6 +168,7 @@ def take_in(
     person_of = dict(zip(photos.ids, people, strict=True))
     withheld = dict(photos.skipped)
     ids: list[str] = []
+    photo_ids: list[str] = []
     matrices: list[NDArray[np.float64]] = []
     marks: list[NDArray[np.float32]] = []
     every: list[Found] = []
@@ -196,27 +200,41 @@ def take_in(
             again += seen.again
             first = len(ids)
             for place, found in zip(seen.places, seen.found, strict=True):
-                try:
-                    matrix = align.similarity(found.landmarks, target)
-                except ValueError as error:
-                    withheld[part.ids[place]] = str(error)
-                    continue
-                ids.append(part.ids[place])
-                matrices.append(matrix)
-                marks.append(align.apply(matrix, found.landmarks))
-                every.append(found)
+                photo = part.ids[place]
+                for face, one in _faces_of(photo, found, person_of) if every_face else ((photo, found),):
+                    try:
+                        matrix = align.similarity(one.landmarks, target)
+                    except ValueError as error:
+                        withheld[face] = str(error)
+                        continue
+                    ids.append(face)
+                    photo_ids.append(photo)
+                    matrices.append(matrix)
+                    marks.append(align.apply(matrix, one.landmarks))
+                    every.append(one)
             shards.append(Shard(key, first, len(ids)))
     if kept_before:
         reporter.say(f"  {kept_before} of {counted(len(photos), 'picture')} seen in an earlier run")
-    total = len(photos) + len(photos.skipped)
+    total = len(photos) + len(photos.skipped) if not every_face else len(ids) + len(withheld)
     if not ids:
         reasons = sorted({f"{list(withheld.values()).count(r)} {r}" for r in withheld.values()})
         raise NothingToDo(f"no face to work on in {total} pictures: {'; '.join(reasons)}; nothing was released")
     if again:
         reporter.say("  found at a second look: " + ", ".join(f"{count} {how}" for how, count in again.most_common()))
-    stack = CropStack(photos, tuple(ids), np.stack(matrices), tuple(one.bystanders for one in every))
-    faces = FaceSet(tuple(ids), stack, np.stack(marks), tuple(person_of[i] for i in ids))
+    stack = CropStack(photos, tuple(photo_ids), np.stack(matrices), tuple(one.bystanders for one in every))
+    faces = FaceSet(tuple(ids), stack, np.stack(marks), tuple(person_of.get(face, face) for face in ids))
     return Intake(faces, withheld, total, tuple(shards), beside, unseen, tuple(every), dict(again))
+
+
+def _faces_of(photo: str, found: Found, known: Mapping[str, str]) -> Iterator[tuple[str, Found]]:
+    """Yield id and face of everybody in a picture: the one who is meant under the picture's id, the others numbered."""
+    yield photo, found
+    for n in range(len(found.faces.scores)):
+        if n != found.meant:
+            name = f"{photo}#{n + 1}"
+            while name in known:  # a picture may be called so
+                name += "#"
+            yield name, replace(found, meant=n)
 
 
 def _look(

@@ -142,7 +142,8 @@ class Plan:
         methods, attacks: in the recipe's order.
         limit: how many pictures are taken, None for all.
         gate: whether every label is one person; None where no method promises k.
-        faces: which of several faces of a picture is meant: `"centre"`, `"largest"` or `"labelled person"`.
+        faces: which of several faces of a picture is meant: `"centre"`, `"largest"`, `"every"` or `"labelled
+            person"`.
         notes: what the owner should know of the database before anything runs.
     """
 

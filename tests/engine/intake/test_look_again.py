@@ -183,3 +183,28 @@ def test_a_box_says_which_face_is_meant(shots: dict[str, list[np.ndarray]], tmp_
     assert facts["labels"]["strays"] == 0
     (line,) = csv.DictReader((tmp_path / "run" / "private" / "withheld.csv").read_text().splitlines())
     assert (line["file"], line["reason"]) == (f"{person}/3.png", "no face found where the box is")
+
+
+def test_every_face_of_a_picture_is_somebody(shots: dict[str, list[np.ndarray]], tmp_path: Path) -> None:
+    """Two people on one picture are two faces; one who is labelled elsewhere is known again."""
+    root = tmp_path / "in"
+    people = list(shots)
+    for person in people[:4]:
+        (root / person).mkdir(parents=True)
+        for k in range(3):
+            Image.fromarray(shots[person][k]).save(root / person / f"{k}.png")
+    guest, known = shots[people[8]][0], shots[people[1]][3]
+    own = shots[people[0]][3]
+    Image.fromarray(np.concatenate([guest, own, known], axis=1)).save(root / people[0] / "three.png")
+    (tmp_path / "s").mkdir()
+    said = ["source.faces=every", "source.same_person=merge"]
+    planned = plan(parse(RECIPE.replace("PATH", str(root)), "r.toml", said), Catalogue(), tmp_path / "s")
+    (cell,) = run(planned, tmp_path / "run").cells
+    assert cell.status == "ok", cell.reason
+    assert (cell.total, cell.released, cell.people) == (15, 15, 5)  # four people and a guest
+    mapping = json.loads((tmp_path / "run" / "private" / "mapping" / "pixel.json").read_text())
+    who = {entry["face"]: entry["person"] for entry in mapping}
+    beside = sorted(face for face in who if "#" in face)
+    assert len(beside) == 2
+    assert who[f"{people[0]}/three.png"] == people[0]
+    assert sorted(who[face] == who[f"{people[1]}/0.png"] for face in beside) == [False, True]
