@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, NothingToDo, PluginError, ReleaseRefused
@@ -34,6 +33,7 @@ from deidframe.guard.carry import carry
 from deidframe.guard.certificate import Audited
 from deidframe.guard.release import Promise, Release, Vouched
 from deidframe.guard.residual import handed_back
+from deidframe.measure.linkage import curves_data, proportion_interval
 from deidframe.recipe.parse import slug
 from deidframe.record.schema import Cell, Status
 from deidframe.record.write import write_bytes, write_json
@@ -56,6 +56,7 @@ class RunContext:
         with_originals: keep thumbnails of real people under `private`.
         vouched: who says who is who.
         withheld_list: where what a method withholds is noted.
+        thresholds: matcher -> FAR -> the score that so many of untouched faces' impostors lie above.
     """
 
     plan: Plan
@@ -67,6 +68,7 @@ class RunContext:
     with_originals: bool
     vouched: Vouched = field(default_factory=Vouched)
     withheld_list: WithheldList | None = None
+    thresholds: dict[tuple[str, str], dict[float, float]] = field(default_factory=dict)
 
     @property
     def faces(self) -> FaceSet:
@@ -133,26 +135,41 @@ def _attacked(
             return replace(cell, reason=reason_of(error))
         except Exception as error:
             return replace(cell, status="failed", reason=reason_of(error))
-    metrics: dict[str, Any] = {}
-    for r, figure in done.rates.items():
+    tally = done.tally
+    metrics, curve, found = tally.figures(at.thresholds.get(_matcher(attack), {}))
+    if base.method == CLEAR:
+        at.thresholds[_matcher(attack)] = found
+    for r, figure in tally.rates(done.group_of).items():
         metrics[f"rank{r}"] = figure.as_dict()
-        metrics[f"chance{r}"] = min(1.0, r / done.people) if done.people else 1.0
+        metrics[f"chance{r}"] = min(1.0, r / tally.candidates) if tally.candidates else 1.0
         if base.k_counted and base.k and spec.threat != "informed":  # k-anonymity promises nothing against who knows the others
             metrics[f"bound{r}"] = min(1.0, r / base.k_counted)
-    if done.control is not None:
-        metrics["control1"] = done.control.as_dict()
-        if done.control.value > too_often(metrics["chance1"], done.people):
-            reason = f"it names exchanged people right ({done.control.value:.2f}) far more often than guessing does: it cheats"
+        if done.group_of is None:
+            low, high = proportion_interval(figure.value, figure.n)
+            metrics[f"trials{r}"] = {**figure.as_dict(), "low": low, "high": high}
+    control = tally.control()
+    if control is not None:
+        metrics["control1"] = control.as_dict()
+        if control.value > too_often(metrics["chance1"], tally.candidates):
+            reason = f"it names exchanged people right ({control.value:.2f}) far more often than guessing does: it cheats"
             return replace(cell, status="failed", reason=reason)
+    if tally.candidates:
+        drawn = curves_data(tally.cmc(), curve)
+        write_json(at.folder / "figures" / "attacks" / base.slug / f"{slug(attack.name)}.json", drawn)
     return replace(
         cell,
         gallery=done.gallery,
-        candidates=done.people,
-        probes=done.probes,
-        missed=done.missed,
+        candidates=tally.candidates,
+        probes=len(tally.found.people),
+        missed=tally.missed,
         metrics=metrics,
         stages={"attack": seconds()},
     )
+
+
+def _matcher(attack: AttackPlan) -> tuple[str, str]:
+    """Return whose scores can be held against one threshold."""
+    return attack.spec.use, attack.encoder.name
 
 
 def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Direction = Literal["lower is more private", "lower is better", "higher is better", "neither"]
+Direction = Literal["lower is more private", "higher is more private", "lower is better", "higher is better", "neither"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,48 @@ METRICS = (
         "the most that k-anonymity lets an attacker reach: r over the people who share a picture",
         "Newton, Sweeney, Malin, Preserving privacy by de-identifying face images, IEEE TKDE 17(2), 2005",
     ),
+    Metric(
+        "trials{r}",
+        _SHARE,
+        "lower is more private",
+        "`rank{r}` with the exact interval of as many independent trials as there are people, where no group shares a picture",
+        "Clopper, Pearson, The use of confidence or fiducial limits, Biometrika 26(4), 1934",
+    ),
+    Metric(
+        "link{r}",
+        _SHARE,
+        "lower is more private",
+        "how probably the right person comes first of r candidates drawn from the gallery, by the hypergeometric law",
+        "Vauquier et al., Legally grounded evaluation of voice anonymization, 2025 (linkability)",
+    ),
+    Metric(
+        "tar_1e-{r}",
+        _SHARE,
+        "lower is more private",
+        "people who are accepted as themselves at the threshold that lets so few impostors among untouched faces pass",
+    ),
+    Metric(
+        "eer",
+        _SHARE,
+        "higher is more private",
+        "error rate where as large a share is rejected as of impostors accepted",
+    ),
+    Metric(
+        "d_sys",
+        "0 to 1",
+        "lower is more private",
+        "linkability at equal priors, by isotonic likelihood ratios",
+        "Gomez-Barrero et al., General framework to evaluate unlinkability, IEEE TIFS 13(6), 2018",
+    ),
+    Metric("d_sys_exchanged", "0 to 1", "neither", "the same for exchanged people: what finite scores of pure noise give"),
+    Metric(
+        "sing",
+        _SHARE,
+        "lower is more private",
+        "how often a candidate's predicate of weight 1/N holds for exactly one of N released people",
+        "Cohen, Nissim, Towards formalizing the GDPR's notion of singling out, PNAS 117(15), 2020",
+    ),
+    Metric("sing_noise", _SHARE, "neither", "the same for scores that know nothing"),
     Metric("control1", _SHARE, "neither", "rank-1 against people who were exchanged for others: at most that of guessing"),
     Metric("faces_found", _SHARE, "higher is better", "released pictures in which the recipe's detector finds a face"),
     Metric("found.{by}", _SHARE, "higher is better", "the same with another detector"),

@@ -108,6 +108,11 @@ def attack_table(record: Record, name: str) -> Table[Cell]:
         Column[Cell](f"bound r/k\nat {at}", lambda c: measured(c, *(f"bound{r}" for r in RANKS)), metric="bound1"),
         Column[Cell](f"chance r/N\nat {at}", lambda c: measured(c, *(f"chance{r}" for r in RANKS)), metric="chance1"),
         metric("control1", "exchanged\npeople"),
+        metric("link10", "first\nof 10"),
+        metric("tar_1e-3", "TAR at\nFAR .001"),
+        metric("eer", "EER"),
+        Column[Cell]("D_sys,\nexchanged", lambda c: measured(c, "d_sys", "d_sys_exchanged"), metric="d_sys"),
+        Column[Cell]("singled out,\nin noise", lambda c: measured(c, "sing", "sing_noise"), metric="sing"),
         Column[Cell]("probes", lambda c: c.probes),
         Column[Cell]("no score", lambda c: c.missed),
     )

@@ -43,7 +43,7 @@ def test_rank_counts_people_and_breaks_ties_at_random() -> None:
     person = {"a1": "a", "b1": "b", "c1": "c", "pa": "a", "pb": "b", "px": "x"}
     got = scores([[3, 2, 1], [1, 1, 0], [1, 2, 3]], ["pa", "pb", "px"], ["a1", "b1", "c1"])
     people, hits = rank_hits(got, person, (1, 2, 3))
-    assert people == ["a", "b", "x"]
+    assert people == ("a", "b", "x")
     assert hits.tolist() == [[1, 1, 1], [0.5, 1, 1], [0, 0, 0]]
 
 

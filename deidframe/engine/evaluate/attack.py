@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet, LinkScores
 from deidframe.contract.errors import NothingToDo
 from deidframe.contract.roles import Knowledge
 from deidframe.engine.components.pool import ComponentPool
-from deidframe.engine.evaluate.briefing import bundles, companions, disguised, exchanged, slices, together, way_back
+from deidframe.engine.evaluate.briefing import bundles, companions, disguised, exchanged, shuffled, slices, together, way_back
 from deidframe.engine.evaluate.kept_scores import KeptScores
+from deidframe.engine.evaluate.tally import Tally
 from deidframe.engine.planning.plan import AttackPlan, MethodPlan
-from deidframe.measure.interval import Estimate
-from deidframe.measure.rank import rank_hits, rank_rates
 
 SCORES = 2**26
 """Scores of probes against the gallery that are held at once, 256 MiB of them."""
@@ -29,20 +27,15 @@ class AttackResult:
     """What an attack reached.
 
     Args:
-        rates: rank -> figure.
-        people: candidates in the gallery.
-        probes, missed: how many gave a score and how many did not.
+        tally: its figures.
+        group_of: person -> group, where people share pictures.
         kept: the raw scores.
-        control: rank-1 where it is scored against people who were exchanged for others: it has to be that of guessing.
         gallery: what it was: `"exact"` also where an attack would enrol and nobody has a second picture.
     """
 
-    rates: dict[int, Estimate]
-    people: int
-    probes: int
-    missed: int
+    tally: Tally
+    group_of: Mapping[str, int] | None
     kept: KeptScores
-    control: Estimate | None
     gallery: str
 
 
@@ -80,29 +73,31 @@ def run_attack(
         enrolled = set(gallery.ids)
         probes = released.take([row for row, face in enumerate(released.ids) if face not in enrolled])
     else:
-        there = set(released.subjects or subjects)
-        gallery, probes = clear.take([row for row, person in enumerate(subjects) if person in there]), released
+        released_people = set(released.subjects or subjects)
+        gallery, probes = clear.take([row for row, person in enumerate(subjects) if person in released_people]), released
     if not len(probes):
         raise NothingToDo(ONE_PICTURE)
     person_of = {**dict(zip(clear.ids, subjects, strict=True)), **dict(zip(released.ids, released.subjects or (), strict=True))}
     others = exchanged(probes.ids, person_of)
-    people: list[str] = []
-    strangers: list[str] = []
-    control: list[NDArray[np.float64]] = []
-    hits: list[NDArray[np.float64]] = []
-    missed, candidates = 0, 0
     kept = KeptScores()
     bundled = bundles(probes.ids, person_of, spec.pictures)
-    probes = probes.take([row for bundle in bundled for row in bundle])
-    asked, probe_of = disguised(probes, "probe", shuffled=spec.pictures == 1)
-    known, face_of = disguised(gallery, "candidate")
+    row_of = {face: n for n, face in enumerate(probes.ids)}
+    probes = probes.take([row_of[face] for bundle in bundled for face in bundle])
+    asked, probe_of = disguised(probes, "probe")
+    known, face_of = disguised(shuffled(gallery), "candidate")
+    there = frozenset(person_of[face] for face in gallery.ids)
+    tally = Tally(person_of, {bundle[0]: others[bundle[0]] for bundle in bundled}, there)
     knowledge = Knowledge(
         spec.threat,
         kind,
         way_back(pool, method) if spec.threat == "inversion" else None,
         companions(probe_of, face_of, person_of, groups, spec.knows) if spec.threat == "informed" else None,
     )
-    for rows in slices([len(bundle) for bundle in bundled], max(1, SCORES // len(gallery))):
+    start = 0
+    for part in slices(bundled, max(1, SCORES // len(gallery))):
+        stop = start + sum(map(len, part))
+        rows = np.arange(start, stop)
+        start = stop
         given: LinkScores = pool.call(attack.step, asked.take(rows), known, knowledge, encoder=attack.encoder)
         scores = LinkScores(
             tuple(probe_of[one] for one in given.probe_ids),
@@ -112,20 +107,11 @@ def run_attack(
             tuple(face_of[one] for one in given.missed_gallery),
         )
         if spec.pictures > 1:
-            scores = together(scores, [probe_of[asked.ids[row]] for row in rows], person_of, spec.pictures)
+            scores = together(scores, part)
         kept.add(scores, person_of)
-        named, right = rank_hits(scores, person_of)
-        people += named
-        hits.append(right)
-        named, right = rank_hits(scores, person_of, (1,), others)
-        strangers += named
-        control.append(right)
-        missed += len(scores.missed_probes)
-        candidates = len({person_of[face] for face in scores.gallery_ids})
-    blind = rank_rates(strangers, np.concatenate(control), (1,)).get(1)
+        tally.add(scores)
     group_of = None if groups is None else {person_of[face]: group for face, group in groups.items()}
-    rates = rank_rates(people, np.concatenate(hits), group_of=group_of)
-    return AttackResult(rates, candidates, len(people), missed, kept, blind, kind)
+    return AttackResult(tally, group_of, kept, kind)
 
 
 def too_often(chance: float, people: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -14,62 +13,62 @@ from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.planning.plan import MethodPlan
 
 SEED = 20260102
+GALLERY = 1
+"""Draws another order for the gallery than for as many probes."""
 NO_WAY_BACK = "the method says no way back"
 NO_GROUPS = "the method makes no groups whose members could be known"
 
 
-def disguised(faces: FaceSet, called: str, *, shuffled: bool = True) -> tuple[FaceSet, dict[str, str]]:
-    """Return faces in another order, under names that say nothing and without who is on them; and name -> face id.
+def disguised(faces: FaceSet, called: str) -> tuple[FaceSet, dict[str, str]]:
+    """Return faces, which come in a shuffled order, under names that say nothing and without who is on them; and name -> face id.
 
-    The truth stays in the engine: neither a name nor a place in a list can tell an attacker who a probe is. Pictures that an
-    attacker knows to belong together come together, in an order that is shuffled already.
+    The truth stays in the engine: neither a name nor a place in a list can tell an attacker who a probe is.
     """
-    if not shuffled:
-        names = tuple(f"{called}-{n:08d}" for n in range(len(faces)))
-        return FaceSet(names, faces.images, faces.landmarks, None), dict(zip(names, faces.ids, strict=True))
-    order = np.random.default_rng([SEED, len(faces), *called.encode()]).permutation(len(faces))
-    return disguised(faces.take(order.tolist()), called, shuffled=False)
+    names = tuple(f"{called}-{n:08d}" for n in range(len(faces)))
+    return FaceSet(names, faces.images, faces.landmarks, None), dict(zip(names, faces.ids, strict=True))
 
 
-def bundles(probes: Sequence[str], person_of: Mapping[str, str], pictures: int) -> list[list[int]]:
-    """Return the rows of probes that an attacker knows to show one person, so many at a time, in a shuffled order."""
-    if pictures == 1:
-        return [[row] for row in range(len(probes))]
-    rows: dict[str, list[int]] = {}
-    for row, probe in enumerate(probes):
-        rows.setdefault(person_of[probe], []).append(row)
-    cut = [own[start : start + pictures] for own in rows.values() for start in range(0, len(own), pictures)]
+def shuffled(faces: FaceSet) -> FaceSet:
+    """Return faces in an order that says nothing."""
+    return faces.take(np.random.default_rng([SEED, len(faces), GALLERY]).permutation(len(faces)).tolist())
+
+
+def bundles(probes: Sequence[str], person_of: Mapping[str, str], pictures: int) -> list[tuple[str, ...]]:
+    """Return the probes that an attacker knows to show one person, so many at a time, in a shuffled order."""
+    of: dict[str, list[str]] = {}
+    for probe in probes:
+        of.setdefault(person_of[probe] if pictures > 1 else probe, []).append(probe)
+    cut = [tuple(own[start : start + pictures]) for own in of.values() for start in range(0, len(own), pictures)]
     return [cut[n] for n in np.random.default_rng([SEED, len(cut)]).permutation(len(cut)).tolist()]
 
 
-def slices(sizes: Sequence[int], most: int) -> Iterator[range]:
-    """Cut rows into slices of about so many, none through a bundle."""
-    start = stop = 0
-    for size in sizes:
-        if stop > start and stop + size - start > most:
-            yield range(start, stop)
-            start = stop
-        stop += size
-    yield range(start, stop)
+def slices(bundled: Sequence[tuple[str, ...]], most: int) -> Iterator[list[tuple[str, ...]]]:
+    """Cut bundles into slices of about so many probes, none through a bundle."""
+    part: list[tuple[str, ...]] = []
+    count = 0
+    for bundle in bundled:
+        if part and count + len(bundle) > most:
+            yield part
+            part, count = [], 0
+        part.append(bundle)
+        count += len(bundle)
+    yield part
 
 
-def together(scores: LinkScores, probes: Sequence[str], person_of: Mapping[str, str], pictures: int) -> LinkScores:
-    """Return one row for each bundle, under its first probe: the mean of the scores that its pictures have.
+def together(scores: LinkScores, bundled: Sequence[tuple[str, ...]]) -> LinkScores:
+    """Return one row for each bundle of probes, under its first: the mean of the scores that its pictures have.
 
     The mean of cosines is the cosine with the mean of unit encodings, times its length, which changes no rank.
     """
     row = {probe: n for n, probe in enumerate(scores.probe_ids)}
     ids, means, missed = [], [], []
-    for _, group in itertools.groupby(probes, key=lambda probe: person_of[probe]):
-        members = list(group)
-        for start in range(0, len(members), pictures):
-            bundle = members[start : start + pictures]
-            seen = [row[probe] for probe in bundle if probe in row]
-            if seen:
-                ids.append(bundle[0])
-                means.append(scores.scores[seen].mean(axis=0))
-            else:
-                missed.append(bundle[0])
+    for bundle in bundled:
+        seen = [row[probe] for probe in bundle if probe in row]
+        if seen:
+            ids.append(bundle[0])
+            means.append(scores.scores[seen].mean(axis=0))
+        else:
+            missed.append(bundle[0])
     table = np.array(means, np.float32).reshape(len(ids), len(scores.gallery_ids))
     return LinkScores(tuple(ids), scores.gallery_ids, table, tuple(missed), scores.missed_gallery)
 

@@ -107,16 +107,18 @@ def test_pictures_that_belong_together_are_taken_together() -> None:
     person_of = {**{f"p{n}": "ada" if n < 5 else "bob" for n in range(7)}, "a": "ada", "b": "bob"}
     probes = [f"p{n}" for n in range(7)]
     bundles = briefing.bundles(probes, person_of, 3)
-    assert sorted(row for bundle in bundles for row in bundle) == list(range(7))
-    assert all(len({person_of[probes[row]] for row in bundle}) == 1 and len(bundle) <= 3 for bundle in bundles)
-    slices = briefing.slices([len(bundle) for bundle in bundles], 4)
-    assert [row for part in slices for row in part] == list(range(7))
+    assert sorted(face for bundle in bundles for face in bundle) == probes
+    assert all(len({person_of[face] for face in bundle}) == 1 and len(bundle) <= 3 for bundle in bundles)
+    assert [bundle for part in briefing.slices(bundles, 4) for bundle in part] == bundles
+    assert [len(part) for part in briefing.slices(bundles, 1)] == [1] * len(bundles)
     rows = np.array([[0.2, 0.3], [0.6, 0.1], [0.9, 0.5], [0.4, 0.4]], np.float32)
     scores = LinkScores(("p0", "p1", "p5", "p6"), ("a", "b"), rows, ("p2",))
-    fused = briefing.together(scores, ["p0", "p1", "p2", "p5", "p6"], person_of, 3)
+    fused = briefing.together(scores, [("p0", "p1", "p2"), ("p5", "p6")])
     assert fused.probe_ids == ("p0", "p5")
     assert np.allclose(fused.scores, [[0.4, 0.2], [0.65, 0.45]])
-    assert briefing.together(LinkScores((), ("a", "b"), rows[:0], ("p2",)), ["p2"], person_of, 3).missed_probes == ("p2",)
+    apart = briefing.together(scores, [("p1", "p0"), ("p2", "p5"), ("p6",)])  # of one person, and one is shorter than the next
+    assert apart.probe_ids == ("p1", "p2", "p6") and np.allclose(apart.scores[0], [0.4, 0.2])
+    assert briefing.together(LinkScores((), ("a", "b"), rows[:0], ("p2",)), [("p2",)]).missed_probes == ("p2",)
 
 
 def test_several_pictures_of_a_person_say_more_than_one(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""What an attack's scores come to, taken slice by slice: ranks of all probes, thresholds of as many people as fit in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.artifacts import LinkScores
+from deidframe.measure import linkage
+from deidframe.measure.interval import Estimate
+from deidframe.measure.rank import Standing, candidate_scores, cumulative_match, rank_rates, standing
+
+HELD = 2**26
+"""Scores that thresholds are measured on, 256 MiB of them; of more people so many are taken at random that theirs fit."""
+SEED = 20260104
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Scores of some people's probes with these same people.
+
+    Args:
+        table: `(P, N)` float32.
+        own, exchanged: `(P,)` the column of each probe's person, and of the one that it was exchanged for.
+    """
+
+    table: NDArray[np.float32]
+    own: NDArray[np.int64]
+    exchanged: NDArray[np.int64]
+
+    def parted(self, column: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+        """Return the scores with these people, those with all others, rising, and weights by which people weigh the same."""
+        mine = np.zeros(self.table.shape, bool)
+        mine[np.arange(len(mine)), column] = True
+        weights = 1 / np.bincount(column, minlength=self.table.shape[1])[column]
+        return self.table[mine], np.sort(self.table[~mine]), weights
+
+
+@dataclass
+class Tally:
+    """Takes scores and gives figures.
+
+    Args:
+        person_of: face id -> person, of probes and gallery.
+        exchanged: probe -> the person it is taken for in the control.
+        gallery: the people of the gallery.
+    """
+
+    person_of: Mapping[str, str]
+    exchanged: Mapping[str, str]
+    gallery: frozenset[str]
+    candidates: int = 0
+    missed: int = 0
+    _standings: list[Standing] = field(default_factory=list)
+    _blind: list[Standing] = field(default_factory=list)
+    _some: tuple[str, ...] = ()
+    _parts: list[Thresholds] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        count = Counter(self.person_of[probe] for probe in self.exchanged)
+        people = sorted(set(count) & self.gallery)
+        chosen: list[str] = []
+        probes = 0
+        for n in np.random.default_rng(SEED).permutation(len(people)).tolist():
+            probes += count[people[n]]
+            if probes * (len(chosen) + 1) > HELD:
+                break
+            chosen.append(people[n])
+        self._some = tuple(sorted(chosen))
+
+    def add(self, scores: LinkScores) -> None:
+        """Take the scores of some probes."""
+        candidates, table = candidate_scores(scores, self.person_of)
+        people = [self.person_of[probe] for probe in scores.probe_ids]
+        others = [self.exchanged[probe] for probe in scores.probe_ids]
+        self._standings.append(standing(table, candidates, people))
+        self._blind.append(standing(table, candidates, others))
+        self.missed += len(scores.missed_probes)
+        self.candidates = len(candidates)
+        column = {person: n for n, person in enumerate(candidates)}
+        if any(person not in column for person in self._some):
+            return  # somebody in the gallery gave no score: there are no thresholds for all
+        place = {person: n for n, person in enumerate(self._some)}
+        rows = [n for n, person in enumerate(people) if person in place]
+        if rows:
+            part = table[np.ix_(rows, [column[person] for person in self._some])]
+            own, other = (np.array([place.get(who[n], -1) for n in rows], np.int64) for who in (people, others))
+            self._parts.append(Thresholds(part, own, other))
+
+    @property
+    def found(self) -> Standing:
+        """Where every probe's person stands."""
+        return _joined(self._standings)
+
+    def rates(self, group_of: Mapping[str, int] | None) -> dict[int, Estimate]:
+        """Return rank -> rate."""
+        found = self.found
+        return rank_rates(found.people, found.hits(), group_of=group_of)
+
+    def control(self) -> Estimate | None:
+        """Return rank-1 against exchanged people."""
+        blind = _joined(self._blind)
+        return rank_rates(blind.people, blind.hits((1,)), (1,)).get(1)
+
+    def cmc(self) -> NDArray[np.float64]:
+        """Return `(N,)` the cumulative match curve."""
+        return cumulative_match(self.found, self.candidates)
+
+    def figures(self, thresholds: Mapping[float, float]) -> tuple[dict[str, Any], linkage.Errors | None, dict[float, float]]:
+        """Return linkability, singling out and error rates, the DET curve, and the thresholds of this attack's own impostors.
+
+        Args:
+            thresholds: FAR -> score, fixed on other scores (untouched faces); without any, none is used.
+        """
+        found = self.found
+        metrics: dict[str, Any] = {}
+        for size in linkage.SIZES:
+            if size <= self.candidates and len(found.people):
+                chance = linkage.link_probability(found.better, np.maximum(found.equal, 1), self.candidates, size)
+                of = rank_rates(found.people, (chance * (found.equal > 0))[:, None], (1,))[1]
+                metrics[f"link{size}"] = of.value
+        if not self._parts or len(self._some) < 2:
+            return metrics, None, {}
+        table = Thresholds(*(np.concatenate([getattr(p, name) for p in self._parts]) for name in ("table", "own", "exchanged")))
+        own, others, weights = table.parted(table.own)
+        curve = linkage.errors(own, others, weights)
+        metrics["eer"], metrics["d_sys"] = curve.eer, linkage.linkability(own, others, weights)
+        there = table.exchanged >= 0
+        strangers = Thresholds(table.table[there], table.own[there], table.exchanged[there])
+        if there.any():
+            metrics["d_sys_exchanged"] = linkage.linkability(*strangers.parted(strangers.exchanged))
+        alone = linkage.singling_out(table.table, table.own)
+        if alone is not None:
+            metrics["sing"], metrics["sing_noise"] = alone
+        for far, threshold in thresholds.items():
+            metrics[f"tar_{far:.0e}".replace("e-0", "e-")] = float(weights[own > threshold].sum() / weights.sum())
+        return metrics, curve, linkage.thresholds_at(others)
+
+
+def _joined(parts: Sequence[Standing]) -> Standing:
+    people = tuple(person for part in parts for person in part.people)
+    better, equal = (np.concatenate([np.zeros(0, np.int64), *(getattr(p, name) for p in parts)]) for name in ("better", "equal"))
+    return Standing(people, better, equal)
