@@ -140,10 +140,13 @@ class Pixels:
     def __init__(self, params, context):
         pass
 
-    def attack(self, probes, gallery, knowledge):
-        seen, known = (np.asarray(one.images[:], np.float32).reshape(len(one), -1) / 255 for one in (probes, gallery))
+    def prepare(self, briefing):
+        self.gallery = briefing.gallery
+
+    def attack(self, probes):
+        seen, known = (np.asarray(one.images[:], np.float32).reshape(len(one), -1) / 255 for one in (probes, self.gallery))
         far = ((seen[:, None] - known[None]) ** 2).mean(axis=2)
-        return LinkScores(probes.ids, gallery.ids, -far)
+        return LinkScores(probes.ids, self.gallery.ids, -far)
 
 @hookimpl
 def deidframe_attackers():

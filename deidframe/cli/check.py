@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     console.print(table)
     for attack in planned.attacks:
         spec = attack.spec
-        said = f"threat {spec.threat}, gallery {spec.gallery}, sees with {attack.encoder.name}"
+        said = f"threat {spec.threat}, gallery {spec.gallery}, sees with {attack.sees}"
         console.print(Text(f"attack {attack.name}: {attack.step.name}, {said}"))
     if planned.audit:
         seen = f", and with {planned.audit.encoder.name} for copies of originals" if planned.audit.encoder else ""

@@ -21,7 +21,7 @@ from deidframe.contract.errors import (
 from deidframe.contract.hookspecs import hookimpl
 from deidframe.contract.params import Params
 from deidframe.contract.photos import Detections, Photos
-from deidframe.contract.roles import Differentiable, Inverts, Knowledge, Recognition, Recognizer, TorchEncoder
+from deidframe.contract.roles import Briefing, Differentiable, Inverts, Recognition, Recognizer, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack, new_pictures
 from deidframe.contract.version import CONTRACT_VERSION
 
@@ -29,6 +29,7 @@ __all__ = [
     "CONTRACT_VERSION",
     "ROLES",
     "ArtifactError",
+    "Briefing",
     "Component",
     "Context",
     "DeidframeError",
@@ -38,7 +39,6 @@ __all__ = [
     "FaceSet",
     "IndexedStack",
     "Inverts",
-    "Knowledge",
     "LinkScores",
     "Need",
     "NothingToDo",

@@ -235,7 +235,7 @@ def deidframe_attackers() -> list[Component]:
     """Bring attackers: the measuring instruments of a privacy evaluation.
 
     import numpy as np
-    from deidframe.contract import Component, LinkScores, Need, Params, hookimpl
+    from deidframe.contract import Component, LinkScores, Params, hookimpl
 
     class Settings(Params):
         pass
@@ -244,10 +244,13 @@ def deidframe_attackers() -> list[Component]:
         def __init__(self, params, context):
             self.context = context
 
-        def attack(self, probes, gallery, knowledge):
-            shape = (len(probes), len(gallery))
-            scores = self.context.rng(knowledge.threat).random(shape, np.float32)
-            return LinkScores(probes.ids, gallery.ids, scores)
+        def prepare(self, briefing):
+            self.briefing = briefing
+
+        def attack(self, probes):
+            shape = (len(probes), len(self.briefing.gallery))
+            scores = self.context.rng(self.briefing.threat).random(shape, np.float32)
+            return LinkScores(probes.ids, self.briefing.gallery.ids, scores)
 
     @hookimpl
     def deidframe_attackers():

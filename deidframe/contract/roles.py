@@ -84,22 +84,36 @@ class Recognizer(Protocol):
 
 
 @dataclass(frozen=True)
-class Knowledge:
-    """What an attacker has besides probes and gallery.
+class Briefing:
+    """What an attacker is given before it sees a probe; what its threat does not grant is None.
+
+    All ids are opaque and shuffled for this attack, and the pictures come in an order that says nothing. Subjects, where
+    there are any, are opaque names, too: they say which pictures show one person, and never who on a probe it is.
 
     Args:
-        threat: `"clear"` (untouched probes), `"naive"` (released probes against the clear gallery) `"inversion"` (the same, and
-            the tool is known) or `"informed"` (the same, and other members of a probe's group are known).
-        gallery: `"enrol"` (a person's first clear picture) or `"exact"` (all the originals).
-        companions: with `"informed"`, for each probe the known others of its group: the candidates that show each of them; else
-            None.
-        invert: with `"inversion"`, the tool's way back, from released faces to an estimate of their originals; else None.
+        threat: of the recipe.
+        exact: the gallery holds the very originals of the release, and not one other picture of each person.
+        frame: `(5, 2)` where landmarks lie in every released picture: the public template, in pixels.
+        gallery: clear pictures of the candidates, with subjects.
+        release: every released picture once, without subjects, for an attacker who looks at the release as a whole.
+        own: clear pictures of the attacker's own people, with subjects; none of them is a candidate or on a probe.
+        mimic: the method, run on any faces with subjects and read back from files; faces that it would not release are left out.
+        invert: the tool's way back, from released faces to an estimate of their originals.
+        companions: for each probe the known others of its group: the gallery ids that show each of them.
+        others: for each probe what other releases show of the same person: one face set for each release, in which a row's id is
+            the probe's.
     """
 
     threat: str
-    gallery: str
+    exact: bool
+    frame: NDArray[np.float32]
+    gallery: FaceSet
+    release: FaceSet | None = None
+    own: FaceSet | None = None
+    mimic: Callable[[FaceSet], FaceSet] | None = None
     invert: Callable[[FaceSet], FaceSet] | None = None
     companions: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
+    others: tuple[FaceSet, ...] = ()
 
 
 @runtime_checkable
@@ -191,10 +205,14 @@ class Inverts(Protocol):
 
 @runtime_checkable
 class Attacker(Protocol):
-    def attack(self, probes: FaceSet, gallery: FaceSet, knowledge: Knowledge) -> LinkScores:
-        """Say how alike each probe and each gallery face are; higher means the same person.
+    def prepare(self, briefing: Briefing) -> None:
+        """Take in what this attack may know: encode the gallery, learn on own people. Called once, on a fresh instance."""
+        ...
 
-        Probes of a large database come in several calls with the same gallery, so none may be judged by the others.
+    def attack(self, probes: FaceSet) -> LinkScores:
+        """Say how alike each probe and each face of the gallery are; higher means the same person.
+
+        Probes of a large database come in several calls, so none may be judged by the others of its call.
         """
         ...
 

@@ -6,7 +6,7 @@ import functools
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from deidframe.contract.errors import DeidframeError, NothingToDo, PluginError, 
 from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.boundary import one_line
 from deidframe.engine.components.pool import ComponentPool
-from deidframe.engine.evaluate.attack import run_attack, too_often
+from deidframe.engine.evaluate.attack import Target, run_attack, too_often
 from deidframe.engine.evaluate.audit import audit
 from deidframe.engine.evaluate.measures import measures
 from deidframe.engine.intake.take_in import Intake
@@ -40,6 +40,8 @@ from deidframe.record.write import write_bytes, write_json
 
 CLEAR = "untouched faces"
 """Name of the row that says how good the matcher is."""
+UNBOUND = frozenset({"informed", "intersection"})
+"""Threats against which k-anonymity promises nothing: who knows the others of a group, or has another release."""
 GROUPED = "grouped, not released"
 """Why the faces of a method that only groups are withheld."""
 
@@ -57,6 +59,7 @@ class RunContext:
         vouched: who says who is who.
         withheld_list: where what a method withholds is noted.
         thresholds: matcher -> FAR -> the score that so many of untouched faces' impostors lie above.
+        released: method -> its release, for an attacker who has two releases.
     """
 
     plan: Plan
@@ -69,6 +72,7 @@ class RunContext:
     vouched: Vouched = field(default_factory=Vouched)
     withheld_list: WithheldList | None = None
     thresholds: dict[tuple[str, str], dict[float, float]] = field(default_factory=dict)
+    released: dict[str, Release] = field(default_factory=dict)
 
     @property
     def faces(self) -> FaceSet:
@@ -100,26 +104,19 @@ def clear_cell(at: RunContext, attack: AttackPlan) -> Cell:
     """Measure how well the attack's matcher does on untouched faces."""
     faces = at.faces
     base = Cell(CLEAR, "untouched", attack.name, protects=False, people=len(set(faces.subjects or ())), total=at.total)
-    return _attacked(at, base, attack, faces)
+    return _attacked(at, base, attack, Target(faces, faces))
 
 
-def _attacked(
-    at: RunContext,
-    base: Cell,
-    attack: AttackPlan,
-    released: FaceSet,
-    method: MethodPlan | None = None,
-    groups: Mapping[str, int] | None = None,
-) -> Cell:
+def _attacked(at: RunContext, base: Cell, attack: AttackPlan, target: Target) -> Cell:
     """Return the row of one method, or of untouched faces, under one attack."""
-    spec = attack.spec
+    spec, method = attack.spec, target.method
     cell = replace(
         base,
         attack=attack.name,
-        own_encoder=method is not None and attack.encoder.name in method.sees,
+        own_encoder=method is not None and attack.sees in method.sees,
         threat=spec.threat,
         gallery=spec.gallery,
-        encoder=attack.encoder.name,
+        encoder=attack.sees,
         seed=at.plan.parsed.recipe.seed,
         certificate=None,
         stages={},
@@ -128,7 +125,7 @@ def _attacked(
         try:
             name = f"{base.method} / {attack.name}"
             with at.pool.working_on(name):
-                done = run_attack(at.pool, attack, at.faces, released, method, groups)
+                done = run_attack(at.pool, attack, target)
             kept = at.folder / "private" / "scores" / base.slug / f"{slug(attack.name)}.npz"
             write_bytes(kept, done.kept.npz(), private=True)
         except NothingToDo as error:  # nothing to measure is no failure
@@ -141,9 +138,12 @@ def _attacked(
         at.thresholds[_matcher(attack)] = found
     for r, figure in tally.rates(done.group_of).items():
         metrics[f"rank{r}"] = figure.as_dict()
-        metrics[f"chance{r}"] = min(1.0, r / tally.candidates) if tally.candidates else 1.0
-        if base.k_counted and base.k and spec.threat != "informed":  # k-anonymity promises nothing against who knows the others
-            metrics[f"bound{r}"] = min(1.0, r / base.k_counted)
+        metrics[f"chance{r}"] = tally.chance(r)
+        if base.k_counted and base.k and spec.threat not in UNBOUND:
+            halved = len(tally.rounds) > 1 and done.group_of is not None  # half of a group is among the attacker's own people
+            metrics[f"bound{r}"] = tally.bound(done.group_of or {}, r) if halved else min(1.0, r / base.k_counted)
+        if target.cells:
+            metrics[f"bound{r}"] = sum(min(r, size) for size in target.cells) / sum(target.cells)
         if done.group_of is None:
             low, high = proportion_interval(figure.value, figure.n)
             metrics[f"trials{r}"] = {**figure.as_dict(), "low": low, "high": high}
@@ -153,6 +153,10 @@ def _attacked(
         if control.value > too_often(metrics["chance1"], tally.candidates):
             reason = f"it names exchanged people right ({control.value:.2f}) far more often than guessing does: it cheats"
             return replace(cell, status="failed", reason=reason)
+    if done.unlearned is not None:
+        plain = done.unlearned.rates(done.group_of).get(1)
+        if plain is not None:
+            metrics["unlearned1"] = plain.as_dict()
     if tally.candidates:
         drawn = curves_data(tally.cmc(), curve)
         write_json(at.folder / "figures" / "attacks" / base.slug / f"{slug(attack.name)}.json", drawn)
@@ -160,16 +164,34 @@ def _attacked(
         cell,
         gallery=done.gallery,
         candidates=tally.candidates,
-        probes=len(tally.found.people),
+        probes=tally.probes,
         missed=tally.missed,
         metrics=metrics,
         stages={"attack": seconds()},
     )
 
 
+def told_apart(groupings: Sequence[Mapping[str, int] | None], faces: FaceSet) -> tuple[int, ...]:
+    """Return the people in each set that several releases together leave undistinguished: who share a picture in all of them.
+
+    Args:
+        groupings: face id -> group, of each release; without groups (None) nobody shares anything, and nothing is told.
+        faces: with subjects.
+    """
+    if any(groups is None for groups in groupings):
+        return ()
+    person_of = dict(zip(faces.ids, faces.subjects or (), strict=True))
+    places: dict[str, list[int]] = {}
+    for groups in groupings:
+        of = {person_of[face]: group for face, group in (groups or {}).items()}
+        for person in set(person_of.values()):
+            places.setdefault(person, []).append(of.get(person, -1))
+    return tuple(Counter(tuple(place) for place in places.values() if -1 not in place).values())
+
+
 def _matcher(attack: AttackPlan) -> tuple[str, str]:
     """Return whose scores can be held against one threshold."""
-    return attack.spec.use, attack.encoder.name
+    return attack.spec.use, attack.sees
 
 
 def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
@@ -239,10 +261,14 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
     tried = []
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
-            tried.append(_attacked(at, base, attack, release.faces, method, release.groups))
+            others = [at.released[name] for name in attack.spec.others if name in at.released and name != method.name]
+            cells = told_apart([release.groups, *(one.groups for one in others)], at.faces) if others else ()
+            target = Target(at.faces, release.faces, method, release.groups, [one.faces for one in others], cells)
+            tried.append(_attacked(at, base, attack, target))
             yield tried[-1]
     if certificate:
-        restate_release(at.folder, release, certificate, licences_of(method), tried)
+        moved = restate_release(at.folder, release, certificate, licences_of(method), tried)
+        at.released[method.name] = moved
     if release.names:  # what was written is not looked at again
         at.pool.drop_faces(release.faces)
         shutil.rmtree(home, ignore_errors=True)

@@ -57,6 +57,12 @@ METRICS = (
         "Clopper, Pearson, The use of confidence or fiducial limits, Biometrika 26(4), 1934",
     ),
     Metric(
+        "unlearned{r}",
+        _SHARE,
+        "lower is more private",
+        "where an attacker learns on people of its own: `rank{r}` of the same one who learnt nothing, on the same candidates",
+    ),
+    Metric(
         "link{r}",
         _SHARE,
         "lower is more private",

@@ -97,22 +97,38 @@ class MethodSpec(Table):
         return self
 
 
+Threat = Literal[
+    "clear", "naive", "linkage", "shared", "replay", "inversion", "informed", "parrot", "reversal", "intersection", "surroundings"
+]
+
+
 class AttackSpec(Table):
-    """One attempt to find out who is who."""
+    """One attempt to find out who is who.
+
+    `knows` (with `informed`) is how many other members of a group are known, all without it; `with` (with `intersection`) names
+    methods whose releases the attacker has, too; `pictures` of one person are taken together.
+    """
 
     name: Name
     use: Use
-    threat: Literal["clear", "naive", "inversion", "informed"]
+    threat: Threat
     gallery: Literal["enrol", "exact"] = "enrol"
     encoders: Annotated[tuple[Use, ...], Field(max_length=10, strict=False)] = ()
     pictures: Annotated[int, Field(ge=1, le=100)] = 1
     knows: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    others: Annotated[tuple[Name, ...], Field(max_length=20, strict=False)] = Field(default=(), alias="with")
     params: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _sensible(self) -> AttackSpec:
         if self.knows is not None and self.threat != "informed":
             raise ValueError('knows says how many other members of a group are known; give threat "informed" with it')
+        if bool(self.others) != (self.threat == "intersection"):
+            raise ValueError(
+                'with names the methods whose releases are joined; threat "intersection" needs it, and no other has it'
+            )
+        if self.threat == "surroundings" and self.pictures > 1:
+            raise ValueError("surroundings are found in one picture")
         if self.threat == "clear" and self.gallery == "exact":
             raise ValueError('threat "clear" needs gallery "enrol": untouched probes would be matched against themselves')
         return self

@@ -34,6 +34,7 @@ from deidframe.report.tables import (
     quality_table,
     seconds_table,
 )
+from deidframe.report.threats import known, untried
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -111,6 +112,8 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         people_svg=Markup(loss_against_k(groupings(record), None)),
         times_svg=Markup(time_against_loss(groupings(record), None)),
         tried=tried,
+        knows=known,
+        untried=untried(record.cells) if tried else [],
         clear=record.clear,
         encoder=attack_encoder(record),
         svg=Markup(svg),

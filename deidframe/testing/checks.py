@@ -18,15 +18,16 @@ from pydantic import ValidationError
 
 from deidframe.contract import (
     CONTRACT_VERSION,
+    Briefing,
     Detections,
     Embeddings,
     FaceSet,
-    Knowledge,
     LinkScores,
     Need,
     Partition,
     Photos,
     Surrogates,
+    align,
 )
 from deidframe.testing.material import Bench, faces, partition, people, photos
 
@@ -102,7 +103,14 @@ def work(bench: Bench, made: Any, given: Any) -> Any:
         return made.anonymize(*given)
     if role == "synthesizer":
         return made.synthesize(*given)
-    return made.attack(given, given, Knowledge("naive", "exact"))
+    made.prepare(briefing(given))
+    return made.attack(given)
+
+
+def briefing(gallery: FaceSet) -> Briefing:
+    """Return what an attacker is given who has the exact originals and nothing else."""
+    named = FaceSet(gallery.ids, gallery.images, gallery.landmarks, tuple(f"person-{n}" for n in range(len(gallery))))
+    return Briefing("naive", True, align.template(gallery.size[0]), named)
 
 
 def material_of(bench: Bench, count: int) -> Any:
@@ -441,8 +449,9 @@ def check_the_very_same_pictures_match(bench: Bench) -> None:
 def check_probes_are_judged_one_by_one(bench: Bench) -> None:
     """The probes of a large database come in several calls; an attack that follows from the company of a probe would change."""
     given, made = material_of(bench, COUNT), bench.make()
-    whole = made.attack(given, given, Knowledge("naive", "exact"))
+    made.prepare(briefing(given))
+    whole = made.attack(given)
     for n, name in enumerate(whole.probe_ids):
-        alone = made.attack(given.take([given.ids.index(name)]), given, Knowledge("naive", "exact"))
+        alone = made.attack(given.take([given.ids.index(name)]))
         ask(alone.probe_ids == (name,), f"probe {n} gives a score among others and none alone")
         ask(np.allclose(alone.scores[0], whole.scores[n], atol=1e-4), f"probe {n} is scored differently alone")

@@ -120,8 +120,8 @@ def test_other_faces_in_a_picture_are_covered(shift: int) -> None:
 
 def test_an_attack_says_the_same_in_one_call_and_in_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = docstring_code("attacker").replace(
-        "scores = self.context.rng(knowledge.threat).random(shape, np.float32)",
-        """seen, known = (np.asarray(one.images[:], np.float32).mean(axis=(1, 2)) for one in (probes, gallery))
+        "scores = self.context.rng(self.briefing.threat).random(shape, np.float32)",
+        """seen, known = (np.asarray(one.images[:], np.float32).mean(axis=(1, 2)) for one in (probes, self.briefing.gallery))
         CALLS.append(len(probes))
         scores = -((seen[:, None] - known[None]) ** 2).sum(axis=2).reshape(shape)""",
     )

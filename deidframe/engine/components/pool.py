@@ -77,7 +77,7 @@ class ComponentPool:
             step: the component.
             arguments: of its verb, all by position.
             encoder: the one it sees with, if it asks for a recogniser.
-            verb: what it is asked to do besides its role's one verb: `fit` or `as_torch` of an encoder.
+            verb: what it is asked to do besides its role's one verb: `fit` or `as_torch` of an encoder, `prepare` of an attacker.
 
         Raises:
             ArtifactError: it broke its contract, or changed what belongs to the whole process. PluginError: it took too long.
@@ -136,13 +136,21 @@ class ComponentPool:
         taken, self._seconds = self._seconds, {}
         return taken
 
+    def forget(self, step: Step, encoder: Step | None = None) -> None:
+        """Let the component be made anew when it is next called, with nothing of what it learnt."""
+        self._made.pop(self._key(step, encoder), None)
+
+    @staticmethod
+    def _key(step: Step, encoder: Step | None) -> tuple[str, str]:
+        return step.key, encoder.key if encoder and step.needs(Need.RECOGNIZER) else ""
+
     def make(self, step: Step, encoder: Step | None = None) -> Any:
         """Return the step's component, made on first use; `encoder` names the one it sees with if it asks for a recogniser.
 
         Raises:
             StageError: it raised something of its own. PluginError: it took too long.
         """
-        key = (step.key, encoder.key if encoder and step.needs(Need.RECOGNIZER) else "")
+        key = self._key(step, encoder)
         if key not in self._made:
             folder = self.scratch / hashlib.sha256("|".join(key).encode()).hexdigest()[:16]
             folder.mkdir(exist_ok=True)

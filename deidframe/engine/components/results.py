@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, Surrogates
 from deidframe.contract.errors import ArtifactError
 from deidframe.contract.photos import Detections, Photos
-from deidframe.contract.roles import Knowledge, TorchEncoder
+from deidframe.contract.roles import TorchEncoder
 from deidframe.engine.components.boundary import checked, same_rows, same_space
 from deidframe.engine.components.step import Step
 
@@ -27,7 +27,7 @@ def check_result(step: Step, verb: str, arguments: tuple[Any, ...], out: Any) ->
     Raises:
         ArtifactError: it broke its contract.
     """
-    if verb == "fit":
+    if verb in ("fit", "prepare"):
         return None
     if verb == "as_torch":
         return checked(out, TorchEncoder, step.who)
@@ -80,14 +80,19 @@ def _faces(step: Step, out: Any, faces: FaceSet, *rest: Any) -> FaceSet:
     return made
 
 
-def _attacker(step: Step, out: Any, probes: FaceSet, gallery: FaceSet, knowledge: Knowledge) -> LinkScores:
+def _attacker(step: Step, out: Any, probes: FaceSet) -> LinkScores:
     scores = checked(out, LinkScores, step.who)
-    for field, got, wanted in (
-        ("probe_ids", (*scores.probe_ids, *scores.missed_probes), probes.ids),
-        ("gallery_ids", (*scores.gallery_ids, *scores.missed_gallery), gallery.ids),
-    ):
-        if sorted(got) != sorted(wanted):
-            raise ArtifactError(step.who, field, f"all {len(wanted)} faces, scored or missed", f"{len(got)}")
+    return every_face(step, "probe_ids", (*scores.probe_ids, *scores.missed_probes), probes.ids, scores)
+
+
+def every_face(step: Step, field: str, got: Sequence[str], wanted: Sequence[str], scores: LinkScores) -> LinkScores:
+    """Return scores in which every face that was given is scored or missed.
+
+    Raises:
+        ArtifactError: there are others.
+    """
+    if sorted(got) != sorted(wanted):
+        raise ArtifactError(step.who, field, f"all {len(wanted)} faces, scored or missed", f"{len(got)}")
     return scores
 
 

@@ -1,25 +1,45 @@
-"""Run one attack on one release: who is in the gallery, who is a probe, and what came out."""
+"""Run one attack on one release: what it is given, its scores against the truth, and what came out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from deidframe.contract.artifacts import FaceSet, LinkScores
-from deidframe.contract.errors import NothingToDo
-from deidframe.contract.roles import Knowledge
+from deidframe.contract.roles import Briefing
 from deidframe.engine.components.pool import ComponentPool
-from deidframe.engine.evaluate.briefing import bundles, companions, disguised, exchanged, shuffled, slices, together, way_back
+from deidframe.engine.components.results import every_face
+from deidframe.engine.evaluate.arena import LEARNS, Arena, arenas
+from deidframe.engine.evaluate.briefing import Names, brief, bundles, exchanged, slices, together
 from deidframe.engine.evaluate.kept_scores import KeptScores
-from deidframe.engine.evaluate.tally import Tally
+from deidframe.engine.evaluate.tally import Tallies, Tally
 from deidframe.engine.planning.plan import AttackPlan, MethodPlan
 
 SCORES = 2**26
 """Scores of probes against the gallery that are held at once, 256 MiB of them."""
 
-ONE_PICTURE = "each person has one picture, so there is no second one to try"
+
+@dataclass(frozen=True)
+class Target:
+    """What is attacked.
+
+    Args:
+        clear: all untouched faces with their people.
+        released: the faces of a method, as its files show them (the clear ones for threat `clear`).
+        method: whose faces they are, None for untouched ones.
+        groups: face id -> group, where every group shares one picture.
+        others: other releases of the same faces, for an attacker who has them, too.
+        cells: people in each set that cannot be told apart by this release and the others together; () where that is not known.
+    """
+
+    clear: FaceSet
+    released: FaceSet
+    method: MethodPlan | None = None
+    groups: Mapping[str, int] | None = None
+    others: Sequence[FaceSet] = ()
+    cells: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,90 +48,87 @@ class AttackResult:
 
     Args:
         tally: its figures.
+        unlearned: those of the same attacker on the same candidates who has learnt nothing; None where it never learns.
         group_of: person -> group, where people share pictures.
         kept: the raw scores.
         gallery: what it was: `"exact"` also where an attack would enrol and nobody has a second picture.
     """
 
-    tally: Tally
+    tally: Tallies
+    unlearned: Tallies | None
     group_of: Mapping[str, int] | None
     kept: KeptScores
     gallery: str
 
 
-def run_attack(
-    pool: ComponentPool,
-    attack: AttackPlan,
-    clear: FaceSet,
-    released: FaceSet,
-    method: MethodPlan | None = None,
-    groups: Mapping[str, int] | None = None,
-) -> AttackResult:
-    """Attack `released` with all that the threat model gives.
-
-    Args:
-        clear: all untouched faces with their people.
-        released: the faces of a method (the clear ones for threat `clear`).
-        method: whose faces they are, for an attacker who knows the tool.
-        groups: face id -> group, for an attacker who knows others of a group.
-
-    The exact gallery holds the people of the release and nobody who was withheld from it. Where nobody has a picture besides the
-    enrolled one, the exact originals are the gallery.
+def run_attack(pool: ComponentPool, attack: AttackPlan, target: Target) -> AttackResult:
+    """Attack with all that the threat grants and with nothing else.
 
     Raises:
-        NothingToDo: the threat model leaves no probe.
+        NothingToDo: the threat model leaves no probe, or the method gives the attacker nothing to work with.
     """
-    spec = attack.spec
-    subjects, kind = clear.subjects or (), spec.gallery
-    if kind == "enrol" and spec.threat != "clear" and len(set(subjects)) == len(subjects):
-        kind = "exact"
-    if kind == "enrol":
-        first: dict[str, int] = {}
-        for row, person in enumerate(subjects):
-            first.setdefault(person, row)
-        gallery = clear.take(list(first.values()))
-        enrolled = set(gallery.ids)
-        probes = released.take([row for row, face in enumerate(released.ids) if face not in enrolled])
-    else:
-        released_people = set(released.subjects or subjects)
-        gallery, probes = clear.take([row for row, person in enumerate(subjects) if person in released_people]), released
-    if not len(probes):
-        raise NothingToDo(ONE_PICTURE)
-    person_of = {**dict(zip(clear.ids, subjects, strict=True)), **dict(zip(released.ids, released.subjects or (), strict=True))}
-    others = exchanged(probes.ids, person_of)
+    rounds = arenas(attack.spec, target.clear, target.released)
+    faces = (*zip(target.clear.ids, target.clear.subjects or (), strict=True), *_people(target.released))
+    person_of = dict(faces)
     kept = KeptScores()
-    bundled = bundles(probes.ids, person_of, spec.pictures)
-    row_of = {face: n for n, face in enumerate(probes.ids)}
-    probes = probes.take([row_of[face] for bundle in bundled for face in bundle])
-    asked, probe_of = disguised(probes, "probe")
-    known, face_of = disguised(shuffled(gallery), "candidate")
-    there = frozenset(person_of[face] for face in gallery.ids)
-    tally = Tally(person_of, {bundle[0]: others[bundle[0]] for bundle in bundled}, there)
-    knowledge = Knowledge(
-        spec.threat,
-        kind,
-        way_back(pool, method) if spec.threat == "inversion" else None,
-        companions(probe_of, face_of, person_of, groups, spec.knows) if spec.threat == "informed" else None,
-    )
+    reached = Tallies(tuple(_fought(pool, attack, target, one, person_of, kept) for one in rounds))
+    unlearned = None
+    if attack.spec.threat in LEARNS:
+        bare = tuple(Arena(one.gallery, one.probes, None, one.gallery_kind) for one in rounds)
+        unlearned = Tallies(tuple(_fought(pool, attack, target, one, person_of, KeptScores()) for one in bare))
+    group_of = None if target.groups is None else {person_of[face]: group for face, group in target.groups.items()}
+    return AttackResult(reached, unlearned, group_of, kept, rounds[0].gallery_kind)
+
+
+def _people(faces: FaceSet) -> list[tuple[str, str]]:
+    return list(zip(faces.ids, faces.subjects or (), strict=True))
+
+
+def _fought(
+    pool: ComponentPool, attack: AttackPlan, target: Target, arena: Arena, person_of: Mapping[str, str], kept: KeptScores
+) -> Tally:
+    """Prepare an attacker, show it the probes and count what it says."""
+    bundled = bundles(arena.probes.ids, person_of, attack.spec.pictures)
+    row_of = {face: n for n, face in enumerate(arena.probes.ids)}
+    probes = arena.probes.take([row_of[face] for bundle in bundled for face in bundle])
+    asked, probe_of = Names("probe").of(probes)
+    briefing, face_of = brief(pool, attack.spec, arena, probe_of, person_of, target.method, target.groups, target.others)
+    others = exchanged(probes.ids, person_of)
+    people = frozenset(person_of[face] for face in arena.gallery.ids)
+    tally = Tally(person_of, {bundle[0]: others[bundle[0]] for bundle in bundled}, people)
+    if briefing.companions is not None:
+        tally.ruled_out = float(np.mean([len(members) for members in briefing.companions.values()]))
+    pool.forget(attack.step, attack.encoder)  # what it learnt in one attack is nothing for the next
+    pool.call(attack.step, briefing, encoder=attack.encoder, verb="prepare")
     start = 0
-    for part in slices(bundled, max(1, SCORES // len(gallery))):
-        stop = start + sum(map(len, part))
-        rows = np.arange(start, stop)
-        start = stop
-        given: LinkScores = pool.call(attack.step, asked.take(rows), known, knowledge, encoder=attack.encoder)
-        scores = LinkScores(
-            tuple(probe_of[one] for one in given.probe_ids),
-            tuple(face_of[one] for one in given.gallery_ids),
-            given.scores,
-            tuple(probe_of[one] for one in given.missed_probes),
-            tuple(face_of[one] for one in given.missed_gallery),
+    for part in slices(bundled, max(1, SCORES // len(arena.gallery))):
+        rows = np.arange(start, start := start + sum(map(len, part)))
+        scores = _true_names(
+            attack, pool.call(attack.step, asked.take(rows), encoder=attack.encoder), briefing, probe_of, face_of
         )
-        if spec.pictures > 1:
+        if attack.spec.pictures > 1:
             scores = together(scores, part)
         kept.add(scores, person_of)
         tally.add(scores)
-    group_of = None if groups is None else {person_of[face]: group for face, group in groups.items()}
-    return AttackResult(tally, group_of, kept, kind)
+    pool.forget(attack.step, attack.encoder)
+    return tally
+
+
+def _true_names(
+    attack: AttackPlan, given: LinkScores, briefing: Briefing, probe_of: Mapping[str, str], face_of: Mapping[str, str]
+) -> LinkScores:
+    """Return an attacker's scores under the ids of the run."""
+    every_face(attack.step, "gallery_ids", (*given.gallery_ids, *given.missed_gallery), briefing.gallery.ids, given)
+    probes, missed = ([probe_of[one] for one in ids] for ids in (given.probe_ids, given.missed_probes))
+    gallery, missed_gallery = ([face_of[one] for one in ids] for ids in (given.gallery_ids, given.missed_gallery))
+    table = given.scores
+    column = {face: n for n, face in enumerate(gallery)}
+    itself = [(n, column[face]) for n, face in enumerate(probes) if face in column] if briefing.threat == "linkage" else []
+    if itself:  # that a picture is like itself links nothing
+        rows, columns = np.array(itself).T
+        table = table.copy()
+        table[rows, columns] = table.min() - 1
+    return LinkScores(tuple(probes), tuple(gallery), table, tuple(missed), tuple(missed_gallery))
 
 
 def too_often(chance: float, people: int) -> float:

@@ -3,34 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet, LinkScores
 from deidframe.contract.errors import NothingToDo
-from deidframe.contract.roles import Inverts
+from deidframe.contract.roles import Briefing, Inverts
 from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.evaluate.arena import Arena
+from deidframe.engine.evaluate.mimic import mimic
 from deidframe.engine.planning.plan import MethodPlan
+from deidframe.recipe.model import AttackSpec
 
 SEED = 20260102
-GALLERY = 1
-"""Draws another order for the gallery than for as many probes."""
+GALLERY, OWN, RELEASE = 1, 2, 3
+"""Draw orders that have nothing to do with one another, nor with that of the probes."""
 NO_WAY_BACK = "the method says no way back"
+NO_OTHERS = "none of the other methods has released anything before this one"
 NO_GROUPS = "the method makes no groups whose members could be known"
 
 
-def disguised(faces: FaceSet, called: str) -> tuple[FaceSet, dict[str, str]]:
-    """Return faces, which come in a shuffled order, under names that say nothing and without who is on them; and name -> face id.
+@dataclass
+class Names:
+    """Gives names that say nothing: the truth stays in the engine, and neither a name nor a place in a list tells it."""
 
-    The truth stays in the engine: neither a name nor a place in a list can tell an attacker who a probe is.
+    called: str
+    _people: dict[str, str] = field(default_factory=dict)
+
+    def of(self, faces: FaceSet, *, people: bool = False) -> tuple[FaceSet, dict[str, str]]:
+        """Return faces, which come in a shuffled order, under other names; and name -> face id.
+
+        Args:
+            faces: with subjects.
+            people: say which faces show one person, under a name that says nothing either; without it there are no subjects.
+        """
+        names = tuple(f"{self.called}-{n:08d}" for n in range(len(faces)))
+        subjects = None
+        if people:
+            shown = faces.subjects or ()
+            subjects = tuple(self._people.setdefault(person, f"{self.called}-person-{len(self._people):08d}") for person in shown)
+        return FaceSet(names, faces.images, faces.landmarks, subjects), dict(zip(names, faces.ids, strict=True))
+
+
+def shuffled(faces: FaceSet, draw: int) -> FaceSet:
+    """Return faces in an order that says nothing; another `draw` gives another order for as many faces."""
+    return faces.take(np.random.default_rng([SEED, len(faces), draw]).permutation(len(faces)).tolist())
+
+
+def brief(
+    pool: ComponentPool,
+    spec: AttackSpec,
+    arena: Arena,
+    probe_of: Mapping[str, str],
+    person_of: Mapping[str, str],
+    method: MethodPlan | None,
+    groups: Mapping[str, int] | None,
+    others: Sequence[FaceSet],
+) -> tuple[Briefing, dict[str, str]]:
+    """Return what the threat grants an attacker, and gallery id -> face id.
+
+    Raises:
+        NothingToDo: the method has nothing of what the threat would grant.
     """
-    names = tuple(f"{called}-{n:08d}" for n in range(len(faces)))
-    return FaceSet(names, faces.images, faces.landmarks, None), dict(zip(names, faces.ids, strict=True))
+    threat = spec.threat
+    gallery, face_of = Names("candidate").of(shuffled(arena.gallery, GALLERY), people=True)
+    granted: dict[str, Any] = {}
+    if threat == "inversion":
+        granted["invert"] = way_back(pool, method)
+    if threat == "informed":
+        granted["companions"] = companions(probe_of, face_of, person_of, groups, spec.knows)
+    if threat == "replay" or arena.own is not None:
+        granted["mimic"] = mimic(pool, method)
+    if arena.own is not None:
+        granted["own"] = Names("own").of(shuffled(arena.own, OWN), people=True)[0]
+    if threat in ("shared", "intersection"):
+        granted["release"] = Names("released").of(shuffled(arena.probes, RELEASE))[0]
+    if threat == "intersection":
+        granted["others"] = _others(probe_of, others)
+    frame = align.template(arena.probes.size[0])
+    return Briefing(threat, arena.gallery_kind == "exact", frame, gallery, **granted), face_of
 
 
-def shuffled(faces: FaceSet) -> FaceSet:
-    """Return faces in an order that says nothing."""
-    return faces.take(np.random.default_rng([SEED, len(faces), GALLERY]).permutation(len(faces)).tolist())
+def _others(probe_of: Mapping[str, str], others: Sequence[FaceSet]) -> tuple[FaceSet, ...]:
+    """Return what other releases show of each probe's face, under the probe's name."""
+    if not others:
+        raise NothingToDo(NO_OTHERS)
+    out = []
+    for faces in others:
+        row = {face: n for n, face in enumerate(faces.ids)}
+        both = [(name, row[face]) for name, face in probe_of.items() if face in row]
+        shown = faces.take([n for _, n in both])
+        out.append(FaceSet(tuple(name for name, _ in both), shown.images, shown.landmarks))
+    return tuple(out)
 
 
 def bundles(probes: Sequence[str], person_of: Mapping[str, str], pictures: int) -> list[tuple[str, ...]]:

@@ -49,6 +49,7 @@ class Tally:
         person_of: face id -> person, of probes and gallery.
         exchanged: probe -> the person it is taken for in the control.
         gallery: the people of the gallery.
+        ruled_out: candidates that the attacker knows a probe not to show, on average.
     """
 
     person_of: Mapping[str, str]
@@ -56,6 +57,7 @@ class Tally:
     gallery: frozenset[str]
     candidates: int = 0
     missed: int = 0
+    ruled_out: float = 0.0
     _standings: list[Standing] = field(default_factory=list)
     _blind: list[Standing] = field(default_factory=list)
     _some: tuple[str, ...] = ()
@@ -97,19 +99,10 @@ class Tally:
         """Where every probe's person stands."""
         return _joined(self._standings)
 
-    def rates(self, group_of: Mapping[str, int] | None) -> dict[int, Estimate]:
-        """Return rank -> rate."""
-        found = self.found
-        return rank_rates(found.people, found.hits(), group_of=group_of)
-
-    def control(self) -> Estimate | None:
-        """Return rank-1 against exchanged people."""
-        blind = _joined(self._blind)
-        return rank_rates(blind.people, blind.hits((1,)), (1,)).get(1)
-
-    def cmc(self) -> NDArray[np.float64]:
-        """Return `(N,)` the cumulative match curve."""
-        return cumulative_match(self.found, self.candidates)
+    @property
+    def blind(self) -> Standing:
+        """Where the person stands for whom each probe's person was exchanged."""
+        return _joined(self._blind)
 
     def figures(self, thresholds: Mapping[float, float]) -> tuple[dict[str, Any], linkage.Errors | None, dict[float, float]]:
         """Return linkability, singling out and error rates, the DET curve, and the thresholds of this attack's own impostors.
@@ -146,3 +139,62 @@ def _joined(parts: Sequence[Standing]) -> Standing:
     people = tuple(person for part in parts for person in part.people)
     better, equal = (np.concatenate([np.zeros(0, np.int64), *(getattr(p, name) for p in parts)]) for name in ("better", "equal"))
     return Standing(people, better, equal)
+
+
+@dataclass(frozen=True)
+class Tallies:
+    """The tallies of an attack's rounds, whose probes are of different people."""
+
+    rounds: tuple[Tally, ...]
+
+    @property
+    def candidates(self) -> int:
+        """People in the gallery; of the round with the fewest, in which guessing is easiest."""
+        return min(one.candidates for one in self.rounds)
+
+    def chance(self, rank: int) -> float:
+        """Return what guessing among the candidates who are left reaches; 1 where there are none."""
+        left = min((one.candidates - one.ruled_out for one in self.rounds), default=0.0)
+        return min(1.0, rank / left) if left > 0 else 1.0
+
+    @property
+    def probes(self) -> int:
+        """Probes that gave a score."""
+        return sum(len(one.found.people) for one in self.rounds)
+
+    @property
+    def missed(self) -> int:
+        """Probes that gave none."""
+        return sum(one.missed for one in self.rounds)
+
+    def rates(self, group_of: Mapping[str, int] | None) -> dict[int, Estimate]:
+        """Return rank -> rate over all people."""
+        found = _joined([one.found for one in self.rounds])
+        return rank_rates(found.people, found.hits(), group_of=group_of)
+
+    def bound(self, group_of: Mapping[str, int], rank: int) -> float:
+        """Return the most that people who share pictures let anybody reach: r over the candidates of a group, by person."""
+        shares = []
+        for one in self.rounds:
+            there = Counter(group_of[person] for person in one.gallery if person in group_of)
+            shares += [min(1.0, rank / there[group_of[person]]) for person in set(one.found.people)]
+        return float(np.mean(shares)) if shares else 1.0
+
+    def control(self) -> Estimate | None:
+        """Return rank-1 against exchanged people."""
+        blind = _joined([one.blind for one in self.rounds])
+        return rank_rates(blind.people, blind.hits((1,)), (1,)).get(1)
+
+    def cmc(self) -> NDArray[np.float64]:
+        """Return `(N,)` the cumulative match curve over all people."""
+        return cumulative_match(_joined([one.found for one in self.rounds]), max(one.candidates for one in self.rounds))
+
+    def figures(self, thresholds: Mapping[float, float]) -> tuple[dict[str, Any], linkage.Errors | None, dict[float, float]]:
+        """Return what `Tally.figures` does; of several rounds the mean by people, and the curve of the first."""
+        told = [one.figures(thresholds) for one in self.rounds]
+        if len(told) == 1:
+            return told[0]
+        weights = [len(set(one.found.people)) for one in self.rounds]
+        names = set.intersection(*(set(metrics) for metrics, _, _ in told))
+        mean = {name: float(np.average([metrics[name] for metrics, _, _ in told], weights=weights)) for name in sorted(names)}
+        return mean, told[0][1], told[0][2]

@@ -24,6 +24,8 @@ ROLE_OF_KEY = {
 }
 
 
+PIXELS = "pixels"
+"""What an attacker sees with that asks for no recogniser."""
 KEY_OF_ROLE = {role: key for key, role in ROLE_OF_KEY.items()}
 
 
@@ -75,12 +77,17 @@ class MethodPlan:
 
 @dataclass(frozen=True)
 class AttackPlan:
-    """One attack and the encoder that it sees with; its name, with the encoder's where the recipe asks for several."""
+    """One attack and the encoder that it sees with, None where it sees pixels; its name, with the encoder's of several."""
 
     name: str
     spec: AttackSpec
     step: Step
-    encoder: Step
+    encoder: Step | None
+
+    @property
+    def sees(self) -> str:
+        """What it sees with."""
+        return self.encoder.name if self.encoder else PIXELS
 
 
 @dataclass(frozen=True)
@@ -178,7 +185,7 @@ class Plan:
         """Return the encoders in which a method is measured, by key: its own and every attack's."""
         steps = [method.steps["encoder"]] if "encoder" in method.steps else []
         judges = self.quality.encoders if self.quality else ()
-        return {step.key: step for step in (*steps, *(attack.encoder for attack in self.attacks), *judges)}
+        return {step.key: step for step in (*steps, *(a.encoder for a in self.attacks if a.encoder), *judges)}
 
     def steps(self) -> tuple[Step, ...]:
         """Return every step once."""
@@ -189,7 +196,7 @@ class Plan:
             *(m.within[0] for m in self.methods if m.within),
         ]
         all_steps += [*(self.finder or ()), *(e.encoder for e in self.elbows if e.encoder)]
-        all_steps += [s for a in self.attacks for s in (a.step, a.encoder)]
+        all_steps += [s for a in self.attacks for s in (a.step, a.encoder) if s]
         if self.audit:
             all_steps += [self.audit.detector, *([self.audit.encoder] if self.audit.encoder else [])]
         if self.quality:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from deidframe.contract.component import Need
 from deidframe.contract.errors import PluginError, UsageError
 from deidframe.engine.components.step import Step
 from deidframe.engine.planning.database import Database, list_database
@@ -115,6 +116,15 @@ class _Planner:
         step = self.step("attacker", spec.use, spec.params, at)
         if step is None:
             return []
+        for place, name in enumerate(spec.others):
+            known_methods = [method.name for method in self.parsed.methods]
+            if name not in known_methods:
+                said = f'no method is called "{name}"{nearest(name, known_methods)}'
+                self.complain("R135", (*at, "with", place), said)
+        if not step.needs(Need.RECOGNIZER):
+            if spec.encoders:
+                self.complain("R132", (*at, "encoders"), f'"{step.name}" looks at pixels and sees with no encoder')
+            return [AttackPlan(spec.name, spec, step, None)]
         asked = step.params.attack_encoders
         if spec.encoders:
             wanted = [(name, (*at, "encoders", place)) for place, name in enumerate(spec.encoders)]
@@ -227,9 +237,10 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     attacks = [one for row, spec in enumerate(recipe.attack) for one in planner.attack(row, spec, grouping)]
     finder = _finder(planner, recipe.source.subjects)
     elbows = [planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow)]
-    quality = planner.quality(recipe.quality, [a.encoder for a in attacks])
+    seen = [a.encoder for a in attacks if a.encoder]
+    quality = planner.quality(recipe.quality, seen)
     audit = planner.audit(recipe.audit, detector)
-    judges = [*(a.encoder for a in attacks), *(quality.encoders if quality else ())]
+    judges = [*seen, *(quality.encoders if quality else ())]
     judges += [audit.encoder] if audit and audit.encoder else []
     gate = planner.gate(recipe.source, methods, judges)
     found: Database | None = None

@@ -60,8 +60,14 @@ class RedactedStack:
         return np.asarray(made.images[:])
 
 
-def protect(pool: ComponentPool, faces: FaceSet, method: MethodPlan) -> Protected:
+def protect(pool: ComponentPool, faces: FaceSet, method: MethodPlan, *, whose: str = "") -> Protected:
     """Run a method on all faces.
+
+    Args:
+        pool: of the run.
+        faces: with subjects.
+        method: the method.
+        whose: "" for the faces of the run, else a name of these faces, under which their groups are shared by methods.
 
     Raises:
         ReleaseRefused: a group has fewer than k people after every repair.
@@ -73,16 +79,15 @@ def protect(pool: ComponentPool, faces: FaceSet, method: MethodPlan) -> Protecte
         bare = faces if step.needs(Need.SUBJECTS) else faces.without_subjects()
         pool.make(step)  # what is wrong with it is known before anything is written
         return Protected(FaceSet(faces.ids, RedactedStack(pool, step, bare), faces.landmarks, faces.subjects), None, {})
-    return _k_same(pool, faces, method)
+    return _k_same(pool, faces, method, whose)
 
 
-def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan) -> Protected:
+def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str) -> Protected:
     steps, k = method.steps, method.k
     assert k is not None and faces.subjects is not None
     subjects = faces.subjects
     encodings = pool.encode(steps["encoder"], faces)
-    # only the encoder's step is part of the key, since all methods work on the faces of the run
-    key = ["groups", *(steps[name].key for name in ("encoder", "clusterer", "outliers")), str(k)]
+    key = ["groups", whose, *(steps[name].key for name in ("encoder", "clusterer", "outliers")), str(k)]
     apart: Callable[[], NDArray[np.int64]] | None = None
     if method.within is not None:
         key += [method.within[0].key, method.within[1]]

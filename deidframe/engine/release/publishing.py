@@ -83,8 +83,11 @@ def mapping_csv(mapping: Sequence[Mapping[str, Any]], columns: Mapping[str, Mapp
 
 def restate_release(
     folder: Path, release: Release, certificate: Certificate, licences: Sequence[str], attacks: Sequence[Cell]
-) -> None:
+) -> Release:
     """Say in a published folder what the attacks reached; one whose promise is broken leaves `release/`.
+
+    Returns:
+        The release, read from where it lies now.
 
     Args:
         folder: of the run.
@@ -93,6 +96,7 @@ def restate_release(
     said = statement(certificate, _reached(attacks), licences, _broken_by(attacks))
     target = folder / (PROMISED if said.promised else COMPARED) / release.folder.name
     restate(release.folder, target, said.as_dict(), said.text(release.method))
+    return release.moved(target)
 
 
 def licences_of(method: MethodPlan) -> tuple[str, ...]:

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, FaceSet, Knowledge, LinkScores, PluginError, align
+from deidframe.contract import Briefing, Context, FaceSet, LinkScores, PluginError, Recognizer
 from deidframe_reid.plugin import NearestFaceParams
+from deidframe_reid.views import NO_SCORE, Vectors, View, alike, anywhere, unit, views
 
-Vectors = NDArray[np.float32]
-Score = Callable[[NDArray[np.int64], Vectors], Vectors]
 BATCH = 64
-RULED_OUT = -2.0
-"""Score of a candidate who cannot be it; cosines reach from -1 to 1."""
+"""Pictures that are made at once where a probe is changed before it is encoded."""
+BLOCK = 1024
+"""Released pictures that are held against the gallery at once."""
+
+
+PAIRED = ("replay", "linkage")
+"""Threats whose gallery is protected as the probes are."""
+NO_SHARE = -1e4
+"""Logarithm of the share of a picture without a face: less than that of any other."""
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another release of the same people.
+
+    Args:
+        row_of: probe -> row.
+        seen: its pictures' encodings.
+        share: `(G,)` how much each candidate resembles it as a whole.
+    """
+
+    row_of: Mapping[str, int]
+    seen: tuple[View, ...]
+    share: Vectors
+
+    @classmethod
+    def of(cls, faces: FaceSet, seen: tuple[View, ...], share: Vectors) -> Other:
+        """Return it."""
+        return cls({face: n for n, face in enumerate(faces.ids)}, seen, share)
 
 
 class NearestFace:
@@ -26,75 +53,130 @@ class NearestFace:
     """
 
     def __init__(self, params: NearestFaceParams, context: Context) -> None:
-        if context.recognizer is None:
-            raise PluginError("nearest-face needs a recognizer: a detector and an encoder")
-        self._recognizer, self._params = context.recognizer, params
+        self._recognizer, self._params = recognizer_of(context, "nearest-face"), params
 
-    def attack(self, probes: FaceSet, gallery: FaceSet, knowledge: Knowledge) -> LinkScores:
+    def prepare(self, briefing: Briefing) -> None:
+        """Encode the gallery: clear faces at their landmarks; released or replayed ones as probes are."""
+        self._briefing, gallery = briefing, briefing.gallery
+        if briefing.mimic is not None and briefing.threat == "replay":
+            gallery = briefing.mimic(briefing.gallery)
+        if briefing.threat in PAIRED:
+            self._known = self._seen(gallery)
+            there = anywhere(self._known, len(gallery))
+        else:
+            self._known = (View(self._recognizer.encode(gallery).vectors, np.ones(len(gallery), bool)),)
+            there = np.ones(len(gallery), bool)
+        rows = np.flatnonzero(there)
+        self._known = tuple(view.take(rows) for view in self._known)
+        self._ids: tuple[str, ...] = tuple(gallery.ids[row] for row in rows.tolist())
+        scored = set(self._ids)
+        self._missed: tuple[str, ...] = tuple(face for face in briefing.gallery.ids if face not in scored)
+        self._share = self._shares(briefing.release) if briefing.release is not None else None
+        self._others = [Other.of(faces, self._seen(faces), self._shares(faces)) for faces in briefing.others]
+
+    def attack(self, probes: FaceSet) -> LinkScores:
         """Return the cosine of every probe with every gallery face; the attacker aligned its own gallery well.
 
         Who knows the tool undoes it first, and takes the better of both pictures. Who knows other members of a probe's group
-        rules them out, and with `difference` subtracts them: k times the group's mean less the known members is the last one.
+        rules them out, and with `difference` subtracts them: k times the group's mean less the known members is the last one. Who
+        has several releases multiplies the shares of a candidate: whoever is in all the groups of one person stands out.
         """
-        known = self._recognizer.encode(gallery)
-        score = self._informed(probes, known.ids, known.vectors, knowledge)
-        scores, scored = self._scores(probes, len(known), score)
-        if knowledge.invert is not None:
-            undone, also = self._scores(knowledge.invert(probes), len(known), score)
-            scores, scored = np.where(also[:, None], np.maximum(scores, undone), scores), scored | also
-        if knowledge.companions is not None and self._params.difference == "pixels":
+        briefing = self._briefing
+        scores, scored = self._scores(probes)
+        if briefing.invert is not None:
+            undone, also = self._scores(briefing.invert(probes))
+            scores, scored = np.maximum(scores, undone), scored | also
+        if briefing.companions is not None and self._params.difference == "pixels":
             for start in range(0, len(probes), BATCH):  # pictures are made a batch at a time, whatever the number of probes
                 rows = np.arange(start, min(start + BATCH, len(probes)))
-                left, also = self._scores(remainders(probes.take(rows), gallery, knowledge.companions), len(known), score)
-                scores[rows] = np.where(also[:, None], np.maximum(scores[rows], left), scores[rows])
+                left, also = self._scores(remainders(probes.take(rows), briefing.gallery, briefing.companions))
+                scores[rows] = np.maximum(scores[rows], left)
                 scored[rows] |= also
-        ids = [probe for probe, is_scored in zip(probes.ids, scored.tolist(), strict=True) if is_scored]
-        missed = [probe for probe, is_scored in zip(probes.ids, scored.tolist(), strict=True) if not is_scored]
-        return LinkScores(tuple(ids), known.ids, scores[scored].astype(np.float32), tuple(missed))
+        for other in self._others:
+            here = [n for n, probe in enumerate(probes.ids) if probe in other.row_of]
+            there = np.array([other.row_of[probes.ids[n]] for n in here], np.int64)
+            if here:
+                more = alike([view.take(there) for view in other.seen], self._known, (len(here), len(self._ids)))
+                scores[here] += self._shared_out(more, other.share)
+        return link_scores(probes, self._ids, scores, scored, self._missed)
 
-    def _informed(self, probes: FaceSet, ids: tuple[str, ...], known: Vectors, knowledge: Knowledge) -> Score:
-        """Return how encodings of some probes are scored, with what is known of their groups."""
-        companions = knowledge.companions
-        if companions is None:
-            return lambda rows, vectors: vectors @ known.T
-        column = {candidate: n for n, candidate in enumerate(ids)}
+    def _scores(self, probes: FaceSet) -> tuple[Vectors, NDArray[np.bool_]]:
+        """Return `(P, G)` scores and which probes have some."""
+        shape = (len(probes), len(self._ids))
+        seen = self._seen(probes)
+        if self._briefing.companions is None:
+            scores = alike(seen, self._known, shape)
+        else:
+            scores = self._informed(probes, seen, self._briefing.companions)
+        if self._share is not None:
+            scores = self._shared_out(scores, self._share)
+        return scores, anywhere(seen, len(probes))
 
-        def score(rows: NDArray[np.int64], vectors: Vectors) -> Vectors:
-            out = np.empty((len(rows), len(known)), np.float32)
-            for n, row in enumerate(rows.tolist()):
-                members = [[column[one] for one in member] for member in companions[probes.ids[row]]]
-                others = np.array([unit(known[places].mean(axis=0)) for places in members]).reshape(len(members), known.shape[1])
-                subtract = self._params.difference == "encodings"
-                wanted = last_member(vectors[n], others) if subtract else vectors[n]
-                out[n] = known @ wanted
-                out[n, [place for places in members for place in places]] = RULED_OUT
-            return out
-
-        return score
-
-    def _scores(self, probes: FaceSet, count: int, score: Score) -> tuple[Vectors, NDArray[np.bool_]]:
-        """Return `(P, G)` scores, `RULED_OUT` for a probe without any, and which probes have some."""
+    def _seen(self, faces: FaceSet) -> tuple[View, ...]:
         where = self._params.landmarks
-        scores = np.full((len(probes), count), RULED_OUT, np.float32)
-        scored = np.zeros(len(probes), bool)
-        if where in ("frame", "best"):
-            marks = np.repeat(align.template(probes.size[0])[None], len(probes), axis=0)
-            at_frame = self._recognizer.encode(FaceSet(probes.ids, probes.images, marks))
-            scores, scored[:] = score(np.arange(len(probes)), at_frame.vectors), True
-        if where != "frame":
-            seen = self._recognizer.recognize(probes, known_landmarks=where == "known").embeddings
-            row = {probe: n for n, probe in enumerate(probes.ids)}
-            rows = np.array([row[probe] for probe in seen.ids], np.int64)
-            if len(rows):
-                scores[rows] = np.maximum(scores[rows], score(rows, seen.vectors))
-                scored[rows] = True
-        return scores, scored
+        if where == "best" and self._briefing.threat in PAIRED:
+            where = "frame"  # both pictures lie at the template; what a detector finds in either only adds noise
+        return views(self._recognizer, faces, where, self._briefing.frame)
+
+    def _shared_out(self, scores: Vectors, share: Vectors) -> Vectors:
+        """Return the logarithm of each candidate's share in each picture."""
+        return np.where(scores > NO_SCORE, scores / self._params.temperature - share, NO_SHARE).astype(np.float32)
+
+    def _informed(
+        self, probes: FaceSet, seen: tuple[View, ...], companions: Mapping[str, tuple[tuple[str, ...], ...]]
+    ) -> Vectors:
+        """Return scores in which known members are struck out, and with `difference = "encodings"` subtracted before."""
+        column = {candidate: n for n, candidate in enumerate(self._ids)}
+        known = self._known[0].vectors
+        places = [[[column[one] for one in member] for member in companions[probe]] for probe in probes.ids]
+        if self._params.difference == "encodings":
+            others = [unit(np.array([known[p].mean(axis=0) for p in m]).reshape(len(m), known.shape[1])) for m in places]
+            seen = tuple(
+                View(np.array([last_member(v, o) for v, o in zip(view.vectors, others, strict=True)]), view.there)
+                for view in seen
+            )
+        scores = alike(seen, self._known, (len(probes), len(self._ids)))
+        for row, members in enumerate(places):
+            scores[row, [place for member in members for place in member]] = NO_SCORE
+        return scores
+
+    def _shares(self, release: FaceSet) -> Vectors:
+        """Return `(G,)` how much a candidate resembles the release as a whole: the log of the sum over its different pictures.
+
+        A candidate belongs to one picture, so what it shares with all of them says nothing; with this taken off, a score is the
+        logarithm of the share of the candidate that a picture gets.
+        """
+        total = np.full(len(self._ids), -np.inf, np.float32)
+        told: set[bytes] = set()
+        for start in range(0, len(release), BLOCK):
+            part = release.take(range(start, min(start + BLOCK, len(release))))
+            seen = self._seen(part)
+            marks = [b"".join(view.vectors[n].tobytes() for view in seen) for n in range(len(part))]
+            first = [n for n, mark in enumerate(marks) if mark not in told and not told.add(mark)]  # type: ignore[func-returns-value]
+            rows = np.array(first, np.int64)
+            scores = alike([view.take(rows) for view in seen], self._known, (len(rows), len(self._ids)))
+            total = np.logaddexp(total, np.logaddexp.reduce(scores / self._params.temperature, axis=0))
+        return total
 
 
-def unit(vector: Vectors) -> Vectors:
-    """Return a vector of length 1."""
-    out: Vectors = vector / max(float(np.linalg.norm(vector)), 1e-12)
-    return out
+def recognizer_of(context: Context, who: str) -> Recognizer:
+    """Return the recogniser.
+
+    Raises:
+        PluginError: there is none.
+    """
+    if context.recognizer is None:
+        raise PluginError(f"{who} needs a recognizer: a detector and an encoder")
+    return context.recognizer
+
+
+def link_scores(
+    probes: FaceSet, gallery: tuple[str, ...], scores: Vectors, scored: NDArray[np.bool_], missed: tuple[str, ...] = ()
+) -> LinkScores:
+    """Return the scores of the probes that have some."""
+    ids = [probe for probe, is_scored in zip(probes.ids, scored.tolist(), strict=True) if is_scored]
+    unscored = [probe for probe, is_scored in zip(probes.ids, scored.tolist(), strict=True) if not is_scored]
+    return LinkScores(tuple(ids), gallery, scores[scored].astype(np.float32), tuple(unscored), missed)
 
 
 def last_member(surrogate: Vectors, others: Vectors) -> Vectors:
@@ -110,9 +192,9 @@ def last_member(surrogate: Vectors, others: Vectors) -> Vectors:
     m = len(others)
     if not m:
         return surrogate
-    alike = float((others @ others.T)[np.triu_indices(m, 1)].mean()) if m > 1 else 0.1
-    length = np.sqrt((1 + m * max(alike, 0.0)) / (m + 1))
-    return unit(((m + 1) * length * surrogate - others.sum(axis=0)).astype(np.float32))
+    resembling = float((others @ others.T)[np.triu_indices(m, 1)].mean()) if m > 1 else 0.1
+    length = np.sqrt((1 + m * max(resembling, 0.0)) / (m + 1))
+    return unit((m + 1) * length * surrogate - others.sum(axis=0))
 
 
 def remainders(probes: FaceSet, gallery: FaceSet, companions: Mapping[str, tuple[tuple[str, ...], ...]]) -> FaceSet:

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from deidframe.contract import Context, Embeddings, FaceSet, Knowledge, PluginError, Recognition
+from deidframe.contract import Briefing, Context, Embeddings, FaceSet, LinkScores, PluginError, Recognition, align
 from deidframe_reid.nearest_face import NearestFace, last_member, remainders
 from deidframe_reid.plugin import NearestFaceParams
-
-KNOWLEDGE = Knowledge("naive", "enrol")
+from deidframe_reid.views import NO_SCORE
 
 
 class ColourEyes:
@@ -36,21 +36,29 @@ def faces(*colours: tuple[int, int, int], name: str) -> FaceSet:
     return FaceSet(tuple(f"{name}{n}" for n in range(len(colours))), pictures)
 
 
-def attacker(**params: str) -> NearestFace:
+def attacker(**params: Any) -> NearestFace:
     return NearestFace(NearestFaceParams(**params), Context(seed=1, scratch=Path(), recognizer=ColourEyes()))
 
 
+def linked(
+    probes: FaceSet, gallery: FaceSet, threat: str = "naive", granted: dict[str, Any] | None = None, **params: Any
+) -> LinkScores:
+    made = attacker(**params)
+    made.prepare(Briefing(threat, True, align.template(8), gallery, **(granted or {})))
+    return made.attack(probes)
+
+
 def test_like_colours_score_highest() -> None:
-    out = attacker().attack(faces((200, 9, 9), (9, 9, 99), name="p"), faces((9, 9, 200), (90, 5, 5), name="g"), KNOWLEDGE)
+    out = linked(faces((200, 9, 9), (9, 9, 99), name="p"), faces((9, 9, 200), (90, 5, 5), name="g"))
     assert out.scores.argmax(axis=1).tolist() == [1, 0]
     assert (out.probe_ids, out.gallery_ids, out.missed_probes) == (("p0", "p1"), ("g0", "g1"), ())
 
 
 def test_a_probe_without_a_face_is_missed_or_matched_where_it_was() -> None:
     probes, gallery = faces((0, 0, 0), (9, 9, 9), name="p"), faces((9, 9, 9), name="g")
-    assert attacker(landmarks="found").attack(probes, gallery, KNOWLEDGE).missed_probes == ("p0",)
-    assert attacker(landmarks="known").attack(probes, gallery, KNOWLEDGE).probe_ids == ("p0", "p1")
-    dark = attacker(landmarks="found").attack(faces((0, 0, 0), name="p"), gallery, KNOWLEDGE)
+    assert linked(probes, gallery, landmarks="found").missed_probes == ("p0",)
+    assert linked(probes, gallery, landmarks="known").probe_ids == ("p0", "p1")
+    dark = linked(faces((0, 0, 0), name="p"), gallery, landmarks="found")
     assert (dark.scores.shape, dark.missed_probes) == ((0, 1), ("p0",))
 
 
@@ -61,10 +69,8 @@ def test_it_needs_eyes() -> None:
 
 def test_the_better_of_what_is_found_and_of_the_frame_counts() -> None:
     probes, gallery = faces((0, 0, 0), (9, 9, 99), name="p"), faces((9, 9, 200), (90, 5, 5), name="g")
-    assert attacker(landmarks="frame").attack(probes, gallery, KNOWLEDGE).missed_probes == ()
-    found, frame, best = (
-        attacker(landmarks=where).attack(probes, gallery, KNOWLEDGE).scores[-1] for where in ("found", "frame", "best")
-    )
+    assert linked(probes, gallery, landmarks="frame").missed_probes == ()
+    found, frame, best = (linked(probes, gallery, landmarks=where).scores[-1] for where in ("found", "frame", "best"))
     assert np.allclose(best, np.maximum(found, frame))
 
 
@@ -75,8 +81,8 @@ def test_who_knows_the_tool_undoes_it_and_takes_the_better_picture() -> None:
     def way_back(probes: FaceSet) -> FaceSet:
         return FaceSet(probes.ids, faces((9, 200, 9), name="p").images)
 
-    plain = attacker().attack(grey, gallery, KNOWLEDGE).scores[0]
-    undone = attacker().attack(grey, gallery, Knowledge("inversion", "enrol", way_back)).scores[0]
+    plain = linked(grey, gallery).scores[0]
+    undone = linked(grey, gallery, "inversion", {"invert": way_back}).scores[0]
     assert abs(plain[0] - plain[1]) < 1e-4
     assert undone[1] > 0.99 > undone[0]
     assert (undone >= plain).all()
@@ -86,12 +92,12 @@ def test_who_knows_the_others_of_a_group_rules_them_out_and_subtracts_them() -> 
     gallery = faces((200, 20, 20), (20, 200, 20), (20, 20, 200), (90, 90, 90), name="g")
     mean = faces((80, 80, 80), name="p")  # of the first three
     companions = {"p0": (("g0",), ("g1",))}
-    informed = Knowledge("informed", "exact", None, companions)
-    out = attacker().attack(mean, gallery, informed)
+    informed = {"companions": companions}
+    out = linked(mean, gallery, "informed", informed)
     assert out.scores[0].argmax() == 3  # a grey face is nearest to a grey mean
-    assert out.scores[0, :2].tolist() == [-2, -2]
+    assert out.scores[0, :2].tolist() == [NO_SCORE] * 2
     for difference in ("encodings", "pixels"):
-        scores = attacker(difference=difference, landmarks="frame").attack(mean, gallery, informed).scores[0]
+        scores = linked(mean, gallery, "informed", informed, difference=difference, landmarks="frame").scores[0]
         if difference == "encodings":
             assert scores.argmax() == 2
         else:
@@ -107,3 +113,35 @@ def test_what_is_left_of_a_mean_is_the_last_member() -> None:
     assert np.abs(np.asarray(left.images[:])[0].astype(int) - members[2]).max() <= 3
     alone = last_member(np.array([1, 0], np.float32), np.zeros((0, 2), np.float32))
     assert alone.tolist() == [1, 0]
+
+
+def test_a_gallery_that_was_released_or_redacted_is_looked_at_like_a_probe() -> None:
+    dark = faces((0, 0, 0), (9, 9, 200), name="g")
+    out = linked(faces((9, 9, 190), name="p"), dark, "linkage", landmarks="found")
+    assert (out.gallery_ids, out.missed_gallery) == (("g1",), ("g0",))
+
+    def grey(given: FaceSet) -> FaceSet:  # and the second is withheld
+        return FaceSet(given.ids[:1], faces((70, 70, 70), name="x").images, None)
+
+    out = linked(faces((90, 90, 90), name="p"), faces((200, 0, 0), (0, 200, 0), name="g"), "replay", {"mimic": grey})
+    assert (out.gallery_ids, out.missed_gallery) == (("g0",), ("g1",))
+    assert out.scores[0, 0] > 0.99
+
+
+def test_candidates_are_shared_out_among_the_different_pictures_of_a_release() -> None:
+    release = faces((200, 100, 100), (200, 100, 100), (100, 100, 200), name="r")
+    gallery = faces((200, 100, 110), (110, 100, 200), (90, 100, 200), name="g")
+    shared = linked(release, gallery, "shared", {"release": release}).scores
+    assert np.allclose(np.exp(shared[[0, 2]]).sum(axis=0), 1, atol=1e-5)  # a candidate has one picture, equal ones counted once
+    assert shared[2].argmax() == 2  # the one that resembles the other picture least
+    assert np.allclose(shared[0], shared[1])
+
+
+def test_two_releases_say_more_than_one() -> None:
+    gallery = faces((200, 20, 20), (20, 200, 20), (20, 20, 200), name="g")
+    first, second = faces((110, 110, 20), name="p"), faces((110, 20, 110), name="p")  # each the mean of two, one in both
+    assert abs(np.diff(linked(first, gallery).scores[0, :2])[0]) < 1e-5
+    joined = linked(first, gallery, "intersection", {"others": (second,)}).scores[0]
+    assert joined.argmax() == 0
+    alone = linked(first, gallery, "intersection", {"others": (FaceSet(("q",), second.images),)}).scores
+    assert np.allclose(alone, linked(first, gallery).scores)

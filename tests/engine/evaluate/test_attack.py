@@ -39,8 +39,12 @@ class Cheat:
     def __init__(self, params, context):
         pass
 
-    def attack(self, probes, gallery, knowledge):
-        assert probes.subjects is None and gallery.subjects is None
+    def prepare(self, briefing):
+        self.gallery = briefing.gallery
+
+    def attack(self, probes):
+        gallery = self.gallery
+        assert probes.subjects is None
         scores = np.array([[SCORE for b in range(len(gallery))] for a in range(len(probes))], np.float32)
         return LinkScores(probes.ids, gallery.ids, scores)
 
@@ -78,15 +82,24 @@ def test_what_people_who_are_exchanged_reach_stands_beside_every_attack(tmp_path
 def test_one_attack_is_made_with_each_encoder(tmp_path: Path) -> None:
     other = docstring_code("encoder").replace('"colour"', '"hue"')
     text = RECIPE.replace('threat = "naive"', 'threat = "naive"\nencoders = ["colour", "hue"]')
-    outcome = run(planned(tmp_path, listed("encoder", "hue", other), recipe=text), tmp_path / "run")
+    sees = (
+        docstring_code("attacker")
+        .replace('"chance")', '"chance", needs=frozenset({Need.RECOGNIZER}))')
+        .replace("LinkScores, ", "LinkScores, Need, ")
+    )
+    guess = listed("attacker", "guess", sees)
+    outcome = run(planned(tmp_path, listed("encoder", "hue", other), guess, recipe=text), tmp_path / "run")
     attacked = [(c.method, c.attack, c.encoder, c.own_encoder) for c in outcome.cells if c.attack and c.method == "flat"]
     (name,) = {attack.rpartition(", ")[0] for _, attack, _, _ in attacked}
     assert attacked == [("flat", f"{name}, colour", "colour", True), ("flat", f"{name}, hue", "hue", False)]
     kept = sorted(path.name for path in (tmp_path / "run" / "private" / "scores" / "flat").iterdir())
     assert len(kept) == 2
     with pytest.raises(RecipeError) as caught:
-        planned(tmp_path, recipe=text)
+        planned(tmp_path, guess, recipe=text)
     assert 'no encoder is called "hue"' in "\n".join(caught.value.complaints)
+    with pytest.raises(RecipeError, match="1 thing wrong") as caught:
+        planned(tmp_path, listed("encoder", "hue", other), recipe=text)
+    assert '"guess" looks at pixels and sees with no encoder' in "\n".join(caught.value.complaints)
 
 
 def test_a_tool_is_undone_where_it_says_how_and_left_out_where_not(tmp_path: Path) -> None:
