@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deidframe.contract import align, boxes, means
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Surrogates
 from deidframe.contract.component import ROLES, Component, Context, Need, SamePerson
 from deidframe.contract.errors import (
     ArtifactError,
@@ -21,7 +21,7 @@ from deidframe.contract.errors import (
 from deidframe.contract.hookspecs import hookimpl
 from deidframe.contract.params import Params
 from deidframe.contract.photos import Detections, Photos
-from deidframe.contract.roles import Briefing, Differentiable, Inverts, Recognition, Recognizer, TorchEncoder
+from deidframe.contract.roles import Briefing, Differentiable, Inverts, Judges, Recognition, Recognizer, TorchEncoder
 from deidframe.contract.stacks import IndexedStack, Stack, new_pictures
 from deidframe.contract.version import CONTRACT_VERSION
 
@@ -39,11 +39,13 @@ __all__ = [
     "FaceSet",
     "IndexedStack",
     "Inverts",
+    "Judges",
     "LinkScores",
     "Need",
     "NothingToDo",
     "Params",
     "Partition",
+    "PersonScores",
     "Photos",
     "PluginError",
     "RecipeError",

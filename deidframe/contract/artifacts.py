@@ -223,6 +223,28 @@ class Surrogates:
 
 
 @dataclass(frozen=True)
+class PersonScores:
+    """How surely an attacker holds each person for a member of the database.
+
+    Args:
+        ids: people, as the subjects that were given.
+        scores: `(P,)` float32, finite, higher = more surely a member.
+        missed: people of whom nothing can be said; with `ids` they are all people.
+
+    Raises:
+        ArtifactError: wrong shape or dtype, or somebody twice.
+    """
+
+    ids: Ids
+    scores: NDArray[np.float32]
+    missed: Ids = ()
+
+    def __post_init__(self) -> None:
+        checked_ids("person scores", (*self.ids, *self.missed), field="ids")
+        object.__setattr__(self, "scores", checked_array("person scores", "scores", self.scores, (len(self.ids),), np.float32))
+
+
+@dataclass(frozen=True)
 class LinkScores:
     """How alike an attacker finds each probe and each gallery face.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.arrays import Ids, checked_array, checked_ids
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Surrogates
 from deidframe.contract.photos import Detections, Photos
 
 
@@ -200,6 +200,19 @@ class Inverts(Protocol):
 
     def invert(self, faces: FaceSet) -> FaceSet:
         """Return an estimate of the originals of a batch of redacted faces: same ids, same size."""
+        ...
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """An attacker may also say who is in a database at all (threat `membership`); `prepare` comes first, with the release."""
+
+    def judge(self, people: FaceSet) -> PersonScores:
+        """Say how surely each person is in the release that `prepare` was given.
+
+        Args:
+            people: clear pictures with subjects; some of the people are in the release and others are not.
+        """
         ...
 
 

@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, NothingToDo, PluginError, ReleaseRefused
 from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.boundary import one_line
 from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.evaluate.arena import unseen
 from deidframe.engine.evaluate.attack import Target, run_attack, too_often
 from deidframe.engine.evaluate.audit import audit
 from deidframe.engine.evaluate.measures import measures
+from deidframe.engine.evaluate.membership import run_membership
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
 from deidframe.engine.protect.grouping import group, groups_csv, map_data
@@ -42,6 +45,8 @@ CLEAR = "untouched faces"
 """Name of the row that says how good the matcher is."""
 UNBOUND = frozenset({"informed", "intersection"})
 """Threats against which k-anonymity promises nothing: who knows the others of a group, or has another release."""
+KEPT_BACK = "kept for an attack's gallery that no method has seen"
+"""Why the first picture of everybody is withheld where an attack asks for it."""
 GROUPED = "grouped, not released"
 """Why the faces of a method that only groups are withheld."""
 
@@ -73,6 +78,19 @@ class RunContext:
     withheld_list: WithheldList | None = None
     thresholds: dict[tuple[str, str], dict[float, float]] = field(default_factory=dict)
     released: dict[str, Release] = field(default_factory=dict)
+
+    @property
+    def offered(self) -> FaceSet:
+        """The faces that methods are given: all but those that an attack's gallery keeps."""
+        kept = self.kept_back
+        return self.faces.take([row for row, face in enumerate(self.faces.ids) if face not in kept]) if kept else self.faces
+
+    @property
+    def kept_back(self) -> dict[str, str]:
+        """Face id -> why no method is given it."""
+        if not any(attack.spec.gallery == "unseen" for attack in self.plan.attacks):
+            return {}
+        return {self.faces.ids[row]: KEPT_BACK for row in unseen(self.faces.subjects or ())}
 
     @property
     def faces(self) -> FaceSet:
@@ -125,6 +143,8 @@ def _attacked(at: RunContext, base: Cell, attack: AttackPlan, target: Target) ->
         try:
             name = f"{base.method} / {attack.name}"
             with at.pool.working_on(name):
+                if spec.threat == "membership":
+                    return _judged(at, cell, attack, target)
                 done = run_attack(at.pool, attack, target)
             kept = at.folder / "private" / "scores" / base.slug / f"{slug(attack.name)}.npz"
             write_bytes(kept, done.kept.npz(), private=True)
@@ -171,6 +191,18 @@ def _attacked(at: RunContext, base: Cell, attack: AttackPlan, target: Target) ->
     )
 
 
+def _judged(at: RunContext, cell: Cell, attack: AttackPlan, target: Target) -> Cell:
+    """Return the row of an attack that tells members from others."""
+    with timed() as seconds:
+        done = run_membership(at.pool, attack, target)
+    metrics: dict[str, Any] = {"member_area": done.area}
+    if done.found is not None:
+        metrics["member_tpr"] = done.found.as_dict()
+    return replace(
+        cell, candidates=done.judged, probes=done.judged, missed=done.missed, metrics=metrics, stages={"attack": seconds()}
+    )
+
+
 def told_apart(groupings: Sequence[Mapping[str, int] | None], faces: FaceSet) -> tuple[int, ...]:
     """Return the people in each set that several releases together leave undistinguished: who share a picture in all of them.
 
@@ -208,7 +240,8 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
     try:
         at.pool.take_seconds()
         with timed() as seconds:
-            made = protect(at.pool, at.faces, method)
+            made = protect(at.pool, at.offered, method)
+            made.withheld.update(at.kept_back)
             promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched)
             if method.protects or "synthesizer" in method.steps:
                 release = stage(made, at.faces, method.name, method.slug, promise, home, at.names_key, at.reporter)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -167,6 +168,7 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             "one picture a group", True, f"all files of a group are equal byte for byte: {len(people_of_picture)} different files"
         ),
     ]
+    share, of = largest_share(groups, person_of)
     return Certificate(
         method,
         k,
@@ -181,9 +183,22 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             f" {f'found in it by {found_by}' if found_by else 'labelled in it'}",
             f"whoever matches released pictures, with any recogniser, names the right person for at most 1 of {counted} people:"
             " counted by person, from this release alone, knowing nobody else of the group",
+            *(
+                ("in every group each person has as many pictures, so the same holds counted by picture",)
+                if share * of <= 1
+                else ()
+            ),
         ),
         (
             "an attacker who has pictures of the other members of a group: they are ruled out, and subtracted from a surrogate",
+            *(
+                (
+                    f"counted by picture: one person has {share:.2f} of the files of a group of {of}, and naming that person is right"
+                    f" for as many of them, where 1/{of} is {1 / of:.2f}",
+                )
+                if share * of > 1
+                else ()
+            ),
             "membership: that a person is in the database may be seen",
             "one-to-one verification: a surrogate can match members of its group, and says which group",
             "attributes shared by a whole group, such as sex or age, stay visible",
@@ -200,6 +215,20 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             ),
         ),
     )
+
+
+def largest_share(groups: Mapping[str, int], person_of: Mapping[str, str]) -> tuple[float, int]:
+    """Return the largest share that one person has of the files of a group, over 1/people, as the share and those people.
+
+    Args:
+        groups: face -> group.
+        person_of: face -> person.
+    """
+    count = Counter((group, person_of[face]) for face, group in groups.items())
+    files = Counter(groups.values())
+    people = Counter(group for group, _ in count)
+    worst = max(count, key=lambda key: count[key] / files[key[0]] * people[key[0]])
+    return count[worst] / files[worst[0]], people[worst[0]]
 
 
 def _closed(a: Account) -> str:

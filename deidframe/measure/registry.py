@@ -63,6 +63,20 @@ METRICS = (
         "where an attacker learns on people of its own: `rank{r}` of the same one who learnt nothing, on the same candidates",
     ),
     Metric(
+        "member_tpr",
+        _SHARE,
+        "lower is more private",
+        "members of the database who are accepted as such where one other in a hundred is, too; guessing reaches .01",
+        "Carlini et al., Membership inference attacks from first principles, IEEE S&P 2022",
+    ),
+    Metric(
+        "member_area",
+        _SHARE,
+        "lower is more private",
+        "how probably a member is scored above somebody who was not in the database; guessing reaches .5",
+        "Mann, Whitney, On a test of whether one of two random variables is stochastically larger, 1947",
+    ),
+    Metric(
         "link{r}",
         _SHARE,
         "lower is more private",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
@@ -63,6 +63,7 @@ class SourceSpec(Part):
 class MethodSpec(Table):
     """One way to protect the database (a k-Same chain, or a redactor), or a grouping that is only measured.
 
+    With `equal_counts` the people of a group release as many pictures each as the one with the fewest; the rest is withheld.
     A grouping has a clusterer and no synthesizer. With k it groups people; without k it finds people among pictures.
     """
 
@@ -75,6 +76,7 @@ class MethodSpec(Table):
     anonymizer: Part | None = None
     synthesizer: Part | None = None
     redactor: Part | None = None
+    equal_counts: bool = False
     sweep: dict[str, Any] = {}
 
     @model_validator(mode="after")
@@ -82,6 +84,8 @@ class MethodSpec(Table):
         chain = [key for key in CHAIN if getattr(self, key) is not None]
         if self.within is not None and (self.clusterer is None or self.k is None):
             raise ValueError("within says how a clusterer groups people; give clusterer and k with it")
+        if self.equal_counts and self.synthesizer is None:
+            raise ValueError("equal_counts evens out the files of groups; it needs a method that gives groups one picture")
         if self.redactor is not None:
             extra = [*chain, *(["k"] if self.k is not None else [])]
             if extra:
@@ -98,37 +102,59 @@ class MethodSpec(Table):
 
 
 Threat = Literal[
-    "clear", "naive", "linkage", "shared", "replay", "inversion", "informed", "parrot", "reversal", "intersection", "surroundings"
+    "clear",
+    "naive",
+    "linkage",
+    "shared",
+    "replay",
+    "inversion",
+    "informed",
+    "parrot",
+    "reversal",
+    "intersection",
+    "membership",
+    "surroundings",
 ]
 
 
 class AttackSpec(Table):
     """One attempt to find out who is who.
 
-    `knows` (with `informed`) is how many other members of a group are known, all without it; `with` (with `intersection`) names
+    `knows` (with `informed`) is how many other members of a group are known, all without it, and several numbers make an attack
+    each; `budget` is in seconds; `with` (with `intersection`) names
     methods whose releases the attacker has, too; `pictures` of one person are taken together.
     """
 
     name: Name
     use: Use
     threat: Threat
-    gallery: Literal["enrol", "exact"] = "enrol"
+    gallery: Literal["enrol", "exact", "unseen"] = "enrol"
     encoders: Annotated[tuple[Use, ...], Field(max_length=10, strict=False)] = ()
     pictures: Annotated[int, Field(ge=1, le=100)] = 1
-    knows: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    knows: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(max_length=20, strict=False)] = ()
+    budget: Annotated[float, Field(gt=0, le=1e7)] | None = None
     others: Annotated[tuple[Name, ...], Field(max_length=20, strict=False)] = Field(default=(), alias="with")
     params: dict[str, Any] = {}
 
+    @field_validator("knows", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, int) else given
+
     @model_validator(mode="after")
     def _sensible(self) -> AttackSpec:
-        if self.knows is not None and self.threat != "informed":
+        if self.knows and self.threat != "informed":
             raise ValueError('knows says how many other members of a group are known; give threat "informed" with it')
         if bool(self.others) != (self.threat == "intersection"):
             raise ValueError(
                 'with names the methods whose releases are joined; threat "intersection" needs it, and no other has it'
             )
+        if self.threat == "membership" and self.pictures > 1:
+            raise ValueError("membership is judged by all pictures of a person")
         if self.threat == "surroundings" and self.pictures > 1:
             raise ValueError("surroundings are found in one picture")
+        if self.gallery == "unseen" and self.threat in ("clear", "linkage", "membership"):
+            raise ValueError(f'threat "{self.threat}" has no gallery of pictures that a method never saw')
         if self.threat == "clear" and self.gallery == "exact":
             raise ValueError('threat "clear" needs gallery "enrol": untouched probes would be matched against themselves')
         return self

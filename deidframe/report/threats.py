@@ -20,6 +20,8 @@ MEANING = {
     "people are cut into halves, each once the attacker's own and once attacked",
     "intersection": "the attacker has other releases of the same people and knows which pictures belong together, against which "
     "k-anonymity of each alone promises nothing",
+    "membership": "the attacker has pictures of people and asks who was in the database at all; the method is run "
+    "on half of the people, and the other half are the others",
     "surroundings": "what lies around the face is matched; an exact original is always found by it where a method leaves it; it "
     "counts in no ranking",
 }
@@ -31,6 +33,7 @@ def known(cell: Cell) -> str:
     against = {
         "exact": "the gallery holds all the originals of the release",
         "enrol": "the gallery holds each person's first clear picture, whose release is no probe",
+        "unseen": "the gallery holds a first picture of each person, which no method was given",
         "release": "the gallery is the release itself",
     }
     return "; ".join(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Surrogates
 from deidframe.contract.errors import ArtifactError
 from deidframe.contract.photos import Detections, Photos
 from deidframe.contract.roles import TorchEncoder
@@ -31,6 +31,8 @@ def check_result(step: Step, verb: str, arguments: tuple[Any, ...], out: Any) ->
         return None
     if verb == "as_torch":
         return checked(out, TorchEncoder, step.who)
+    if verb == "judge":
+        return every_person(step, checked(out, PersonScores, step.who), *arguments)
     return _CHECKS[step.role](step, out, *arguments)
 
 
@@ -93,6 +95,18 @@ def every_face(step: Step, field: str, got: Sequence[str], wanted: Sequence[str]
     """
     if sorted(got) != sorted(wanted):
         raise ArtifactError(step.who, field, f"all {len(wanted)} faces, scored or missed", f"{len(got)}")
+    return scores
+
+
+def every_person(step: Step, scores: PersonScores, people: FaceSet) -> PersonScores:
+    """Return scores in which everybody who was given is scored or missed.
+
+    Raises:
+        ArtifactError: there are others.
+    """
+    there = set(people.subjects or ())
+    if sorted((*scores.ids, *scores.missed)) != sorted(there):
+        raise ArtifactError(step.who, "ids", f"all {len(there)} people, scored or missed", f"{len(scores.ids)}")
     return scores
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deidframe.contract.artifacts import FaceSet
@@ -56,26 +56,34 @@ def arenas(spec: AttackSpec, clear: FaceSet, released: FaceSet) -> tuple[Arena, 
         NothingToDo: the threat model leaves no probe, or too few own people.
     """
     whole = _linked(released) if spec.threat == "linkage" else _matched(spec, clear, released)
-    if not len(whole.probes):
+    if not len(whole.probes) or not len(whole.gallery):
         raise NothingToDo(ONE_PICTURE)
     if spec.threat not in LEARNS:
         return (whole,)
     halves = []
     for fold in (0, 1):
-        own = _half(clear, fold)
+        own = half(clear, fold)
         if len(set(own.subjects or ())) < LEAST:
             raise NothingToDo(FEW_OWN.format(least=LEAST))
-        half = Arena(_half(whole.gallery, 1 - fold), _half(whole.probes, 1 - fold), own, whole.gallery_kind)
-        if len(half.probes):
-            halves.append(half)
+        other = Arena(half(whole.gallery, 1 - fold), half(whole.probes, 1 - fold), own, whole.gallery_kind)
+        if len(other.probes):
+            halves.append(other)
     return tuple(halves)
 
 
-def _half(faces: FaceSet, fold: int) -> FaceSet:
+def half(faces: FaceSet, fold: int) -> FaceSet:
+    """Return the pictures of one half of the people."""
     return faces.take([row for row, person in enumerate(faces.subjects or ()) if fold_of(person) == fold])
 
 
-def _firsts(people: Iterable[str]) -> dict[str, int]:
+def unseen(subjects: Sequence[str]) -> list[int]:
+    """Return the first picture of everybody who has several: those that are kept from methods for a gallery `unseen`."""
+    count = Counter(subjects)
+    return [row for person, row in firsts(subjects).items() if count[person] > 1]
+
+
+def firsts(people: Iterable[str]) -> dict[str, int]:
+    """Return person -> row of the first picture."""
     first: dict[str, int] = {}
     for row, person in enumerate(people):
         first.setdefault(person, row)
@@ -85,10 +93,12 @@ def _firsts(people: Iterable[str]) -> dict[str, int]:
 def _matched(spec: AttackSpec, clear: FaceSet, released: FaceSet) -> Arena:
     """Return released probes against clear candidates."""
     subjects, kind = clear.subjects or (), spec.gallery
+    if kind == "unseen":
+        return Arena(clear.take(unseen(subjects)), released, None, kind)
     if kind == "enrol" and spec.threat != "clear" and len(set(subjects)) == len(subjects):
         kind = "exact"
     if kind == "enrol":
-        gallery = clear.take(list(_firsts(subjects).values()))
+        gallery = clear.take(list(firsts(subjects).values()))
         enrolled = set(gallery.ids)
         probes = released.take([row for row, face in enumerate(released.ids) if face not in enrolled])
         return Arena(gallery, probes, None, kind)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from deidframe.contract.artifacts import FaceSet, LinkScores
+from deidframe.contract.errors import NothingToDo
 from deidframe.contract.roles import Briefing
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.results import every_face
@@ -17,6 +19,7 @@ from deidframe.engine.evaluate.kept_scores import KeptScores
 from deidframe.engine.evaluate.tally import Tallies, Tally
 from deidframe.engine.planning.plan import AttackPlan, MethodPlan
 
+OVER_BUDGET = "its budget of {budget:g} s was used up before it had looked at every probe"
 SCORES = 2**26
 """Scores of probes against the gallery that are held at once, 256 MiB of them."""
 
@@ -92,9 +95,10 @@ def _fought(
     row_of = {face: n for n, face in enumerate(arena.probes.ids)}
     probes = arena.probes.take([row_of[face] for bundle in bundled for face in bundle])
     asked, probe_of = Names("probe").of(probes)
-    briefing, face_of = brief(pool, attack.spec, arena, probe_of, person_of, target.method, target.groups, target.others)
+    briefing, face_of = brief(pool, attack, arena, probe_of, person_of, target.method, target.groups, target.others)
     others = exchanged(probes.ids, person_of)
     people = frozenset(person_of[face] for face in arena.gallery.ids)
+    end = time.monotonic() + attack.spec.budget if attack.spec.budget is not None else np.inf
     tally = Tally(person_of, {bundle[0]: others[bundle[0]] for bundle in bundled}, people)
     if briefing.companions is not None:
         tally.ruled_out = float(np.mean([len(members) for members in briefing.companions.values()]))
@@ -103,6 +107,8 @@ def _fought(
     start = 0
     for part in slices(bundled, max(1, SCORES // len(arena.gallery))):
         rows = np.arange(start, start := start + sum(map(len, part)))
+        if time.monotonic() > end:
+            raise NothingToDo(OVER_BUDGET.format(budget=attack.spec.budget))
         scores = _true_names(
             attack, pool.call(attack.step, asked.take(rows), encoder=attack.encoder), briefing, probe_of, face_of
         )

@@ -15,8 +15,7 @@ from deidframe.contract.roles import Briefing, Inverts
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.arena import Arena
 from deidframe.engine.evaluate.mimic import mimic
-from deidframe.engine.planning.plan import MethodPlan
-from deidframe.recipe.model import AttackSpec
+from deidframe.engine.planning.plan import AttackPlan, MethodPlan
 
 SEED = 20260102
 GALLERY, OWN, RELEASE = 1, 2, 3
@@ -55,7 +54,7 @@ def shuffled(faces: FaceSet, draw: int) -> FaceSet:
 
 def brief(
     pool: ComponentPool,
-    spec: AttackSpec,
+    attack: AttackPlan,
     arena: Arena,
     probe_of: Mapping[str, str],
     person_of: Mapping[str, str],
@@ -68,13 +67,13 @@ def brief(
     Raises:
         NothingToDo: the method has nothing of what the threat would grant.
     """
-    threat = spec.threat
+    threat = attack.spec.threat
     gallery, face_of = Names("candidate").of(shuffled(arena.gallery, GALLERY), people=True)
     granted: dict[str, Any] = {}
     if threat == "inversion":
         granted["invert"] = way_back(pool, method)
     if threat == "informed":
-        granted["companions"] = companions(probe_of, face_of, person_of, groups, spec.knows)
+        granted["companions"] = companions(probe_of, face_of, person_of, groups, attack.knows)
     if threat == "replay" or arena.own is not None:
         granted["mimic"] = mimic(pool, method)
     if arena.own is not None:

@@ -37,6 +37,7 @@ class MethodPlan:
     k: int | None
     steps: dict[str, Step]
     within: tuple[Step, str] | None = None
+    equal_counts: bool = False
 
     @property
     def slug(self) -> str:
@@ -77,12 +78,16 @@ class MethodPlan:
 
 @dataclass(frozen=True)
 class AttackPlan:
-    """One attack and the encoder that it sees with, None where it sees pixels; its name, with the encoder's of several."""
+    """One attack and the encoder that it sees with, None where it sees pixels; its name, with the encoder's of several.
+
+    `knows` is the number of other members of a group that are known, None for all.
+    """
 
     name: str
     spec: AttackSpec
     step: Step
     encoder: Step | None
+    knows: int | None = None
 
     @property
     def sees(self) -> str:

@@ -108,7 +108,7 @@ class _Planner:
             if judge is None:
                 return None
             within = (judge, method.spec.within.by)
-        return MethodPlan(method.name, method.spec.k, steps, within)
+        return MethodPlan(method.name, method.spec.k, steps, within, method.spec.equal_counts)
 
     def attack(self, row: int, spec: AttackSpec, grouping: Sequence[str]) -> list[AttackPlan]:
         """Resolve an attack: one plan for each encoder that it is to see with."""
@@ -124,7 +124,7 @@ class _Planner:
         if not step.needs(Need.RECOGNIZER):
             if spec.encoders:
                 self.complain("R132", (*at, "encoders"), f'"{step.name}" looks at pixels and sees with no encoder')
-            return [AttackPlan(spec.name, spec, step, None)]
+            return [AttackPlan(called, spec, step, None, knows) for called, knows in _by_knowledge(spec, spec.name)]
         asked = step.params.attack_encoders
         if spec.encoders:
             wanted = [(name, (*at, "encoders", place)) for place, name in enumerate(spec.encoders)]
@@ -147,7 +147,7 @@ class _Planner:
             encoder = self.step("encoder", name, {}, where) if known else self.encoder(name, where)
             if encoder is not None:
                 called = f"{spec.name}, {encoder.name}" if len(wanted) > 1 else spec.name
-                plans.append(AttackPlan(called, spec, step, encoder))
+                plans += [AttackPlan(name, spec, step, encoder, knows) for name, knows in _by_knowledge(spec, called)]
         return plans
 
     def quality(self, spec: QualitySpec | None, attackers: Sequence[Step]) -> QualityPlan | None:
@@ -211,6 +211,13 @@ class _Planner:
         if not clusterer.loaded.component.elbow:
             self.complain("R132", (*at, "use"), f'"{spec.use}" has no parameter that is read off an elbow')
         return ElbowPlan(spec, clusterer, None if spec.encoder is None else self.encoder(spec.encoder, (*at, "encoder")))
+
+
+def _by_knowledge(spec: AttackSpec, called: str) -> list[tuple[str, int | None]]:
+    """Return the name of an attack for each number of members that are known."""
+    if len(spec.knows) < 2:
+        return [(called, spec.knows[0] if spec.knows else None)]
+    return [(f"{called}, knows {number}", number) for number in spec.knows]
 
 
 def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None = None) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ from deidframe.engine.planning.plan import MethodPlan
 from deidframe.engine.protect.groups import make_groups
 from deidframe.guard.groups import check_groups
 from deidframe.guard.release import People
+
+SURPLUS = "more pictures than the person of its group with the fewest has"
+"""Why a face is withheld with `equal_counts`."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,10 @@ def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str)
         apart = functools.partial(people_classes, pool, *method.within, faces)
     groups = pool.once("|".join(key), lambda: make_groups(pool, encodings, subjects, method, apart))
     labels = groups.labels
-    kept = np.flatnonzero(labels >= 0)
+    surplus = beyond_equal(labels, subjects) if method.equal_counts else np.zeros(0, np.int64)
+    kept = np.setdiff1d(np.flatnonzero(labels >= 0), surplus)
     withheld = {faces.ids[r]: "in no group of at least k people" for r in np.flatnonzero(labels < 0).tolist()}
+    withheld |= {faces.ids[r]: SURPLUS for r in surplus.tolist()}
     if not len(kept):
         raise ReleaseRefused(f"{method.name}: no group of at least {k} people was found; every face is withheld")
     group_of = {faces.ids[r]: int(labels[r]) for r in kept.tolist()}
@@ -105,6 +110,23 @@ def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str)
     made = _synthesized(pool, faces.take(kept), surrogates, steps["synthesizer"], steps["encoder"])
     people = People(groups.crowd, groups.names, groups.settled)
     return Protected(made, None if method.per_person else group_of, withheld, people)
+
+
+def beyond_equal(labels: NDArray[np.int64], subjects: Sequence[str]) -> NDArray[np.int64]:
+    """Return the faces that go beyond as many for each person of a group as the one with the fewest has; the first ones stay.
+
+    Args:
+        labels: `(N,)` groups, -1 for none.
+        subjects: who is on each face; a person is in one group.
+    """
+    rows: dict[tuple[int, str], list[int]] = {}
+    for row, (label, person) in enumerate(zip(labels.tolist(), subjects, strict=True)):
+        if label >= 0:
+            rows.setdefault((label, person), []).append(row)
+    fewest: dict[int, int] = {}
+    for (label, _), own in rows.items():
+        fewest[label] = min(fewest.get(label, len(own)), len(own))
+    return np.array(sorted(row for (label, _), own in rows.items() for row in own[fewest[label] :]), np.int64)
 
 
 def _synthesized(pool: ComponentPool, chosen: FaceSet, surrogates: Surrogates, step: Step, encoder: Step) -> FaceSet:

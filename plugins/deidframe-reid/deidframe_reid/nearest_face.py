@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Briefing, Context, FaceSet, LinkScores, PluginError, Recognizer
+from deidframe.contract import Briefing, Context, FaceSet, LinkScores, PersonScores, PluginError, Recognizer
 from deidframe_reid.plugin import NearestFaceParams
 from deidframe_reid.views import NO_SCORE, Vectors, View, alike, anywhere, unit, views
 
@@ -100,6 +100,28 @@ class NearestFace:
                 scores[here] += self._shared_out(more, other.share)
         return link_scores(probes, self._ids, scores, scored, self._missed)
 
+    def judge(self, people: FaceSet) -> PersonScores:
+        """Return how far each person's best released picture stands out from what it scores with all the different ones.
+
+        A person of a group lies nearer to that group's picture than a stranger does to any (Yeom et al., Privacy risk in machine
+        learning, 2018, with the loss taken as a distance in encodings); how like all others a face is is taken off.
+        """
+        subjects = np.array(people.subjects)
+        release = self._briefing.release
+        if release is None or not len(release):
+            return PersonScores((), np.zeros(0, np.float32), tuple(np.unique(subjects).tolist()))
+        vectors = self._recognizer.encode(people).vectors
+        names, person = np.unique(subjects, return_inverse=True)
+        best, sums, count = np.full(len(names), NO_SCORE, np.float64), np.zeros(len(names)), 0
+        for seen in self._different(release):
+            scores = alike(seen, (View(vectors, np.ones(len(vectors), bool)),), (len(seen[0].there), len(vectors)))
+            whole = np.zeros((len(scores), len(names)))
+            np.add.at(whole.T, person, scores.T)
+            whole /= np.bincount(person)
+            best = np.maximum(best, whole.max(axis=0))
+            sums, count = sums + whole.sum(axis=0), count + len(whole)
+        return PersonScores(tuple(names.tolist()), (best - sums / max(count, 1)).astype(np.float32))
+
     def _scores(self, probes: FaceSet) -> tuple[Vectors, NDArray[np.bool_]]:
         """Return `(P, G)` scores and which probes have some."""
         shape = (len(probes), len(self._ids))
@@ -147,6 +169,13 @@ class NearestFace:
         logarithm of the share of the candidate that a picture gets.
         """
         total = np.full(len(self._ids), -np.inf, np.float32)
+        for seen in self._different(release):
+            scores = alike(seen, self._known, (len(seen[0].there), len(self._ids)))
+            total = np.logaddexp(total, np.logaddexp.reduce(scores / self._params.temperature, axis=0))
+        return total
+
+    def _different(self, release: FaceSet) -> Iterator[tuple[View, ...]]:
+        """Yield the encodings of the different pictures of a release, a block at a time."""
         told: set[bytes] = set()
         for start in range(0, len(release), BLOCK):
             part = release.take(range(start, min(start + BLOCK, len(release))))
@@ -154,9 +183,8 @@ class NearestFace:
             marks = [b"".join(view.vectors[n].tobytes() for view in seen) for n in range(len(part))]
             first = [n for n, mark in enumerate(marks) if mark not in told and not told.add(mark)]  # type: ignore[func-returns-value]
             rows = np.array(first, np.int64)
-            scores = alike([view.take(rows) for view in seen], self._known, (len(rows), len(self._ids)))
-            total = np.logaddexp(total, np.logaddexp.reduce(scores / self._params.temperature, axis=0))
-        return total
+            if len(rows):
+                yield tuple(view.take(rows) for view in seen)
 
 
 def recognizer_of(context: Context, who: str) -> Recognizer:

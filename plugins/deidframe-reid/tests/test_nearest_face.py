@@ -145,3 +145,16 @@ def test_two_releases_say_more_than_one() -> None:
     assert joined.argmax() == 0
     alone = linked(first, gallery, "intersection", {"others": (FaceSet(("q",), second.images),)}).scores
     assert np.allclose(alone, linked(first, gallery).scores)
+
+
+def test_members_stand_out_from_one_of_the_released_pictures() -> None:
+    release = faces((200, 20, 20), (20, 200, 20), (20, 200, 20), name="r")
+    people = FaceSet(
+        ("a", "b", "c"), faces((190, 25, 20), (100, 100, 100), (20, 180, 30), name="x").images, None, ("in", "out", "in, too")
+    )
+    made = attacker()
+    made.prepare(Briefing("membership", True, align.template(8), people, release=release))
+    scores = dict(zip(*(lambda out: (out.ids, out.scores.tolist()))(made.judge(people)), strict=True))
+    assert scores["out"] < 0.1 < min(scores["in"], scores["in, too"])
+    made.prepare(Briefing("membership", True, align.template(8), people, release=release.take([])))
+    assert set(made.judge(people).missed) == {"in", "out", "in, too"}
