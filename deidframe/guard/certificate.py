@@ -168,7 +168,8 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             "one picture a group", True, f"all files of a group are equal byte for byte: {len(people_of_picture)} different files"
         ),
     ]
-    share, of = largest_share(groups, person_of)
+    own, files, of = largest_share(groups, person_of)
+    even = own * of <= files
     return Certificate(
         method,
         k,
@@ -183,20 +184,16 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             f" {f'found in it by {found_by}' if found_by else 'labelled in it'}",
             f"whoever matches released pictures, with any recogniser, names the right person for at most 1 of {counted} people:"
             " counted by person, from this release alone, knowing nobody else of the group",
-            *(
-                ("in every group each person has as many pictures, so the same holds counted by picture",)
-                if share * of <= 1
-                else ()
-            ),
+            *(("in every group each person has as many pictures, so the same holds counted by picture",) if even else ()),
         ),
         (
             "an attacker who has pictures of the other members of a group: they are ruled out, and subtracted from a surrogate",
             *(
                 (
-                    f"counted by picture: one person has {share:.2f} of the files of a group of {of}, and naming that person is right"
-                    f" for as many of them, where 1/{of} is {1 / of:.2f}",
+                    f"counted by picture: one person has {own} of the {files} files of a group of {of}: naming that person is right for"
+                    f" {own / files:.2f} of them, where 1/{of} is {1 / of:.2f}",
                 )
-                if share * of > 1
+                if not even
                 else ()
             ),
             "membership: that a person is in the database may be seen",
@@ -217,8 +214,8 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
     )
 
 
-def largest_share(groups: Mapping[str, int], person_of: Mapping[str, str]) -> tuple[float, int]:
-    """Return the largest share that one person has of the files of a group, over 1/people, as the share and those people.
+def largest_share(groups: Mapping[str, int], person_of: Mapping[str, str]) -> tuple[int, int, int]:
+    """Return the largest share that one person has of the files of a group, over 1/people: its files, those of the group and the group's people.
 
     Args:
         groups: face -> group.
@@ -227,8 +224,8 @@ def largest_share(groups: Mapping[str, int], person_of: Mapping[str, str]) -> tu
     count = Counter((group, person_of[face]) for face, group in groups.items())
     files = Counter(groups.values())
     people = Counter(group for group, _ in count)
-    worst = max(count, key=lambda key: count[key] / files[key[0]] * people[key[0]])
-    return count[worst] / files[worst[0]], people[worst[0]]
+    worst = max(count, key=lambda key: count[key] * people[key[0]] / files[key[0]])
+    return count[worst], files[worst[0]], people[worst[0]]
 
 
 def _closed(a: Account) -> str:
