@@ -190,7 +190,7 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             "an attacker who has pictures of the other members of a group: they are ruled out, and subtracted from a surrogate",
             *(
                 (
-                    f"counted by picture: one person has {own} of the {files} files of a group of {of}: naming that person is right for"
+                    f"counted by picture: one person has {own} of the {files} files of a group of {of}: that name is right for"
                     f" {own / files:.2f} of them, where 1/{of} is {1 / of:.2f}",
                 )
                 if not even
@@ -215,7 +215,7 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
 
 
 def largest_share(groups: Mapping[str, int], person_of: Mapping[str, str]) -> tuple[int, int, int]:
-    """Return the largest share that one person has of the files of a group, over 1/people: its files, those of the group and the group's people.
+    """Return the largest share that one person has of a group, over 1/people: its files, the files of the group and its people.
 
     Args:
         groups: face -> group.
