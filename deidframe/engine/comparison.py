@@ -22,6 +22,7 @@ from deidframe.engine.evaluate.attack import Target, run_attack, too_often
 from deidframe.engine.evaluate.audit import audit
 from deidframe.engine.evaluate.measures import measures
 from deidframe.engine.evaluate.membership import run_membership
+from deidframe.engine.evaluate.undone import WayBack
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
 from deidframe.engine.protect.grouping import group, groups_csv, map_data
@@ -292,13 +293,16 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         return
     yield base
     tried = []
+    undo = WayBack.of(at.pool, method)
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
             others = [at.released[name] for name in attack.spec.others if name in at.released and name != method.name]
             cells = told_apart([release.groups, *(one.groups for one in others)], at.faces) if others else ()
-            target = Target(at.faces, release.faces, method, release.groups, [one.faces for one in others], cells)
+            target = Target(at.faces, release.faces, method, release.groups, [one.faces for one in others], cells, undo)
             tried.append(_attacked(at, base, attack, target))
             yield tried[-1]
+    if undo is not None:
+        undo.drop()
     if certificate:
         moved = restate_release(at.folder, release, certificate, licences_of(method), tried)
         at.released[method.name] = moved

@@ -17,6 +17,7 @@ from deidframe.engine.evaluate.arena import LEARNS, Arena, arenas
 from deidframe.engine.evaluate.briefing import Names, brief, bundles, exchanged, slices, together
 from deidframe.engine.evaluate.kept_scores import KeptScores
 from deidframe.engine.evaluate.tally import Tallies, Tally
+from deidframe.engine.evaluate.undone import WayBack
 from deidframe.engine.planning.plan import AttackPlan, MethodPlan
 
 OVER_BUDGET = "its budget of {budget:g} s was used up before it had looked at every probe"
@@ -34,6 +35,7 @@ class Target:
         method: whose faces they are, None for untouched ones.
         groups: face id -> group, where every group shares one picture.
         others: other releases of the same faces, for an attacker who has them, too.
+        undo: the method's way back, None where it says none.
         cells: people in each set that cannot be told apart by this release and the others together; () where that is not known.
     """
 
@@ -43,6 +45,7 @@ class Target:
     groups: Mapping[str, int] | None = None
     others: Sequence[FaceSet] = ()
     cells: tuple[int, ...] = ()
+    undo: WayBack | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def _fought(
     row_of = {face: n for n, face in enumerate(arena.probes.ids)}
     probes = arena.probes.take([row_of[face] for bundle in bundled for face in bundle])
     asked, probe_of = Names("probe").of(probes)
-    briefing, face_of = brief(pool, attack, arena, probe_of, person_of, target.method, target.groups, target.others)
+    briefing, face_of = brief(pool, attack, arena, probe_of, person_of, target.method, target.groups, target.others, target.undo)
     others = exchanged(probes.ids, person_of)
     people = frozenset(person_of[face] for face in arena.gallery.ids)
     end = time.monotonic() + attack.spec.budget if attack.spec.budget is not None else np.inf

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,16 +11,16 @@ import numpy as np
 from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet, LinkScores
 from deidframe.contract.errors import NothingToDo
-from deidframe.contract.roles import Briefing, Inverts
+from deidframe.contract.roles import Briefing
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.arena import Arena
 from deidframe.engine.evaluate.mimic import mimic
+from deidframe.engine.evaluate.undone import NO_WAY_BACK, WayBack
 from deidframe.engine.planning.plan import AttackPlan, MethodPlan
 
 SEED = 20260102
 GALLERY, OWN, RELEASE = 1, 2, 3
 """Draw orders that have nothing to do with one another, nor with that of the probes."""
-NO_WAY_BACK = "the method says no way back"
 NO_OTHERS = "none of the other methods has released anything before this one"
 NO_GROUPS = "the method makes no groups whose members could be known"
 
@@ -61,6 +61,7 @@ def brief(
     method: MethodPlan | None,
     groups: Mapping[str, int] | None,
     others: Sequence[FaceSet],
+    undo: WayBack | None,
 ) -> tuple[Briefing, dict[str, str]]:
     """Return what the threat grants an attacker, and gallery id -> face id.
 
@@ -71,7 +72,9 @@ def brief(
     gallery, face_of = Names("candidate").of(shuffled(arena.gallery, GALLERY), people=True)
     granted: dict[str, Any] = {}
     if threat == "inversion":
-        granted["invert"] = way_back(pool, method)
+        if undo is None:
+            raise NothingToDo(NO_WAY_BACK)
+        granted["invert"] = undo
     if threat == "informed":
         granted["companions"] = companions(probe_of, face_of, person_of, groups, attack.knows)
     if threat == "replay" or arena.own is not None:
@@ -145,18 +148,6 @@ def exchanged(probes: Sequence[str], person_of: Mapping[str, str]) -> dict[str, 
     order = np.random.default_rng(SEED).permutation(len(people)).tolist()
     after = {people[a]: people[b] for a, b in zip(order, [*order[1:], *order[:1]], strict=True)}
     return {probe: after[person_of[probe]] for probe in probes}
-
-
-def way_back(pool: ComponentPool, method: MethodPlan | None) -> Callable[[FaceSet], FaceSet]:
-    """Return how a method is undone.
-
-    Raises:
-        NothingToDo: it says no way back.
-    """
-    step = method.steps.get("redactor") if method else None
-    if step is None or not isinstance(pool.make(step), Inverts):
-        raise NothingToDo(NO_WAY_BACK)
-    return lambda faces: pool.call(step, faces, verb="invert")
 
 
 def companions(

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 NOISE = 1e-3
 """Power of noise over that of the picture, the best of 1e-4, 1e-3 and 1e-2 on people who do not exist; JPEG makes most of it."""
@@ -42,13 +43,16 @@ def unblur(picture: Pixels, region: Pixels, sigma: float) -> Pixels:
 def _divided(picture: Real, sigma: float) -> Real:
     """Return the Wiener estimate of a picture that was blurred as a whole."""
     rim = int(2 * sigma) * 2
-    wide: Any = cv2.copyMakeBorder(picture, rim, rim, rim, rim, cv2.BORDER_REFLECT_101)
+    down, across = ((fft.next_fast_len(side + 2 * rim, real=True) - side - 2 * rim) for side in picture.shape[:2])
+    wide: Any = cv2.copyMakeBorder(picture, rim, rim + down, rim, rim + across, cv2.BORDER_REFLECT_101)
     height, width = wide.shape[:2]
     rows, columns = 2 * np.pi * np.fft.fftfreq(height), 2 * np.pi * np.fft.rfftfreq(width)
     transfer = np.exp(-0.5 * sigma**2 * (rows[:, None] ** 2 + columns[None] ** 2))
-    gain = transfer / (transfer**2 + NOISE)
-    planes = [np.fft.irfft2(np.fft.rfft2(wide[:, :, c]) * gain, (height, width)) for c in range(3)]
-    return np.stack(planes, axis=2)[rim:-rim, rim:-rim].astype(np.float32)
+    gain = (transfer / (transfer**2 + NOISE)).astype(np.float32)
+    planes = np.ascontiguousarray(np.moveaxis(wide, 2, 0), np.float32)
+    back = fft.irfft2(fft.rfft2(planes) * gain, (height, width))
+    out: Real = np.moveaxis(back, 0, 2)[rim : rim + picture.shape[0], rim : rim + picture.shape[1]].astype(np.float32)
+    return out
 
 
 def unblock(picture: Pixels, region: Pixels, block: int) -> Pixels:

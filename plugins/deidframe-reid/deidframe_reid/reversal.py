@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from deidframe.contract import Briefing, Context, FaceSet, LinkScores
 from deidframe_reid.nearest_face import link_scores, recognizer_of
@@ -147,8 +148,10 @@ class _Undone:
             part = rows[start : start + BATCH]
             seen = _padded(np.asarray(self._faces.images[part]))
             shape = seen.shape[1:3]
-            flipped = np.fft.rfft2(self._kernel[::-1, ::-1], s=shape)[..., None]
-            back = np.fft.irfft2(np.fft.rfft2(seen, axes=(1, 2)) * flipped, s=shape, axes=(1, 2))[:, 2 * REACH :, 2 * REACH :]
+            size = [fft.next_fast_len(side, real=True) for side in shape]
+            planes = np.ascontiguousarray(np.moveaxis(seen, 3, 1))
+            back = fft.irfft2(fft.rfft2(planes, size) * fft.rfft2(self._kernel[::-1, ::-1], size), size)
+            back = np.moveaxis(back[..., 2 * REACH : shape[0], 2 * REACH : shape[1]], 1, 3)
             out[start : start + len(part)] = np.rint(np.clip(back + MIDDLE, 0, 255)).astype(np.uint8)
         return out
 
