@@ -29,6 +29,7 @@ COMMANDS = (
     "elbow",
     "montage",
     "morph",
+    "photos",
     "encoder-check",
     "plugins",
     "models",

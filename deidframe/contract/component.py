@@ -95,6 +95,8 @@ class Component:
             two labels.
         sure: of a detector, the score from which on a face is upright; a picture with less is looked at in four turns. None where
             scores do not say.
+        eager: of a detector, parameters with which it rather sees a face too many than one too few, a set for each look worth
+            taking (another size, a lower score); what is covered wrongly does no harm.
         fictitious: True for a source whose people do not exist, so that a report may show their pictures.
         contract: contract version it was written for.
         reference: the paper it follows, if any.
@@ -114,6 +116,7 @@ class Component:
     elbow: Literal["", "groups", "distances"] = ""
     same_person: SamePerson | None = None
     sure: float | None = None
+    eager: tuple[Mapping[str, Any], ...] = ()
     fictitious: bool = False
     contract: int = CONTRACT_VERSION
     reference: str = ""

@@ -50,6 +50,7 @@ class Usual:
         source: of pictures.
         encodings: a source of encodings.
         detector: of faces.
+        detectors: that one, and the second one of the audit.
         encoder: in whose space groups are made.
         judge: encoder with which attacks see.
         synthesizer: of the first method.
@@ -58,6 +59,7 @@ class Usual:
     source: str
     encodings: str
     detector: str
+    detectors: tuple[str, ...]
     encoder: str
     judge: str
     synthesizer: str
@@ -72,6 +74,7 @@ def usual() -> Usual:
         source=folder["source"]["use"],
         encodings=file["source"]["use"],
         detector=folder["detector"]["use"],
+        detectors=(folder["detector"]["use"], folder["audit"]["detector"]["use"]),
         encoder=method["encoder"]["use"],
         judge=folder["attack"][0]["encoders"][0],
         synthesizer=method["synthesizer"]["use"],

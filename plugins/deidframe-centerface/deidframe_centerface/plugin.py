@@ -29,6 +29,7 @@ def deidframe_detectors() -> list[Component]:
             summary="CenterFace: boxes and five landmarks from a heatmap, independent of the default detector",
             example='[detector]\nuse = "centerface"\nparams = { min_score = 0.6 }\n',
             needs=frozenset({Need.WEIGHTS}),
+            eager=({"min_score": 0.4}, {"min_score": 0.4, "max_side": 1280}),
             weights=("centerface",),
             reference="Xu, Yan, Yang, Luo, CenterFace: joint face detection and alignment using face as point, 2020",
         )

@@ -39,6 +39,7 @@ def deidframe_detectors() -> list[Component]:
             example='[detector]\nuse = "yunet"\nparams = { min_score = 0.7 }\n',
             needs=frozenset({Need.WEIGHTS}),
             sure=0.92,  # of 600 upside-down faces one scores more, of upright ones in LFW six of seven
+            eager=({"min_score": 0.3}, {"min_score": 0.3, "max_side": 1280}),
             weights=("yunet",),
             reference="Wu, Peng, Yu, YuNet: a tiny millisecond-level face detector, 2023",
         )

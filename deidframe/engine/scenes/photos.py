@@ -1,0 +1,377 @@
+"""Cover every face of a folder of photos, read what was written, look at it again, and only then release it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract.errors import NothingToDo, StoreError, UnreadablePhoto, UsageError
+from deidframe.contract.photos import Photos
+from deidframe.engine.run_folder import check_not_nested
+from deidframe.engine.runtime.progress import Reporter
+from deidframe.engine.scenes.covers import Cover, Face, union_of
+from deidframe.engine.scenes.look import Looker, Sighted, look
+from deidframe.engine.scenes.regions import Region
+from deidframe.guard.hygiene import TIME, bare_jpeg, decode_jpeg, encode_jpeg
+from deidframe.guard.scene import SceneCertificate, SceneCount, certify_scenes, scene_statement
+from deidframe.record.release import publish
+from deidframe.record.write import write_bytes, write_json
+
+REPAIRS = 2
+"""How often a released picture in which a face shows is covered further before it is withheld."""
+NO_FACE = "no face was seen in it"
+STILL_A_FACE = "a face still shows after repairs"
+HANDED_BACK = "the cover left a face as it was"
+NOT_BLIND = "what was drawn depends on what was erased"
+UNCHANGED = 2.0
+"""Mean difference of grey levels below which an inner face is what it was; JPEG alone makes about one."""
+FLAT = 3.0
+"""Standard deviation of the fine part of an inner face that has nothing to change, such as one that was seen in a wall."""
+INNER, HALF, FEATURES = 0.7, 0.5, 3
+"""A face of whose inner part (its box's oval, so many times as large) less than half is covered is a leak, unless three of its
+landmarks are."""
+JOURNAL = "photos.jsonl"
+FACES = "faces.csv"
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How photos are covered.
+
+    Args:
+        cover: of regions.
+        named: its name.
+        blind: it never reads what it covers, which is checked.
+        allow_faceless: photos in which nobody is seen are released as they are.
+        exempt: photo ids in which people are left as they are, with the owner's reason.
+    """
+
+    cover: Cover
+    named: str
+    blind: bool
+    allow_faceless: bool = False
+    exempt: tuple[tuple[str, str], ...] = ()
+
+    def signature(self, photos: Photos, lookers: Sequence[Looker]) -> str:
+        """Return a text that changes when the outcome would."""
+        facts = [self.named, self.blind, self.allow_faceless, self.exempt, [one.name for one in lookers], photos.ids]
+        return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What became of one photo.
+
+    Args:
+        pixels: that are to be released.
+        sighted: all faces.
+        regions: of those that are covered.
+        repaired: how many of them were seen only in the covered picture.
+    """
+
+    pixels: Pixels
+    data: bytes
+    sighted: Sighted
+    regions: tuple[Region, ...]
+    repaired: int
+
+
+class Withheld(Exception):
+    """A photo is not released; the text says why."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where it lies and what can be said of it."""
+
+    folder: Path
+    certificate: SceneCertificate
+
+
+def cover_photo(picture: Pixels, lookers: Sequence[Looker], wanted: Wanted) -> Covered:
+    """Cover every face of a photo, write it, read it and look at it again.
+
+    Raises:
+        Withheld: nobody is seen, a face shows in the end, or the cover did not do its work.
+    """
+    sighted = look(picture, lookers)
+    if not len(sighted) and not wanted.allow_faceless:
+        raise Withheld(NO_FACE)
+    repaired = 0
+    for attempt in range(REPAIRS + 1):
+        faces = faces_of(sighted)
+        covered = picture.copy()
+        wanted.cover(covered, faces)
+        if wanted.blind:
+            check_blind(picture, covered, faces, wanted.cover)
+        data = encode_jpeg(covered)
+        released = decode_jpeg(data)
+        if not wanted.blind:  # what follows from outside a region alone hands nothing back
+            check_changed(picture, released, sighted)
+        regions = tuple(face.region for face in faces)
+        shown = leaks(released, lookers, regions)
+        if not len(shown):
+            return Covered(released, data, sighted, regions, repaired)
+        if attempt < REPAIRS:
+            repaired += len(shown)
+            whole = [sighted, shown]
+            sighted = Sighted(
+                np.concatenate([one.boxes for one in whole]),
+                np.concatenate([one.landmarks for one in whole]),
+                np.concatenate([one.scores for one in whole]),
+                (*sighted.by, *shown.by),
+            )
+    raise Withheld(STILL_A_FACE)
+
+
+def faces_of(sighted: Sighted) -> list[Face]:
+    """Return what is to be covered of each sighting."""
+    each = zip(sighted.boxes, sighted.landmarks, strict=True)
+    return [Face(Region.of(box, marks), marks) for box, marks in each]
+
+
+def leaks(released: Pixels, lookers: Sequence[Looker], regions: Sequence[Region]) -> Sighted:
+    """Return the faces that detectors still see in a released picture, outside of what was drawn.
+
+    Where a detector is sure, half of a face has to be covered; where it only guesses, a quarter that was drawn explains it.
+    """
+    sure, guessed = (look(released, lookers, turns=False, eager=eager) for eager in (False, True))
+    found = (outside(sure, regions, released.shape, HALF), outside(guessed, regions, released.shape, HALF / 2))
+    return Sighted.joined(found)
+
+
+def outside(sighted: Sighted, regions: Sequence[Region], shape: tuple[int, ...], least: float) -> Sighted:
+    """Return the faces that regions do not hold: neither so much of the inner part nor three of five landmarks.
+
+    What a detector sees where something was drawn is the drawing: a fill can look like a face, and a surrogate has to.
+    """
+    union = union_of(shape, regions)
+    rows = []
+    for row, (box, marks) in enumerate(zip(sighted.boxes, sighted.landmarks, strict=True)):
+        inner = Region.of(box, marks, INNER)
+        window = inner.window(shape)
+        if window is None or float(union[window][inner.mask(window)].mean()) >= least:
+            continue
+        x, y = np.rint(marks).astype(np.int64).T
+        there = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
+        if int(union[y[there], x[there]].sum()) < FEATURES:
+            rows.append(row)
+    return sighted.take(rows)
+
+
+def check_changed(before: Pixels, after: Pixels, sighted: Sighted) -> None:
+    """Refuse a photo in which the inner part of a covered face is what it was.
+
+    Raises:
+        Withheld: it is.
+    """
+    for box, marks in zip(sighted.boxes, sighted.landmarks, strict=True):
+        inner = Region.of(box, marks, INNER)
+        window = inner.window(before.shape)
+        if window is None:
+            continue
+        mask = inner.mask(window)
+        was, now = (one[window].astype(np.float32) for one in (before, after))
+        fine = (was - cv2.GaussianBlur(was, (0, 0), max(1.0, inner.across / 5)))[mask]
+        if len(fine) and float(fine.std()) > FLAT and float(np.abs(was - now)[mask].mean()) < UNCHANGED:
+            raise Withheld(HANDED_BACK)
+
+
+def check_blind(before: Pixels, covered: Pixels, faces: Sequence[Face], cover: Cover) -> None:
+    """Overwrite every region by noise, cover again, and refuse where the outcome is another.
+
+    Raises:
+        Withheld: it is.
+    """
+    noisy = before.copy()
+    rng = np.random.default_rng(20260106)
+    for face in faces:
+        window = face.region.window(before.shape)
+        if window is not None:
+            mask = face.region.mask(window)
+            noisy[window][mask] = rng.integers(0, 256, (int(mask.sum()), 3), np.uint8)
+    cover(noisy, faces)
+    if not np.array_equal(noisy, covered):
+        raise Withheld(NOT_BLIND)
+
+
+def released_name(photo: str, taken: set[str]) -> str:
+    """Return the path under which a photo is released: its own with `.jpg`, with its old ending before where two would meet."""
+    photo = photo.encode("utf-8", "backslashreplace").decode()  # names of files need not be text
+    path = PurePosixPath(photo)
+    plain = str(path.with_suffix(".jpg"))
+    name = plain if plain not in taken else f"{photo}.jpg"
+    number = 2
+    while name in taken:
+        name = f"{photo}.{number}.jpg"
+        number += 1
+    taken.add(name)
+    return name
+
+
+def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, folder: Path, reporter: Reporter) -> Outcome:
+    """Cover a database of photos into a new folder, photo by photo; a run that was cut short goes on where it was.
+
+    `folder/release` holds the photos under their own paths, a manifest, `RELEASE.json` and `README.txt`; `folder/private` says
+    what was withheld and where every face was.
+
+    Raises:
+        UsageError: the folder exists and is of another run. NothingToDo: no photo could be released. StoreError: full disk.
+    """
+    check_not_nested(photos.folder, folder)
+    private, staged = folder / "private", folder / "private" / "staged"
+    signed = wanted.signature(photos, lookers)
+    done = _begun(folder, signed)
+    exempt = dict(wanted.exempt)
+    strangers = sorted(set(exempt) - set(photos.ids))
+    if strangers:
+        raise UsageError(f"--exempt {strangers[0]!r}: no such photo")
+    withheld: dict[str, str] = dict(photos.skipped)
+    rows: list[dict[str, Any]] = []
+    files: dict[str, str] = {}
+    taken: set[str] = set()
+    with (private / JOURNAL).open("a", encoding="utf-8") as journal, reporter.task("cover photos", len(photos)) as advance:
+        for photo in photos.ids:
+            name = released_name(photo, taken)
+            row = done.get(photo)
+            if row is None or not _whole(staged / name, row):
+                row = _one(photos, photo, name, lookers, wanted, staged, exempt.get(photo))
+                journal.write(json.dumps(row) + "\n")
+                journal.flush()
+            if row["withheld"]:
+                withheld[photo] = row["withheld"]
+            else:
+                rows.append(row)
+                files[name] = row["sha256"]
+            advance(1)
+    _write_lists(private, withheld, rows)
+    if not rows:
+        reasons = "; ".join(f"{count} {why}" for why, count in Counter(withheld.values()).most_common())
+        raise NothingToDo(f"no photo could be released: {reasons}")
+    certificate = certify_scenes(
+        _count(rows, withheld, len(photos) + len(photos.skipped), blind=wanted.blind),
+        wanted.named,
+        tuple(one.name for one in lookers),
+        tuple(dict.fromkeys(exempt.values())),
+    )
+    said = scene_statement(certificate)
+    facts = {"kind": "scenes", "method": wanted.named}
+    publish(staged, folder / "release", files, certificate.as_dict(), facts, said.as_dict(), said.text(wanted.named))
+    return Outcome(folder, certificate)
+
+
+def _begun(folder: Path, signed: str) -> dict[str, dict[str, Any]]:
+    """Make the folder, or return what an earlier run of the same did."""
+    private = folder / "private"
+    mark = private / "signature"
+    if folder.exists():
+        if (folder / "release").exists():
+            raise UsageError(f"{str(folder)!r} is finished; give another folder, or remove it")
+        if not mark.exists() or mark.read_text("utf-8") != signed:
+            raise UsageError(f"{str(folder)!r} exists and is not this run cut short; give another folder")
+    try:
+        (private / "staged").mkdir(parents=True, exist_ok=True)
+        private.chmod(0o700)
+        write_bytes(mark, signed.encode(), private=True)
+    except OSError as error:
+        raise StoreError(f"cannot write into {str(folder)!r}: {error.strerror}") from error
+    out: dict[str, dict[str, Any]] = {}
+    journal = private / JOURNAL
+    for line in journal.read_text("utf-8").splitlines() if journal.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:  # cut off in the middle of a line
+            continue
+        out[row["photo"]] = row
+    return out
+
+
+def _whole(path: Path, row: dict[str, Any]) -> bool:
+    if row["withheld"]:
+        return True
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == row["sha256"]
+
+
+def _one(
+    photos: Photos, photo: str, name: str, lookers: Sequence[Looker], wanted: Wanted, staged: Path, exempt: str | None
+) -> dict[str, Any]:
+    """Cover one photo into its staged file and return its row of the journal."""
+    row: dict[str, Any] = {"photo": photo, "name": name, "withheld": "", "faces": [], "repaired": 0, "exempt": exempt or ""}
+    try:
+        picture = photos.open(photo)
+        if exempt is not None:
+            sighted = look(picture, lookers)
+            data = encode_jpeg(picture)
+            done = Covered(decode_jpeg(data), data, sighted, (), 0)
+        else:
+            done = cover_photo(picture, lookers, wanted)
+    except (Withheld, UnreadablePhoto) as error:
+        return {**row, "withheld": str(error)}
+    target = staged / name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(done.data)
+        os.utime(target, (TIME, TIME))
+        written = target.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot write {str(target)!r}: {error.strerror}") from error
+    if written != done.data or not bare_jpeg(written):
+        return {**row, "withheld": "the written file is not what was meant"}
+    faces = [
+        {"box": [round(float(v), 1) for v in box], "score": round(float(score), 3), "by": by}
+        for box, score, by in zip(done.sighted.boxes, done.sighted.scores, done.sighted.by, strict=True)
+    ]
+    return {**row, "faces": faces, "repaired": done.repaired, "sha256": hashlib.sha256(written).hexdigest()}
+
+
+def _count(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, *, blind: bool) -> SceneCount:
+    covered = sum(len(row["faces"]) for row in rows if not row["exempt"])
+    exempt = sum(len(row["faces"]) for row in rows if row["exempt"])
+    return SceneCount(
+        came=came,
+        released=len(rows),
+        withheld=dict(Counter(withheld.values())),
+        sighted=covered + exempt,
+        covered=covered,
+        exempt=exempt,
+        repaired=sum(row["repaired"] for row in rows),
+        faceless=sum(not row["faces"] for row in rows),
+        looked_again=sum(not row["exempt"] for row in rows),
+        left=sum(bool(row["exempt"]) for row in rows),
+        blind=covered if blind else None,
+        changed=covered,
+        bare=len(rows),
+    )
+
+
+def _write_lists(private: Path, withheld: dict[str, str], rows: Sequence[dict[str, Any]]) -> None:
+    """Write what was withheld and where faces are, for the owner's eyes."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(["photo", "reason"])
+    lines.writerows(sorted(withheld.items()))
+    write_bytes(private / "withheld.csv", out.getvalue().encode("utf-8", "surrogateescape"), private=True)
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(["photo", "released", "face", "x0", "y0", "x1", "y1", "score", "seen_by", "done"])
+    for row in rows:
+        for number, face in enumerate(row["faces"]):
+            did = "left as it is" if row["exempt"] else "covered"
+            lines.writerow([row["photo"], row["name"], number, *face["box"], face["score"], face["by"], did])
+    write_bytes(private / FACES, out.getvalue().encode("utf-8", "surrogateescape"), private=True)
+    shutil.rmtree(private / "scratch", ignore_errors=True)
+    write_json(private / "photos.json", {"photos": len(rows), "withheld": len(withheld)}, private=True)

@@ -1,0 +1,104 @@
+"""Scenes for the shell: find the detectors and the cover by name, and cover a folder of photos."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from deidframe.contract.errors import NothingToDo, PluginError, UsageError
+from deidframe.contract.params import Params
+from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.components.step import Step
+from deidframe.engine.runtime.progress import Reporter
+from deidframe.engine.scenes.covers import BUILT_IN, FILL, Cover, redacted
+from deidframe.engine.scenes.look import Looker
+from deidframe.engine.scenes.photos import Outcome, Wanted, cover_photos
+from deidframe.host.catalogue import Catalogue
+from deidframe.recipe.packaged import usual
+
+
+def cover_folder(
+    source: Path,
+    folder: Path,
+    cover: str,
+    detectors: Sequence[str],
+    scratch: Path,
+    reporter: Reporter,
+    *,
+    allow_faceless: bool = False,
+    exempt: Sequence[str] = (),
+    offline: bool = False,
+) -> Outcome:
+    """Cover every face of a folder of photos.
+
+    Args:
+        source: the folder.
+        folder: where the released photos go; new, or of the same run cut short.
+        cover: `fill`, `mosaic` or an installed redactor.
+        detectors: installed detectors, the first also looks at turned pictures.
+        exempt: `photo=reason`.
+
+    Raises:
+        UsageError: a name is unknown, or an exemption has no reason. NothingToDo: no photo, or none can be released.
+    """
+    pool = ComponentPool(0, None, scratch, reporter, offline=offline)
+    lookers = [looker(pool, name) for name in dict.fromkeys(detectors)]
+    made, blind = cover_of(pool, cover)
+    wanted = Wanted(made, cover, blind, allow_faceless, tuple(_exempt(one) for one in exempt))
+    photos = pool.call(step_of("source", usual().source, {"path": source, "layout": "flat"}))
+    if not len(photos):
+        raise NothingToDo(f"no photo in {str(source)!r}")
+    return cover_photos(photos, lookers, wanted, folder, reporter)
+
+
+def step_of(role: str, name: str, params: dict[str, Any] | None = None) -> Step:
+    """Return a component by name.
+
+    Raises:
+        UsageError: there is none of that name. PluginError: it is broken.
+    """
+    catalogue = Catalogue()
+    if catalogue.find(role, name) is None:
+        raise UsageError(f'no {role} is called "{name}"; installed: {", ".join(catalogue.names(role)) or "none"}')
+    loaded = catalogue.load(role, name)
+    checked: Params = loaded.component.params.model_validate(params or {})
+    return Step(role, loaded, checked)
+
+
+def looker(pool: ComponentPool, name: str) -> Looker:
+    """Return a detector with its ways to look.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    plain = step_of("detector", name)
+    component = plain.loaded.component
+    eager = tuple(functools.partial(pool.call, step_of("detector", name, dict(params))) for params in component.eager)
+    return Looker(name, functools.partial(pool.call, plain), eager, component.sure)
+
+
+def cover_of(pool: ComponentPool, name: str) -> tuple[Cover, bool]:
+    """Return a cover, and whether it never reads what it covers.
+
+    Raises:
+        UsageError: there is none of that name. PluginError: the redactor protects nothing.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name], name == FILL
+    catalogue = Catalogue()
+    if catalogue.find("redactor", name) is None:
+        known = ", ".join([*BUILT_IN, *catalogue.names("redactor")])
+        raise UsageError(f'no cover is called "{name}"; there are {known}')
+    step = step_of("redactor", name)
+    if not step.loaded.component.protects:
+        raise PluginError(f"{name} protects nothing: it is there to be measured and never covers a face")
+    return redacted(functools.partial(pool.call, step)), False
+
+
+def _exempt(text: str) -> tuple[str, str]:
+    photo, _, reason = text.partition("=")
+    if not photo.strip() or not reason.strip():
+        raise UsageError(f"--exempt {text!r}: expected PHOTO=REASON; the reason stands in the certificate")
+    return photo.strip(), reason.strip()

@@ -1,0 +1,122 @@
+"""What may be said of photos whose faces were covered: what was checked on the released files, and what nobody may claim."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from deidframe.guard.certificate import Check
+from deidframe.guard.statement import Statement
+from deidframe.words import counted
+
+BLIND = (
+    "in every picture each face that was seen had its region erased before anything was drawn; what is there now follows from"
+    " pixels outside the region"
+)
+COVERED = "in every picture the region of each face that was seen was changed by {cover}; nothing is promised of what that leaves"
+NOT_PROMISED = (
+    "k-anonymity: a scene is never k-anonymous; hair, ears, neck, clothes, company and place stay, and people are known by them",
+    "faces that no detector saw",
+    "who took the picture and where: what is seen in it and what the file is called stay",
+)
+
+
+@dataclass(frozen=True)
+class SceneCount:
+    """What was counted while photos were covered and their released files read back.
+
+    Args:
+        came, released: photos.
+        withheld: reason -> photos.
+        sighted, covered, exempt: faces in released photos; sighted = covered + exempt.
+        repaired: faces among them that were seen only in the released picture, and covered then.
+        faceless: released photos in which no face was seen.
+        looked_again: released files that the detectors looked at once more.
+        blind: regions that were overwritten with noise and drawn again to equal pixels; None where the cover reads the face.
+        changed: faces whose inner face is not what it was.
+        bare: released files that hold a picture and nothing else.
+        left: released photos in which people are left as they are.
+    """
+
+    came: int
+    released: int
+    withheld: dict[str, int] = field(default_factory=dict)
+    sighted: int = 0
+    covered: int = 0
+    exempt: int = 0
+    repaired: int = 0
+    faceless: int = 0
+    looked_again: int = 0
+    blind: int | None = None
+    changed: int = 0
+    bare: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class SceneCertificate:
+    """What can be said of a folder of covered photos.
+
+    Args:
+        kind: `"blind scenes"` or `"covered scenes"`.
+        cover, detectors: names.
+        count: what was counted.
+        checks: each with its words.
+        holds, holds_not: sentences.
+        reasons: why people were left as they are, as the owner gave it.
+    """
+
+    kind: str
+    cover: str
+    detectors: tuple[str, ...]
+    count: SceneCount
+    checks: tuple[Check, ...]
+    holds: tuple[str, ...]
+    holds_not: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data; `pictures` is the number of files, as in other certificates."""
+        return {**asdict(self), "pictures": self.count.released}
+
+
+def certify_scenes(count: SceneCount, cover: str, detectors: tuple[str, ...], reasons: tuple[str, ...]) -> SceneCertificate:
+    """Return the certificate; level 2 (blind) where the cover never reads a face, else level 3 (covered).
+
+    Raises:
+        AssertionError: the counts do not add up, so that there is nothing to certify.
+    """
+    assert count.came == count.released + sum(count.withheld.values()), "photos are released or withheld"
+    assert count.sighted == count.covered + count.exempt, "faces are covered or exempt"
+    checked = (count.covered, count.released, count.released - count.left)
+    assert (count.changed, count.bare, count.looked_again) == checked, "every face and file was checked"
+    blind = count.blind is not None
+    withheld = sum(count.withheld.values())
+    checks = [
+        Check("photos", True, f"{count.came} photos came in = {count.released} released + {withheld} withheld"),
+        Check("faces", True, f"{count.sighted} faces were seen = {count.covered} covered + {count.exempt} left as they are"),
+        Check(
+            "second look",
+            True,
+            f"{' and '.join(detectors)} looked at {counted(count.looked_again, 'released file')} again and saw no face outside"
+            f" the regions; {counted(count.repaired, 'face')} seen only then were covered as well",
+        ),
+        Check("bare files", True, f"{counted(count.bare, 'file')} read back hold a picture and nothing else"),
+    ]
+    if count.blind is None:
+        words = f"the inner part of each of {count.changed} covered faces differs from what it was"
+        checks.append(Check("no face handed back", True, words))
+    else:
+        checks.append(
+            Check("blind", True, f"{counted(count.blind, 'region')} overwritten by noise and drawn again gave equal pixels")
+        )
+    said = BLIND if blind else COVERED.format(cover=cover)
+    exempt = (f"{counted(count.exempt, 'face')} left as they are, for the reasons given",) if count.exempt else ()
+    kind = "blind scenes" if blind else "covered scenes"
+    return SceneCertificate(kind, cover, detectors, count, tuple(checks), (said,), (*exempt, *NOT_PROMISED), reasons)
+
+
+def scene_statement(certificate: SceneCertificate) -> Statement:
+    """Return what a folder of covered photos says of itself."""
+    sharing = f"It may be shared for what it states and for nothing else: {certificate.holds[0]}."
+    return Statement(True, sharing, "No attack on these pictures has been tried: people may be recognised by what is left.", ())
