@@ -30,6 +30,7 @@ COMMANDS = (
     "montage",
     "morph",
     "photos",
+    "video",
     "encoder-check",
     "plugins",
     "models",

@@ -69,7 +69,7 @@ class SceneCertificate:
     kind: str
     cover: str
     detectors: tuple[str, ...]
-    count: SceneCount
+    count: SceneCount | FilmCount
     checks: tuple[Check, ...]
     holds: tuple[str, ...]
     holds_not: tuple[str, ...]
@@ -114,6 +114,80 @@ def certify_scenes(count: SceneCount, cover: str, detectors: tuple[str, ...], re
     exempt = (f"{counted(count.exempt, 'face')} left as they are, for the reasons given",) if count.exempt else ()
     kind = "blind scenes" if blind else "covered scenes"
     return SceneCertificate(kind, cover, detectors, count, tuple(checks), (said,), (*exempt, *NOT_PROMISED), reasons)
+
+
+@dataclass(frozen=True)
+class FilmCount:
+    """What was counted of all videos of a folder.
+
+    Args:
+        came, released: videos.
+        withheld: reason -> videos.
+        frames: in released videos, each with the time that it had.
+        seen, filled, extended: face-frames that were covered: where a detector saw the face, between, and beyond.
+        repaired: face-frames that were seen only in the released file, and covered then.
+        damaged: frames that were covered whole.
+        faceless: frames without a face.
+        blind: covered frames that were overwritten with noise and drawn again; None where the cover reads faces.
+        sound: streams of sound that were kept.
+        left_out: what of files is not in the release.
+    """
+
+    came: int
+    released: int
+    withheld: dict[str, int]
+    frames: int = 0
+    seen: int = 0
+    filled: int = 0
+    extended: int = 0
+    repaired: int = 0
+    damaged: int = 0
+    faceless: int = 0
+    blind: int | None = None
+    sound: int = 0
+    left_out: tuple[str, ...] = ()
+
+
+def certify_films(count: FilmCount, cover: str, detectors: tuple[str, ...]) -> SceneCertificate:
+    """Return the certificate of a folder of videos.
+
+    Raises:
+        AssertionError: the counts do not add up.
+    """
+    assert count.came == count.released + sum(count.withheld.values()), "videos are released or withheld"
+    withheld = sum(count.withheld.values())
+    checks = [
+        Check("videos", True, f"{count.came} videos came in = {count.released} released + {withheld} withheld"),
+        Check("frames", True, f"{counted(count.frames, 'frame')} went out, as many as came in, each with the time that it had"),
+        Check(
+            "faces",
+            True,
+            f"{count.seen + count.filled + count.extended} faces in frames were covered: {count.seen} that a detector saw,"
+            f" {count.filled} between sightings, {count.extended} before or after them",
+        ),
+        Check(
+            "second look",
+            True,
+            f"{' and '.join(detectors)} looked at every released frame again and saw no face outside the regions;"
+            f" {counted(count.repaired, 'face')} seen only then were covered as well",
+        ),
+        Check("bare files", True, "files hold pictures and sound, and no word, chapter, subtitle, place or time of making"),
+    ]
+    if count.blind is not None:
+        checks.append(
+            Check("blind", True, f"{counted(count.blind, 'frame')} overwritten by noise and drawn again gave equal pixels")
+        )
+    if count.damaged:
+        checks.append(Check("damaged", True, f"{counted(count.damaged, 'damaged frame')} covered whole"))
+    said = BLIND if count.blind is not None else COVERED.format(cover=cover)
+    voices = (
+        (f"voices: {counted(count.sound, 'stream')} of sound kept, and people are known by their voice",) if count.sound else ()
+    )
+    gone = tuple(f"not in the release: {one}" for one in count.left_out)
+    kind = "blind scenes" if count.blind is not None else "covered scenes"
+    return SceneCertificate(
+        kind, cover, detectors, count, tuple(checks), (said.replace("picture", "frame"),), (*voices, *gone, *NOT_PROMISED)
+    )
 
 
 def scene_statement(certificate: SceneCertificate) -> Statement:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deidframe.contract.errors import UsageError
+from deidframe.guard.bare_video import bare_mp4
 from deidframe.guard.carry import FILE
 from deidframe.guard.hygiene import bare_jpeg
 from deidframe.record.release import MANIFEST, README, RELEASE, release_folders
@@ -84,10 +85,10 @@ def verify(folder: Path) -> Verdict:
         if path.is_symlink() or not path.is_file():
             problems.append(f"{path.name}: is not a plain file")
             continue
-        data = path.read_bytes()
         name = path.relative_to(folder).as_posix()
-        held[name] = hashlib.sha256(data).hexdigest()
-        if not bare_jpeg(data):
+        with path.open("rb") as stream:
+            held[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+        if not (bare_mp4(path) if path.suffix == ".mp4" else bare_jpeg(path.read_bytes())):
             unclean.append(name)
     if listed is not None:
         _named(problems, "is missing", [name for name in listed if name not in held])

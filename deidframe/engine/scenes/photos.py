@@ -235,7 +235,8 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
     check_not_nested(photos.folder, folder)
     private, staged = folder / "private", folder / "private" / "staged"
     signed = wanted.signature(photos, lookers)
-    done = _begun(folder, signed)
+    begun(folder, signed)
+    done = _journal(private / JOURNAL)
     exempt = dict(wanted.exempt)
     strangers = sorted(set(exempt) - set(photos.ids))
     if strangers:
@@ -274,8 +275,12 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
     return Outcome(folder, certificate)
 
 
-def _begun(folder: Path, signed: str) -> dict[str, dict[str, Any]]:
-    """Make the folder, or return what an earlier run of the same did."""
+def begun(folder: Path, signed: str) -> None:
+    """Make the folder of a run, or take that of the same run which was cut short.
+
+    Raises:
+        UsageError: it is of another run, or finished. StoreError: it cannot be made.
+    """
     private = folder / "private"
     mark = private / "signature"
     if folder.exists():
@@ -289,8 +294,11 @@ def _begun(folder: Path, signed: str) -> dict[str, dict[str, Any]]:
         write_bytes(mark, signed.encode(), private=True)
     except OSError as error:
         raise StoreError(f"cannot write into {str(folder)!r}: {error.strerror}") from error
+
+
+def _journal(journal: Path) -> dict[str, dict[str, Any]]:
+    """Return what an earlier run did."""
     out: dict[str, dict[str, Any]] = {}
-    journal = private / JOURNAL
     for line in journal.read_text("utf-8").splitlines() if journal.exists() else ():
         try:
             row = json.loads(line)
@@ -358,13 +366,18 @@ def _count(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, 
     )
 
 
-def _write_lists(private: Path, withheld: dict[str, str], rows: Sequence[dict[str, Any]]) -> None:
-    """Write what was withheld and where faces are, for the owner's eyes."""
+def write_withheld(private: Path, withheld: dict[str, str]) -> None:
+    """Write `withheld.csv`: file and reason."""
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
-    lines.writerow(["photo", "reason"])
+    lines.writerow(["file", "reason"])
     lines.writerows(sorted(withheld.items()))
     write_bytes(private / "withheld.csv", out.getvalue().encode("utf-8", "surrogateescape"), private=True)
+
+
+def _write_lists(private: Path, withheld: dict[str, str], rows: Sequence[dict[str, Any]]) -> None:
+    """Write what was withheld and where faces are, for the owner's eyes."""
+    write_withheld(private, withheld)
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(["photo", "released", "face", "x0", "y0", "x1", "y1", "score", "seen_by", "done"])

@@ -13,6 +13,7 @@ from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.covers import BUILT_IN, FILL, Cover, redacted
+from deidframe.engine.scenes.films import cover_videos
 from deidframe.engine.scenes.look import Looker
 from deidframe.engine.scenes.photos import Outcome, Wanted, cover_photos
 from deidframe.host.catalogue import Catalogue
@@ -51,6 +52,25 @@ def cover_folder(
     if not len(photos):
         raise NothingToDo(f"no photo in {str(source)!r}")
     return cover_photos(photos, lookers, wanted, folder, reporter)
+
+
+def cover_films(
+    source: Path,
+    folder: Path,
+    cover: str,
+    detectors: Sequence[str],
+    scratch: Path,
+    reporter: Reporter,
+    *,
+    sound: bool = True,
+    allow_faceless: bool = False,
+    offline: bool = False,
+) -> Outcome:
+    """Cover every face of a video, or of a folder of videos; see `cover_folder`."""
+    pool = ComponentPool(0, None, scratch, reporter, offline=offline)
+    lookers = [looker(pool, name) for name in dict.fromkeys(detectors)]
+    made, blind = cover_of(pool, cover)
+    return cover_videos(source, folder, lookers, Wanted(made, cover, blind, allow_faceless), reporter, sound=sound)
 
 
 def step_of(role: str, name: str, params: dict[str, Any] | None = None) -> Step:

@@ -1,0 +1,74 @@
+"""`deidframe video`: cover every face of a video in every frame."""
+
+from __future__ import annotations
+
+import argparse
+
+from deidframe.cli.options import add_timeout
+
+HELP = "cover every face of videos in every frame, with times and sound as they were"
+EXAMPLE = "deidframe video clip.mp4 covered --sound drop"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("source", metavar="IN", help="a video, or a folder of videos")
+    parser.add_argument("out", metavar="OUT", help="a new folder; after a cut, the same command goes on in it")
+    parser.add_argument(
+        "--cover",
+        default="fill",
+        metavar="NAME",
+        help="fill (from the pixels around, reads nothing of a face; default), mosaic, or an installed redactor",
+    )
+    parser.add_argument(
+        "--detector",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an installed detector, may be given again; what any sees is covered (default: those of the recipe `folder`)",
+    )
+    parser.add_argument(
+        "--sound", choices=["keep", "drop"], default="keep", help="voices are kept as they are, or left out (default: keep)"
+    )
+    parser.add_argument(
+        "--allow-faceless", action="store_true", help="release videos in which nobody is seen; without it they are withheld"
+    )
+    parser.add_argument("--offline", action="store_true", help="fetch no weights")
+    add_timeout(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Cover, check and release, and say what was counted; 1 where a file was withheld."""
+    import tempfile
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from deidframe.cli.show import Bars, Lines
+    from deidframe.engine.tools.scenes import cover_films
+    from deidframe.recipe.packaged import usual
+
+    console = Console(stderr=True)
+    reporter = Bars(console) if console.is_terminal else Lines()
+    with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+        done = cover_films(
+            Path(options.source),
+            Path(options.out),
+            options.cover,
+            options.detector or list(usual().detectors),
+            Path(scratch),
+            reporter,
+            allow_faceless=options.allow_faceless,
+            sound=options.sound == "keep",
+            offline=options.offline,
+        )
+    print(f"{done.folder / 'release'}: {done.certificate.kind}, {done.certificate.cover}")
+    for check in done.certificate.checks:
+        print(f"  {check.words}")
+    for sentence in done.certificate.holds:
+        print(f"holds: {sentence}")
+    for sentence in done.certificate.holds_not:
+        print(f"not promised: {sentence}")
+    for reason, count in done.certificate.count.withheld.items():
+        print(f"withheld: {count} ({reason})")
+    return 1 if done.certificate.count.withheld else 0

@@ -1,0 +1,177 @@
+"""A folder of videos, one after another: each is released whole or withheld with its reason, and a cut run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from deidframe.contract.errors import NothingToDo, UnreadablePhoto, UsageError
+from deidframe.engine.run_folder import check_not_nested
+from deidframe.engine.runtime.progress import Reporter
+from deidframe.engine.scenes.look import Looker
+from deidframe.engine.scenes.photos import Outcome, Wanted, Withheld, begun, write_withheld
+from deidframe.engine.scenes.video import cover_video
+from deidframe.engine.scenes.video_files import SUFFIXES, pyav
+from deidframe.guard.hygiene import TIME
+from deidframe.guard.scene import FilmCount, certify_films, scene_statement
+from deidframe.record.release import publish
+from deidframe.record.write import write_json
+
+NO_VIDEO = "not a video"
+TWICE = "the same file as another one"
+JOURNAL = "videos"
+
+
+def videos_in(source: Path) -> tuple[list[str], dict[str, str]]:
+    """Return the videos of a folder, or of one file, as paths from there; and what is none, with the reason.
+
+    Raises:
+        UsageError: there is no such file or folder.
+    """
+    if source.is_file():
+        return [source.name], {}
+    if not source.is_dir():
+        raise UsageError(f"{str(source)!r} is neither a video nor a folder")
+    found, skipped = [], {}
+    for path in sorted(source.rglob("*")):
+        name = path.relative_to(source).as_posix()
+        if path.is_symlink():
+            skipped[name] = "a link"
+        elif path.is_file():
+            if path.suffix.lower() in SUFFIXES:
+                found.append(name)
+            else:
+                skipped[name] = NO_VIDEO
+    return found, skipped
+
+
+def cover_videos(
+    source: Path, folder: Path, lookers: Sequence[Looker], wanted: Wanted, reporter: Reporter, *, sound: bool = True
+) -> Outcome:
+    """Cover the videos of a folder, or one, into a new folder; a run that was cut short goes on where it was.
+
+    Raises:
+        UsageError: the folder exists and is of another run. NothingToDo: no video can be released. PluginError: no PyAV.
+    """
+    pyav()
+    home = source.parent if source.is_file() else source
+    check_not_nested(home if source.is_dir() else None, folder)
+    names, skipped = videos_in(source)
+    if not names:
+        raise NothingToDo(f"no video in {str(source)!r}")
+    facts = [wanted.named, wanted.blind, wanted.allow_faceless, sound, [one.name for one in lookers], names]
+    begun(folder, hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogateescape")).hexdigest())
+    private, staged = folder / "private", folder / "private" / "staged"
+    rows: dict[str, dict[str, Any]] = {}
+    withheld, known, taken = dict(skipped), dict[str, str](), set[str]()
+    for name in names:
+        work = private / JOURNAL / hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:20]
+        work.mkdir(parents=True, exist_ok=True)
+        with (home / name).open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if digest in known:
+            withheld[name] = TWICE
+            continue
+        known[digest] = name
+        row = _done(work, staged, digest)
+        if row is None:
+            row = _one(home / name, _target(staged, name, taken), work, digest, lookers, wanted, reporter, sound=sound)
+            write_json(work / "done.json", row, private=True)
+        taken.add(row["name"])
+        if row["withheld"]:
+            withheld[name] = row["withheld"]
+        else:
+            rows[name] = row
+    write_withheld(private, withheld)
+    if not rows:
+        reasons = "; ".join(f"{count} {why}" for why, count in Counter(withheld.values()).most_common())
+        raise NothingToDo(f"no video could be released: {reasons}")
+    certificate = certify_films(
+        _count(list(rows.values()), withheld, len(names) + len(skipped), blind=wanted.blind),
+        wanted.named,
+        tuple(one.name for one in lookers),
+    )
+    said = scene_statement(certificate)
+    files = {row["name"]: row["sha256"] for row in rows.values()}
+    facts_told = {"kind": "scenes", "method": wanted.named}
+    publish(staged, folder / "release", files, certificate.as_dict(), facts_told, said.as_dict(), said.text(wanted.named))
+    for work in (private / JOURNAL).iterdir():  # segments are in the release now; what was seen stays
+        for segment in work.glob("segment-*"):
+            segment.unlink()
+    return Outcome(folder, certificate)
+
+
+def _target(staged: Path, name: str, taken: set[str]) -> Path:
+    text = name.encode("utf-8", "backslashreplace").decode()
+    plain = str(PurePosixPath(text).with_suffix(".mp4"))
+    return staged / (plain if plain not in taken else f"{text}.mp4")
+
+
+def _done(work: Path, staged: Path, digest: str) -> dict[str, Any] | None:
+    """Return what an earlier run made of a video that is still the same."""
+    note = work / "done.json"
+    row: dict[str, Any] = json.loads(note.read_text("utf-8")) if note.exists() else {}
+    if row.get("of") != digest:
+        for old in work.iterdir():  # of another file, or nothing yet but segments
+            if row:
+                old.unlink()
+        return None
+    if row["withheld"]:
+        return row
+    path = staged / row["name"]
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        return row if hashlib.file_digest(stream, "sha256").hexdigest() == row["sha256"] else None
+
+
+def _one(
+    path: Path,
+    target: Path,
+    work: Path,
+    digest: str,
+    lookers: Sequence[Looker],
+    wanted: Wanted,
+    reporter: Reporter,
+    *,
+    sound: bool,
+) -> dict[str, Any]:
+    staged = work.parent.parent / "staged"
+    row: dict[str, Any] = {"of": digest, "name": target.relative_to(staged).as_posix(), "withheld": ""}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    reporter.say(path.name)
+    try:
+        count = cover_video(path, target, work, lookers, wanted, reporter, sound=sound)
+    except (Withheld, UnreadablePhoto) as error:
+        target.unlink(missing_ok=True)
+        return {**row, "withheld": str(error)}
+    os.utime(target, (TIME, TIME))
+    with target.open("rb") as stream:
+        return {**row, "sha256": hashlib.file_digest(stream, "sha256").hexdigest(), "count": asdict(count)}
+
+
+def _count(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, *, blind: bool) -> FilmCount:
+    def total(name: str) -> int:
+        return sum(int(row["count"][name] or 0) for row in rows)
+
+    return FilmCount(
+        came=came,
+        released=len(rows),
+        withheld=dict(Counter(withheld.values())),
+        frames=total("frames"),
+        seen=total("sighted"),
+        filled=total("filled"),
+        extended=total("extended"),
+        repaired=total("repaired"),
+        damaged=total("damaged"),
+        faceless=total("faceless"),
+        blind=total("blind") if blind else None,
+        sound=total("sound"),
+        left_out=tuple(dict.fromkeys(one for row in rows for one in row["count"]["left_out"])),
+    )

@@ -1,0 +1,268 @@
+"""Video files: every frame with its own time, sound as it was, no word of the file left, and a reason where it cannot be done."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+av = pytest.importorskip("av")
+pytest.importorskip("deidframe_people")
+
+from clips import CLIPS, Clip, draw, faces, write  # noqa: E402
+
+from deidframe.cli.main import main  # noqa: E402
+from deidframe.contract import Detections, Photos, UnreadablePhoto  # noqa: E402
+from deidframe.engine.release.verify import verify  # noqa: E402
+from deidframe.engine.runtime.progress import Quiet  # noqa: E402
+from deidframe.engine.scenes import video as video_module  # noqa: E402
+from deidframe.engine.scenes.covers import BUILT_IN, fill  # noqa: E402
+from deidframe.engine.scenes.films import TWICE, cover_videos  # noqa: E402
+from deidframe.engine.scenes.look import Looker  # noqa: E402
+from deidframe.engine.scenes.photos import NO_FACE, Wanted, Withheld  # noqa: E402
+from deidframe.engine.scenes.video import cover_video  # noqa: E402
+from deidframe.engine.scenes.video_files import info_of, read, times_of  # noqa: E402
+from deidframe.guard.bare_video import bare_mp4  # noqa: E402
+
+PICTURES = faces()
+STILL = Clip("still", CLIPS[0].frames[20:26])
+WANTED = Wanted(fill, "fill", True)
+
+
+def nobody(photos: Photos) -> Detections:
+    return Detections.none(photos.ids)
+
+
+def middle(photos: Photos) -> Detections:
+    """A detector that sees one face at one place of every frame that is not flat there."""
+    rows = []
+    for photo in photos:
+        picture = photos.open(photo)
+        height, width = picture.shape[:2]
+        part = picture[height // 3 : height // 2, width // 3 : width // 2].astype(np.float32)
+        box = np.array([[width * 0.3, height * 0.3, width * 0.55, height * 0.6]], np.float32)
+        marks = np.repeat(box[:, None, :2] + 8, 5, axis=1) + np.arange(5, dtype=np.float32)[None, :, None] * 3
+        if part.std() > 12:
+            rows.append(Detections.one(photo, box, marks, np.array([0.9], np.float32)))
+        else:
+            rows.append(Detections.none((photo,)))
+    return Detections.join(rows)
+
+
+MIDDLE = Looker("middle", middle, (), None)
+
+
+def noise(count: int = 12, height: int = 96, width: int = 160, seed: int = 3) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [
+        np.kron(rng.integers(0, 255, (height // 8 + 1, width // 8 + 1, 3)), np.ones((8, 8, 1))).astype(np.uint8)[:height, :width]
+        for _ in range(count)
+    ]
+
+
+def covered(tmp_path: Path, path: Path, **more: object):  # type: ignore[no-untyped-def]
+    work = tmp_path / "work"
+    work.mkdir(exist_ok=True)
+    count = cover_video(path, tmp_path / "out.mp4", work, [MIDDLE], more.pop("wanted", WANTED), Quiet(), **more)  # type: ignore[arg-type]
+    return count, tmp_path / "out.mp4"
+
+
+ODD = {
+    "plain": {},
+    "variable rate": {"times": [0, 1, 5, 6, 7, 20, 21, 22, 23, 40, 41, 42]},
+    "late start": {"times": list(range(30, 42))},
+    "fine times": {"base": Fraction(1, 90000), "times": [3003 * n + n * n for n in range(12)]},
+    "no b-frames": {"options": {"bf": "0"}},
+    "many b-frames": {"options": {"bf": "8", "b-adapt": "0"}},
+    "sound": {"sound": True},
+    "4:4:4": {"pix_fmt": "yuv444p"},
+    "mpeg4": {"codec": "mpeg4", "options": {"qscale": "3", "crf": "0"}},
+}
+
+
+@pytest.mark.parametrize("kind", list(ODD))
+def test_frames_and_times_come_out_as_they_came_in(tmp_path: Path, kind: str) -> None:
+    options = dict(ODD[kind])
+    if kind == "mpeg4":
+        options["options"] = {}
+    path = write(tmp_path / "in.mp4", iter(noise()), **options)
+    count, out = covered(tmp_path, path)
+    assert times_of(out)[0] == times_of(path)[0]
+    assert count.frames == 12
+    assert bare_mp4(out)
+    before, after = (next(read(one)).planes.rgb().astype(int) for one in (path, out))
+    assert np.abs(before - after)[:20].mean() < 6  # nothing but faces is changed
+    assert np.abs(before - after)[40:50, 60:80].mean() > 15
+    with av.open(str(out)) as container:
+        assert len(container.streams.audio) == (kind == "sound")
+
+
+@pytest.mark.parametrize("name", [".mkv", ".mov", ".avi", ".ts"])
+def test_other_containers_are_read(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / f"in{name}", iter(noise()))
+    count, out = covered(tmp_path, path)
+    assert count.frames == 12 and times_of(out)[0] == times_of(path)[0]
+
+
+def test_odd_sizes_lose_one_row_and_say_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.mkv", iter(noise(height=95, width=161)), pix_fmt="yuv444p")
+    count, out = covered(tmp_path, path)
+    assert (info_of(out).width, info_of(out).height) == (160, 94)
+    assert "one row or column of an odd size" in count.left_out
+
+
+def test_a_turned_video_is_turned_upright(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.mp4", iter(noise()))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # the matrix of a track header of version 0
+    turn = b"".join(int(v).to_bytes(4, "big", signed=True) for v in (0, 65536, 0, -65536, 0, 0, 96 * 65536, 0, 1 << 30))
+    data[at : at + 36] = turn
+    path.write_bytes(bytes(data))
+    assert (info_of(path).width, info_of(path).height) == (96, 160)
+    _, out = covered(tmp_path, path)
+    with av.open(str(out)) as container:
+        frame = next(container.decode(video=0))
+        assert (frame.width, frame.height, frame.rotation) == (96, 160, 0)
+    upright, shown = next(read(path)).planes.rgb().astype(int), next(read(out)).planes.rgb().astype(int)
+    assert np.abs(upright - shown)[:25].mean() < 6
+
+
+def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
+    if "libx265" not in av.codecs_available:
+        pytest.skip("no encoder of ten bits here")
+    path = write(
+        tmp_path / "in.mp4", iter(noise()), codec="libx265", pix_fmt="yuv420p10le", options={"x265-params": "log-level=none"}
+    )
+    assert info_of(path).bits == 10
+    _, out = covered(tmp_path, path)
+    assert info_of(out).bits == 10 and bare_mp4(out)
+    before, after = (next(read(one)).planes.y.astype(int) for one in (path, out))
+    assert np.abs(before - after)[:20].mean() < 16
+
+
+def test_words_of_a_file_do_not_come_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.mp4", iter(noise()), metadata={"title": "CANARY", "comment": "CANARY", "location": "+48+011/"})
+    assert b"CANARY" in path.read_bytes() and not bare_mp4(path)
+    _, out = covered(tmp_path, path)
+    data = out.read_bytes()
+    assert b"CANARY" not in data and b"x264" not in data and b"+48" not in data
+    assert not bare_mp4(tmp_path / "none.mp4")
+
+
+def test_sound_is_dropped_where_it_is_asked(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.mp4", iter(noise()), sound=True)
+    count, out = covered(tmp_path, path, sound=False)
+    assert not av.open(str(out)).streams.audio
+    assert (count.sound, count.left_out) == (0, ("1 streams of sound, as asked",))
+
+
+def test_a_file_that_ends_in_the_middle_is_released_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.ts", iter(noise(60)))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
+    count, out = covered(tmp_path, path)
+    assert 10 < count.frames < 60
+    assert len(times_of(out)[0]) == count.frames
+
+
+@pytest.mark.parametrize("data", [b"", b"not a video at all" * 100])
+def test_what_is_no_video_is_said(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "in.mp4").write_bytes(data)
+    with pytest.raises(UnreadablePhoto):
+        info_of(tmp_path / "in.mp4")
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "in.mp4"
+    with av.open(str(path), "w") as out:
+        sound = out.add_stream("aac", rate=44100)
+        for n in range(10):
+            wave = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            wave.sample_rate, wave.pts = 44100, 1024 * n
+            out.mux(sound.encode(wave))
+        out.mux(sound.encode(None))
+    with pytest.raises(UnreadablePhoto, match="no video stream"):
+        info_of(path)
+
+
+def test_nobody_and_a_face_that_stays_are_withheld(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.mp4", iter(noise()))
+    (tmp_path / "work").mkdir()
+    with pytest.raises(Withheld, match=NO_FACE):
+        cover_video(path, tmp_path / "o.mp4", tmp_path / "work", [Looker("n", nobody, (), None)], WANTED, Quiet())
+    shutil.rmtree(tmp_path / "work")
+    (tmp_path / "work").mkdir()
+    calls = {"n": 0}
+
+    def wandering(photos: Photos) -> Detections:
+        calls["n"] += 1
+        x = 8.0 + 24 * (calls["n"] % 6)
+        box = np.array([[x, 4, x + 10, 14]], np.float32)
+        marks = np.repeat(box[:, None, :2] + 3, 5, axis=1) + np.arange(5, dtype=np.float32)[None, :, None]
+        return Detections.join([Detections.one(p, box, marks, np.array([0.9], np.float32)) for p in photos])
+
+    with pytest.raises(Withheld, match="still shows"):
+        cover_video(path, tmp_path / "o.mp4", tmp_path / "work", [Looker("w", wandering, (), None)], WANTED, Quiet())
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_a_cut_run_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video_module, "SECONDS", 0.4)
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "a.mp4", iter(noise(40)))
+    whole = cover_videos(tmp_path / "in", tmp_path / "whole", [MIDDLE], WANTED, Quiet())
+    real, written = video_module.write_segment, {"n": 0}
+
+    def failing(*given):  # type: ignore[no-untyped-def]
+        written["n"] += 1
+        if written["n"] == 3:
+            raise KeyboardInterrupt
+        real(*given)
+
+    monkeypatch.setattr(video_module, "write_segment", failing)
+    with pytest.raises(KeyboardInterrupt):
+        cover_videos(tmp_path / "in", tmp_path / "cut", [MIDDLE], WANTED, Quiet())
+    assert not (tmp_path / "cut" / "release").exists()
+    before = written["n"]
+    done = cover_videos(tmp_path / "in", tmp_path / "cut", [MIDDLE], WANTED, Quiet())
+    assert written["n"] - before <= 3  # of four segments two were there
+    a, b = ((one.folder / "release" / "a.mp4").read_bytes() for one in (whole, done))
+    assert a == b
+
+
+def test_a_folder_of_videos_is_told_apart_and_certified(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    (source / "deep").mkdir(parents=True)
+    write(source / "deep" / "a.mkv", iter(noise()))
+    shutil.copy(source / "deep" / "a.mkv", source / "again.mkv")
+    write(source / "deep" / "a.mp4", iter(noise(seed=4)))
+    (source / "broken.mp4").write_bytes(b"x")
+    (source / "photo.jpg").write_bytes(b"x")
+    done = cover_videos(source, tmp_path / "out", [MIDDLE], WANTED, Quiet())
+    count = done.certificate.count
+    assert (count.came, count.released, count.frames) == (5, 2, 24)
+    assert sorted(count.withheld) == sorted(["not a video", TWICE, next(k for k in count.withheld if "not a video that" in k)])
+    release = done.folder / "release"
+    assert verify(release).problems == ()
+    assert "frame" in json.loads((release / "RELEASE.json").read_text())["certificate"]["holds"][0]
+    with next(release.rglob("*.mp4")).open("ab") as stream:
+        stream.write(b"\0\0\0\x10meta12345678")
+    assert len(verify(release).problems) == 2
+
+
+@pytest.mark.parametrize("cover", list(BUILT_IN))
+def test_the_command_covers_real_faces(tmp_path: Path, capsys: pytest.CaptureFixture[str], cover: str) -> None:
+    path = write(tmp_path / "in.mp4", draw(STILL, PICTURES), sound=True)
+    assert main(["video", str(path), str(tmp_path / "out"), "--cover", cover, "--detector", "yunet", "--sound", "drop"]) == 0
+    said = capsys.readouterr().out
+    assert "6 frames went out" in said and "k-anonymity" in said
+    assert main(["verify", str(tmp_path / "out" / "release")]) == 0
+    assert main(["video", str(path), str(tmp_path / "out")]) == 2
+    assert main(["video", str(tmp_path / "nowhere.mp4"), str(tmp_path / "bad")]) == 2
+    assert main(["video", str(path), str(tmp_path / "bad"), "--cover", "magic"]) == 2
+    (tmp_path / "empty").mkdir()
+    assert main(["video", str(tmp_path / "empty"), str(tmp_path / "bad2")]) == 5
