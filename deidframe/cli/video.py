@@ -33,6 +33,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-faceless", action="store_true", help="release videos in which nobody is seen; without it they are withheld"
     )
+    parser.add_argument(
+        "--preview",
+        type=int,
+        metavar="N",
+        help="only draw every N-th frame into OUT.preview.jpg, before anything long runs",
+    )
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     add_timeout(parser)
 
@@ -44,12 +50,23 @@ def run(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
+    from deidframe.cli.files import new_file, write_private
     from deidframe.cli.show import Bars, Lines
-    from deidframe.engine.tools.scenes import cover_films
+    from deidframe.engine.tools.scenes import cover_films, preview_film
     from deidframe.recipe.packaged import usual
 
     console = Console(stderr=True)
     reporter = Bars(console) if console.is_terminal else Lines()
+    if options.preview is not None:
+        target = new_file(Path(f"{options.out}.preview.jpg"))
+        with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+            detectors = options.detector or list(usual().detectors)
+            shown = preview_film(
+                Path(options.source), options.preview, options.cover, detectors, Path(scratch), reporter, offline=options.offline
+            )
+        write_private(target, shown)
+        print(f"{target}: each frame on its own, without what the tracker fills in")
+        return 0
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         done = cover_films(
             Path(options.source),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,11 +22,12 @@ from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.covers import Face
 from deidframe.engine.scenes.frames import Planes
 from deidframe.engine.scenes.look import Looker, Sighted
-from deidframe.engine.scenes.photos import HALF, NO_FACE, STILL_A_FACE, Wanted, Withheld, check_blind, outside
+from deidframe.engine.scenes.photos import HALF, NO_FACE, STILL_A_FACE, Wanted, Withheld, check_blind, faces_of, outside
 from deidframe.engine.scenes.regions import Region
 from deidframe.engine.scenes.tracks import EXTENDED, FILLED, SEEN, Sightings, Tracks, shots_of, small, track
 from deidframe.engine.scenes.video_files import Frame, Info, info_of, join, read, times_of, write_segment
 from deidframe.guard.bare_video import bare_mp4
+from deidframe.record.write import write_bytes
 
 BATCH = 16
 """Frames that a detector is given together."""
@@ -31,6 +36,9 @@ SECONDS = 10
 CHECKED = 50
 """Every so-manieth covered frame is checked for blindness."""
 REPAIRS = 2
+TRACKS = "tracks.csv"
+WIDE, MOST_SHOWN = 480, 200
+"""Width of a frame in a preview, and how many are shown at most."""
 AROUND = 2
 """Frames before and after one in which a face was seen afterwards that are covered with it."""
 
@@ -108,6 +116,7 @@ def cover_video(
     if not bare_mp4(target):
         target.unlink()
         raise Withheld("the written file holds more than pictures and sound")
+    _write_tracks(work / TRACKS, tracks, extra, before)
     sighted, filled, extended = (int((tracks.kind == kind).sum()) for kind in (SEEN, FILLED, EXTENDED))
     return VideoCount(
         seen.count,
@@ -122,6 +131,44 @@ def cover_video(
         info.sound[0] if sound else 0,
         info.left_out if sound or not info.sound[1] else (*info.left_out, f"{info.sound[1]} streams of sound, as asked"),
     )
+
+
+def preview(path: Path, every: int, lookers: Sequence[Looker], wanted: Wanted) -> NDArray[np.uint8]:
+    """Return a contact sheet of every so-manieth frame as it would be covered, each seen on its own, four in a row.
+
+    Raises:
+        UnreadablePhoto: it is no video.
+    """
+    shown = []
+    for frame in read(path):
+        if frame.number % every:
+            continue
+        picture = frame.planes.rgb()
+        (faces,) = look_at([picture], lookers)
+        wanted.cover(picture, faces_of(faces))
+        height = max(2, round(picture.shape[0] * WIDE / picture.shape[1]))
+        shown.append(np.asarray(cv2.resize(picture, (WIDE, height), interpolation=cv2.INTER_AREA), np.uint8))
+        if len(shown) == MOST_SHOWN:
+            break
+    blank = np.zeros_like(shown[0])
+    shown += [blank] * (-len(shown) % 4)
+    return np.concatenate([np.concatenate(shown[n : n + 4], axis=1) for n in range(0, len(shown), 4)])
+
+
+def _write_tracks(
+    path: Path, tracks: Tracks, extra: Sequence[tuple[int, NDArray[np.float32], NDArray[np.float32]]], times: Sequence[Fraction]
+) -> None:
+    """Write where every covered face is in every frame, for audits."""
+    kinds = {SEEN: "seen", FILLED: "between sightings", EXTENDED: "beyond sightings"}
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(["frame", "seconds", "track", "x0", "y0", "x1", "y1", "how"])
+    rows = zip(tracks.frame.tolist(), tracks.track.tolist(), tracks.boxes.tolist(), tracks.kind.tolist(), strict=True)
+    every = [(frame, number, box, kinds[kind]) for frame, number, box, kind in rows]
+    every += [(frame, "", box.tolist(), "seen in the released file") for frame, box, _ in extra]
+    for frame, number, box, how in sorted(every, key=lambda row: (row[0], str(row[1]))):
+        lines.writerow([frame, f"{float(times[frame]):.4f}", number, *(round(value, 1) for value in box), how])
+    write_bytes(path, out.getvalue().encode(), private=True)
 
 
 def look_through(

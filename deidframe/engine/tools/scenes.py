@@ -16,6 +16,8 @@ from deidframe.engine.scenes.covers import BUILT_IN, FILL, Cover, redacted
 from deidframe.engine.scenes.films import cover_videos
 from deidframe.engine.scenes.look import Looker
 from deidframe.engine.scenes.photos import Outcome, Wanted, cover_photos
+from deidframe.engine.scenes.video import preview
+from deidframe.guard.hygiene import encode_jpeg
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.packaged import usual
 
@@ -71,6 +73,24 @@ def cover_films(
     lookers = [looker(pool, name) for name in dict.fromkeys(detectors)]
     made, blind = cover_of(pool, cover)
     return cover_videos(source, folder, lookers, Wanted(made, cover, blind, allow_faceless), reporter, sound=sound)
+
+
+def preview_film(
+    source: Path, every: int, cover: str, detectors: Sequence[str], scratch: Path, reporter: Reporter, *, offline: bool = False
+) -> bytes:
+    """Return a JPEG of every so-manieth frame of a video as it would be covered; see `preview`.
+
+    Raises:
+        UsageError: `every` is less than 1, or there is no such file.
+    """
+    if every < 1:
+        raise UsageError(f"--preview {every}: expected 1 or more")
+    if not source.is_file():
+        raise UsageError(f"--preview shows one video, and {str(source)!r} is none")
+    pool = ComponentPool(0, None, scratch, reporter, offline=offline)
+    made, blind = cover_of(pool, cover)
+    lookers = [looker(pool, name) for name in dict.fromkeys(detectors)]
+    return encode_jpeg(preview(source, every, lookers, Wanted(made, cover, blind)), 85)
 
 
 def step_of(role: str, name: str, params: dict[str, Any] | None = None) -> Step:

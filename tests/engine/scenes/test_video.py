@@ -7,6 +7,7 @@ import shutil
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -261,6 +262,13 @@ def test_the_command_covers_real_faces(tmp_path: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "6 frames went out" in said and "k-anonymity" in said
     assert main(["verify", str(tmp_path / "out" / "release")]) == 0
+    (rows,) = (tmp_path / "out" / "private" / "videos").rglob("tracks.csv")
+    told = rows.read_text().splitlines()
+    assert told[0].startswith("frame,seconds,track") and len(told) > 6 and told[1].startswith("0,0.0000,0,")
+    assert main(["video", str(path), str(tmp_path / "out"), "--preview", "2", "--detector", "yunet", "--cover", cover]) == 0
+    sheet = cv2.imread(str(tmp_path / "out.preview.jpg"))
+    assert sheet.shape == (270, 4 * 480, 3) and sheet[:, 3 * 480 :].max() < 9
+    assert main(["video", str(path), str(tmp_path / "out"), "--preview", "0"]) == 2
     assert main(["video", str(path), str(tmp_path / "out")]) == 2
     assert main(["video", str(tmp_path / "nowhere.mp4"), str(tmp_path / "bad")]) == 2
     assert main(["video", str(path), str(tmp_path / "bad"), "--cover", "magic"]) == 2
