@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from deidframe.record.read import Record
 from deidframe.record.schema import Cell
 from deidframe.report.rows import Row, chance, groupings, rows, shown
+from deidframe.report.threats import UNBOUND
 
 FEW_PEOPLE = 30
 """Below so many people an interval is too wide to say much."""
@@ -134,9 +135,16 @@ def _strongest(record: Record, all_rows: Sequence[Row], chosen: Row | None) -> s
     more = ""
     if top is not None and top.worst is not None and top.worst.metrics["rank1"]["value"] > worst.metrics["rank1"]["value"]:
         more = f"; the weakest method here, {top.cell.method}, lets {shown(top.worst.metrics['rank1'])} be matched"
+    bound = row.bound
+    within = ""
+    if worst.threat in UNBOUND and bound is not None:
+        within = (
+            f" It {UNBOUND[worst.threat]}, which k-anonymity promises nothing against; the strongest attack without that"
+            f" matched {shown(bound.metrics['rank1'])}."
+        )
     return (
         f'The strongest attack ("{worst.attack}", seeing with {worst.encoder}) matched {shown(worst.metrics["rank1"])}'
-        f" of the people in {row.cell.method} right, where {' and '.join(beside)}{more}."
+        f" of the people in {row.cell.method} right, where {' and '.join(beside)}{more}.{within}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from deidframe.record.read import Record
 from deidframe.record.schema import ROUNDING, Cell
+from deidframe.report.threats import LEARNING, UNBOUND
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,21 @@ class Row:
     broken: tuple[str, ...]
 
     @property
+    def bound(self) -> Cell | None:
+        """The attack with the highest rank-1 among those that k-anonymity promises something against."""
+        apart = {"surroundings", *LEARNING, *UNBOUND}
+        done = [c for c in self.attacks.values() if "rank1" in c.metrics and c.threat not in apart]
+        return max(done, key=lambda c: float(c.metrics["rank1"]["value"]), default=None)
+
+    @property
     def worst(self) -> Cell | None:
-        """The attack with the highest rank-1; the surroundings of a face are told apart: the exact original always has them."""
-        done = [c for c in self.attacks.values() if "rank1" in c.metrics and c.threat != "surroundings"]
+        """The attack with the highest rank-1.
+
+        The surroundings of a face are told apart: the exact original always has them. So are attacks that learn where people
+        share pictures: half of a group is the attacker's own there, and fewer candidates are left than the k that stands beside.
+        """
+        apart = {"surroundings", *(LEARNING if self.cell.k else ())}
+        done = [c for c in self.attacks.values() if "rank1" in c.metrics and c.threat not in apart]
         return max(done, key=lambda c: float(c.metrics["rank1"]["value"]), default=None)
 
 

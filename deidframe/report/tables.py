@@ -113,11 +113,19 @@ def attack_table(record: Record, name: str) -> Table[Cell]:
         metric("eer", "EER"),
         Column[Cell]("D_sys,\nexchanged", lambda c: measured(c, "d_sys", "d_sys_exchanged"), metric="d_sys"),
         Column[Cell]("singled out,\nin noise", lambda c: measured(c, "sing", "sing_noise"), metric="sing"),
+        *_membership(record, name),
         Column[Cell]("probes", lambda c: c.probes),
         Column[Cell]("no score", lambda c: c.missed),
     )
     attacked = [row.attacks[name] for row in rows(record) if name in row.attacks]
     return Table("method", columns, tuple(map(_attack_line, attacked)))
+
+
+def _membership(record: Record, name: str) -> tuple[Column[Cell], ...]:
+    """Return the columns of an attack that asks who was in the database; none for the others."""
+    if not any(cell.attack == name and "member_area" in cell.metrics for cell in record.cells):
+        return ()
+    return metric("member_tpr", "members found\nat FAR .01"), metric("member_area", "area")
 
 
 def _attack_line(cell: Cell) -> Line[Cell]:
