@@ -71,10 +71,11 @@ def cover_videos(
     rows: dict[str, dict[str, Any]] = {}
     withheld, known, taken = dict(skipped), dict[str, str](), set[str]()
     for name in names:
-        work = private / JOURNAL / hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:20]
-        work.mkdir(parents=True, exist_ok=True)
         with (home / name).open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        # what was seen of a file says nothing of another that lies there now
+        work = private / JOURNAL / hashlib.sha256(f"{digest}|{name}".encode("utf-8", "surrogateescape")).hexdigest()[:20]
+        work.mkdir(parents=True, exist_ok=True)
         if digest in known:
             withheld[name] = TWICE
             continue
@@ -118,9 +119,6 @@ def _done(work: Path, staged: Path, digest: str) -> dict[str, Any] | None:
     note = work / "done.json"
     row: dict[str, Any] = json.loads(note.read_text("utf-8")) if note.exists() else {}
     if row.get("of") != digest:
-        for old in work.iterdir():  # of another file, or nothing yet but segments
-            if row:
-                old.unlink()
         return None
     if row["withheld"]:
         return row

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,12 +20,13 @@ from deidframe.contract.errors import UnreadablePhoto
 from deidframe.contract.photos import Photos
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.covers import Face
+from deidframe.engine.scenes.feed import Feed
 from deidframe.engine.scenes.frames import Planes
 from deidframe.engine.scenes.look import Looker, Sighted
 from deidframe.engine.scenes.photos import HALF, NO_FACE, STILL_A_FACE, Wanted, Withheld, check_blind, faces_of, outside
 from deidframe.engine.scenes.regions import Region
 from deidframe.engine.scenes.tracks import EXTENDED, FILLED, SEEN, Sightings, Tracks, shots_of, small, track
-from deidframe.engine.scenes.video_files import Frame, Info, info_of, join, read, times_of, write_segment
+from deidframe.engine.scenes.video_files import Frame, Info, info_of, join, read, write_segment
 from deidframe.guard.bare_video import bare_mp4
 from deidframe.record.write import write_bytes
 
@@ -88,7 +89,7 @@ def cover_video(
         UnreadablePhoto: it is no video.
     """
     info = info_of(path)
-    seen, shots, damaged = look_through(path, work, lookers, reporter)
+    seen, shots, damaged, before = look_through(path, work, info, lookers, reporter)
     if not len(seen.frame) and not wanted.allow_faceless:
         raise Withheld(NO_FACE)
     tracks = track(seen, shots)
@@ -99,7 +100,7 @@ def cover_video(
         checked = _segments(path, work, info, plan, damaged, wanted, reporter, attempt)
         segments = sorted(work.glob(f"segment-{attempt}-*.nut"))
         join(segments, path, target, info, sound=sound)
-        found = look_at_released(target, plan, lookers, reporter)
+        found, after = look_at_released(target, plan, lookers, reporter)
         if not found:
             break
         repaired += len(found)
@@ -108,8 +109,6 @@ def cover_video(
             raise Withheld(STILL_A_FACE)
         for frame, box, marks in found:
             extra += [(n, box, marks) for n in range(max(0, frame - AROUND), min(seen.count, frame + AROUND + 1))]
-    before, _ = times_of(path)
-    after, _ = times_of(target)
     if before != after:
         target.unlink()
         raise Withheld(f"{len(before)} frames came in and {len(after)} would go out, or their times differ")
@@ -172,20 +171,22 @@ def _write_tracks(
 
 
 def look_through(
-    path: Path, work: Path, lookers: Sequence[Looker], reporter: Reporter
-) -> tuple[Sightings, NDArray[np.int64], set[int]]:
-    """Look at every frame once; what was seen is kept in `work` for a run that goes on."""
+    path: Path, work: Path, info: Info, lookers: Sequence[Looker], reporter: Reporter
+) -> tuple[Sightings, NDArray[np.int64], set[int], list[Fraction]]:
+    """Look at every frame once, and return also the times of all; what was seen is kept in `work` for a run that goes on."""
     kept = work / "seen.npz"
     if kept.exists():
         with np.load(kept) as held:
             seen = Sightings(held["frame"], held["boxes"], held["landmarks"], held["scores"], int(held["count"]))
-            return seen, held["shots"], set(held["damaged"].tolist())
+            times = [time * info.time_base for time in held["times"].tolist()]
+            return seen, held["shots"], set(held["damaged"].tolist()), times
     frames: list[NDArray[np.int64]] = []
     parts: list[Sighted] = []
     thumbs: list[NDArray[np.uint8]] = []
     damaged: list[int] = []
+    times_in: list[int] = []
     count = 0
-    with reporter.task(f"look at {path.name}", info_of(path).about) as advance:
+    with reporter.task(f"look at {path.name}", info.about) as advance:
         for batch in _batches(read(path)):
             pictures = [frame.planes.rgb() for frame in batch]
             for frame, faces in zip(batch, look_at(pictures, lookers), strict=True):
@@ -196,6 +197,7 @@ def look_through(
                 for frame, picture in zip(batch, pictures, strict=True)
             ]
             damaged += [frame.number for frame in batch if frame.damaged]
+            times_in += [frame.time for frame in batch]
             count += len(batch)
             advance(len(batch))
     if not count:
@@ -214,9 +216,10 @@ def look_through(
         count=count,
         shots=shots,
         damaged=np.array(damaged, np.int64),
+        times=np.array(times_in, np.int64),
     )
     part.replace(kept)
-    return seen, shots, set(damaged)
+    return seen, shots, set(damaged), [time * info.time_base for time in times_in]
 
 
 def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
@@ -274,8 +277,7 @@ def _segments(
     """
     length = max(1, round(SECONDS * float(info.rate)))
     checked = 0
-    with reporter.task(f"cover {path.name}", len(plan)) as advance, ThreadPoolExecutor(1, "deidframe-encode") as encoder:
-        pending = None
+    with reporter.task(f"cover {path.name}", len(plan)) as advance:
         for number, frames in enumerate(_cut(read(path), length)):
             target = work / f"segment-{attempt}-{number:06d}.nut"
             note = target.with_suffix(".json")
@@ -289,24 +291,23 @@ def _segments(
                 told = json.loads(before.with_suffix(".json").read_text())
                 target.hardlink_to(before)
             else:
-                drawn: list[tuple[int, Planes]] = []
                 looked = 0
-                for frame in frames:
-                    planes, did = _covered(frame, plan[frame.number], frame.number in damaged, wanted)
-                    drawn.append((frame.time, planes))
-                    looked += did
-                    advance(1)
-                if pending is not None:
-                    pending.result()
+                with Feed(functools.partial(_written, target, info)) as feed:
+                    for frame in frames:
+                        planes, did = _covered(frame, plan[frame.number], frame.number in damaged, wanted)
+                        feed.put((frame.time, planes))
+                        looked += did
+                        advance(1)
                 told = {"plan": mark, "checked": looked}
-                pending = encoder.submit(write_segment, target, info, drawn)
             checked += told["checked"]
             _noted(note, told)
             for _ in frames:  # what a segment that was taken over did not read
                 pass
-        if pending is not None:
-            pending.result()
     return checked
+
+
+def _written(target: Path, info: Info, drawn: Iterator[tuple[int, Planes]]) -> None:
+    write_segment(target, info, drawn)
 
 
 def _noted(note: Path, told: dict[str, object]) -> None:
@@ -365,15 +366,17 @@ def _covered(frame: Frame, faces: Sequence[Face], damaged: bool, wanted: Wanted)
 
 def look_at_released(
     target: Path, plan: Sequence[Sequence[Face]], lookers: Sequence[Looker], reporter: Reporter
-) -> list[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
-    """Return the faces that detectors see in the decoded file outside of what was drawn, with their frames."""
-    found = []
+) -> tuple[list[tuple[int, NDArray[np.float32], NDArray[np.float32]]], list[Fraction]]:
+    """Return the faces that detectors see in the decoded file outside of what was drawn, with their frames, and all times."""
+    found, base, times = [], info_of(target).time_base, list[Fraction]()
     with reporter.task(f"look again at {target.name}", len(plan)) as advance:
         for batch in _batches(read(target)):
             pictures = [frame.planes.rgb() for frame in batch]
             for frame, faces in zip(batch, look_at(pictures, lookers, eager=False), strict=True):
                 if len(faces):
-                    shown = outside(faces, [face.region for face in plan[frame.number]], frame.planes.shape, HALF)
+                    planned = plan[frame.number] if frame.number < len(plan) else ()
+                    shown = outside(faces, [face.region for face in planned], frame.planes.shape, HALF)
                     found += [(frame.number, shown.boxes[n], shown.landmarks[n]) for n in range(len(shown))]
+            times += [frame.time * base for frame in batch]
             advance(len(batch))
-    return found
+    return found, times

@@ -235,6 +235,21 @@ def test_a_cut_run_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest
     assert a == b
 
 
+def test_what_was_seen_of_a_file_is_not_taken_for_another_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "a.mp4", iter(noise(12)))
+
+    def failing(*given):  # type: ignore[no-untyped-def]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(video_module, "write_segment", failing)
+        cover_videos(tmp_path / "in", tmp_path / "out", [MIDDLE], WANTED, Quiet())
+    write(tmp_path / "in" / "a.mp4", iter(noise(20, seed=9)))
+    done = cover_videos(tmp_path / "in", tmp_path / "out", [MIDDLE], WANTED, Quiet())
+    assert done.certificate.count.frames == 20
+
+
 def test_a_folder_of_videos_is_told_apart_and_certified(tmp_path: Path) -> None:
     source = tmp_path / "in"
     (source / "deep").mkdir(parents=True)
