@@ -65,6 +65,16 @@ def run(options: argparse.Namespace) -> int:
     if not options.recipe:
         raise UsageError("name a recipe, or ask for --schema")
     parsed = load_recipe(find_recipe(options.recipe), overrides_of(options))
+    if parsed.recipe.scene is not None:
+        from deidframe.engine.planning.scene_plan import plan_scene
+        from deidframe.engine.scenes.covers import BUILT_IN
+
+        scene = plan_scene(parsed, Catalogue(), list(BUILT_IN))
+        seen = " and ".join(step.name for step in scene.detectors)
+        cover = parsed.recipe.scene.cover.use
+        print(f"{parsed.recipe.name}: whole photos from {scene.source.name}, faces seen by {seen}, covered by {cover}")
+        print("nothing is wrong with the recipe")
+        return 0
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
     console = Console()

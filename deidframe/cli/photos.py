@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
+    from deidframe.cli.scenes import say
     from deidframe.cli.show import Bars, Lines
     from deidframe.engine.tools.scenes import cover_folder
     from deidframe.recipe.packaged import usual
@@ -62,13 +63,5 @@ def run(options: argparse.Namespace) -> int:
             exempt=options.exempt,
             offline=options.offline,
         )
-    print(f"{done.folder / 'release'}: {done.certificate.kind}, {done.certificate.cover}")
-    for check in done.certificate.checks:
-        print(f"  {check.words}")
-    for sentence in done.certificate.holds:
-        print(f"holds: {sentence}")
-    for sentence in done.certificate.holds_not:
-        print(f"not promised: {sentence}")
-    for reason, count in done.certificate.count.withheld.items():
-        print(f"withheld: {count} ({reason})")
+    say(done)
     return 1 if done.certificate.count.withheld else 0

@@ -62,6 +62,18 @@ def run(options: argparse.Namespace) -> int:
     events = Events() if options.json else None
     reporter = events or (Bars(console) if console.is_terminal else Lines())
     parsed = load_recipe(find_recipe(options.recipe), check.overrides_of(options))
+    if parsed.recipe.scene is not None:
+        from deidframe.cli.scenes import say
+        from deidframe.engine.planning.scene_plan import plan_scene
+        from deidframe.engine.scenes.covers import BUILT_IN
+        from deidframe.engine.tools.scenes import run_scene
+
+        scene = plan_scene(parsed, Catalogue(), list(BUILT_IN))
+        with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+            where = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
+            done = run_scene(scene, where, Path(scratch), reporter, offline=options.offline)
+        say(done)
+        return 1 if done.certificate.count.withheld else 0
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
     folder = Path(options.out) if options.out else Path("runs") / parsed.recipe.name

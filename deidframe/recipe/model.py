@@ -183,16 +183,56 @@ class AuditSpec(Table):
     encoder: Use | None = None
 
 
+class Exemption(Table):
+    """A photo whose people are left as they are, and why."""
+
+    photo: Annotated[str, Field(min_length=1, max_length=4096)]
+    reason: Annotated[str, Field(min_length=1, max_length=400)]
+
+
+class SceneSpec(Table):
+    """Whole photos: every face that the detector or the audit's detector sees is covered, and photos are released whole.
+
+    `cover` is `fill` (from the pixels around, reads nothing of a face), `mosaic`, or a redactor with its parameters.
+    """
+
+    cover: Part = Part(use="fill")
+    allow_faceless: bool = False
+    exempt: Annotated[tuple[Exemption, ...], Field(max_length=10_000, strict=False)] = ()
+
+
 class Recipe(Table):
-    """Everything a run does."""
+    """Everything a run does: methods on faces, or with `scene` whole photos."""
 
     format: Literal[1] = Field(alias="schema")
     name: Slug
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     source: SourceSpec
     detector: Part | None = None
-    method: Annotated[tuple[MethodSpec, ...], Field(min_length=1, max_length=200, strict=False)]
+    method: Annotated[tuple[MethodSpec, ...], Field(max_length=200, strict=False)] = ()
     attack: Annotated[tuple[AttackSpec, ...], Field(max_length=50, strict=False)] = ()
     audit: AuditSpec | None = None
     quality: QualitySpec | None = None
     elbow: Annotated[tuple[ElbowSpec, ...], Field(max_length=10, strict=False)] = ()
+    scene: SceneSpec | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nobody_is_told_apart(cls, given: Any) -> Any:
+        """Scenes are covered whoever is on them, so their source says nothing of people."""
+        source = given.get("source") if isinstance(given, dict) else None
+        if isinstance(given, dict) and "scene" in given and isinstance(source, dict) and "subjects" not in source:
+            return {**given, "source": {**source, "subjects": "one-per-image"}}
+        return given
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Recipe:
+        if self.scene is None and not self.method:
+            raise ValueError("a recipe needs at least one [[method]], or a [scene]")
+        if self.scene is not None:
+            extra = [name for name in ("method", "attack", "quality", "elbow") if getattr(self, name)]
+            if extra:
+                raise ValueError(f"with [scene] whole photos are released; leave out {', '.join(extra)}")
+            if self.detector is None:
+                raise ValueError("[scene] needs a [detector]: what it sees is covered")
+        return self

@@ -30,12 +30,20 @@ from deidframe.recipe.model import AttackSpec, AuditSpec, Decisions, ElbowSpec, 
 from deidframe.recipe.parse import Method, Parsed
 
 
-class _Planner:
+class Planner:
+    """Resolves names and gathers complaints.
+
+    Args:
+        parsed: the recipe.
+        catalogue: what is installed.
+    """
+
     def __init__(self, parsed: Parsed, catalogue: Catalogue) -> None:
         self.parsed, self.catalogue = parsed, catalogue
         self.complaints: list[Diagnostic] = []
 
     def complain(self, code: str, path: KeyPath, message: str) -> None:
+        """Note one thing that is wrong, once."""
         found = Diagnostic(code, path, message)
         if found not in self.complaints:  # a sweep meets the same mistake once for each value
             self.complaints.append(found)
@@ -80,6 +88,7 @@ class _Planner:
         return elsewhere or f'no {role} is called "{use}"; installed: {listed}{nearest(use, names)}'
 
     def method(self, method: Method) -> MethodPlan | None:
+        """Resolve a method, or complain and return None."""
         steps: dict[str, Step] = {}
         whole = True
         for key, role in ROLE_OF_KEY.items():
@@ -151,6 +160,7 @@ class _Planner:
         return plans
 
     def quality(self, spec: QualitySpec | None, attackers: Sequence[Step]) -> QualityPlan | None:
+        """Resolve the judges of released pictures: those of the recipe, and the encoders of attacks."""
         if spec is None:
             return None
         at: KeyPath = ("quality",)
@@ -163,6 +173,7 @@ class _Planner:
         return QualityPlan(tuple(judges.values()), tuple(step for step in detectors if step), attributes)
 
     def audit(self, spec: AuditSpec | None, detector: Step | None) -> AuditPlan | None:
+        """Resolve the second detector, or complain where it is the first one."""
         if spec is None:
             return None
         at: KeyPath = ("audit",)
@@ -204,6 +215,7 @@ class _Planner:
         return GatePlan(chosen, spec.same_person or usually)
 
     def elbow(self, row: int, spec: ElbowSpec) -> ElbowPlan | None:
+        """Resolve a curve, or complain where the clusterer has none."""
         at: KeyPath = ("elbow", row)
         clusterer = self.step("clusterer", spec.use, {}, at)
         if clusterer is None:
@@ -236,7 +248,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: expected a number of pictures of at least 1")
     recipe = parsed.recipe
-    planner = _Planner(parsed, catalogue)
+    planner = Planner(parsed, catalogue)
     source = planner.step("source", recipe.source.use, recipe.source.params, ("source",))
     detector = planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",)) if recipe.detector else None
     methods = [planner.method(m) for m in parsed.methods]
@@ -283,7 +295,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     )
 
 
-def _finder(planner: _Planner, subjects: str | FoundSubjects) -> tuple[Step, Step] | None:
+def _finder(planner: Planner, subjects: str | FoundSubjects) -> tuple[Step, Step] | None:
     """Resolve the clusterer and the encoder that find the people."""
     if isinstance(subjects, str):
         return None
@@ -293,7 +305,7 @@ def _finder(planner: _Planner, subjects: str | FoundSubjects) -> tuple[Step, Ste
     return (clusterer, encoder) if clusterer and encoder else None
 
 
-def _fitting(planner: _Planner, found: Database, methods: Sequence[MethodPlan | None]) -> None:
+def _fitting(planner: Planner, found: Database, methods: Sequence[MethodPlan | None]) -> None:
     """Complain where methods and source do not fit: faces need pictures and a detector, encodings need neither."""
     recipe = planner.parsed.recipe
     if found.encodings is None:
@@ -324,7 +336,7 @@ def _fitting(planner: _Planner, found: Database, methods: Sequence[MethodPlan | 
         planner.complain("R132", ("attack", row), "the source gives encodings and no pictures: there is nothing to attack")
 
 
-def _swept(planner: _Planner, method: Method) -> tuple[str, ...]:
+def _swept(planner: Planner, method: Method) -> tuple[str, ...]:
     row = method.at[1]
     assert isinstance(row, int)
     return tuple(planner.parsed.recipe.method[row].sweep)
@@ -338,7 +350,7 @@ def _faces(spec: SourceSpec, gate: GatePlan | None) -> str:
     return "labelled person" if spec.subjects == "labelled" and known and known.stray_few > 0 else "centre"
 
 
-def _carried(planner: _Planner, found: Database) -> None:
+def _carried(planner: Planner, found: Database) -> None:
     """Complain about columns that the owner's table does not have."""
     known = sorted({name for row in found.photos.columns.values() for name in row})
     for place, name in enumerate(planner.parsed.recipe.source.carry):

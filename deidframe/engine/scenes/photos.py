@@ -57,6 +57,7 @@ class Wanted:
         named: its name.
         blind: it never reads what it covers, which is checked.
         allow_faceless: photos in which nobody is seen are released as they are.
+        told: the cover with its parameters, by which a run that goes on is known.
         exempt: photo ids in which people are left as they are, with the owner's reason.
     """
 
@@ -65,10 +66,11 @@ class Wanted:
     blind: bool
     allow_faceless: bool = False
     exempt: tuple[tuple[str, str], ...] = ()
+    told: str = ""
 
     def signature(self, photos: Photos, lookers: Sequence[Looker]) -> str:
         """Return a text that changes when the outcome would."""
-        facts = [self.named, self.blind, self.allow_faceless, self.exempt, [one.name for one in lookers], photos.ids]
+        facts = [self.named, self.told, self.blind, self.allow_faceless, self.exempt, [one.name for one in lookers], photos.ids]
         return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from deidframe.contract.errors import NothingToDo, PluginError, UsageError
 from deidframe.contract.params import Params
+from deidframe.contract.photos import Photos
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
+from deidframe.engine.planning.scene_plan import ScenePlan
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.covers import BUILT_IN, FILL, Cover, redacted
 from deidframe.engine.scenes.films import cover_videos
@@ -75,6 +77,25 @@ def cover_films(
     return cover_videos(source, folder, lookers, Wanted(made, cover, blind, allow_faceless), reporter, sound=sound)
 
 
+def run_scene(plan: ScenePlan, folder: Path, scratch: Path, reporter: Reporter, *, offline: bool = False) -> Outcome:
+    """Do what a recipe with `[scene]` says.
+
+    Raises:
+        NothingToDo: no photo, or none can be released. UsageError: the folder exists and is of another run.
+    """
+    pool = ComponentPool(plan.parsed.recipe.seed, None, scratch, reporter, offline=offline)
+    spec = plan.parsed.recipe.scene
+    assert spec is not None, "a scene plan is of a recipe with a scene"
+    cover = BUILT_IN[spec.cover.use] if plan.cover is None else redacted(functools.partial(pool.call, plan.cover))
+    exempt = tuple((one.photo, one.reason) for one in spec.exempt)
+    told = spec.cover.use if plan.cover is None else plan.cover.key
+    wanted = Wanted(cover, spec.cover.use, spec.cover.use == FILL, spec.allow_faceless, exempt, told)
+    photos = pool.call(plan.source)
+    if not isinstance(photos, Photos) or not len(photos):
+        raise NothingToDo("the source holds no photo")
+    return cover_photos(photos, [_looker(pool, step) for step in plan.detectors], wanted, folder, reporter)
+
+
 def preview_film(
     source: Path, every: int, cover: str, detectors: Sequence[str], scratch: Path, reporter: Reporter, *, offline: bool = False
 ) -> bytes:
@@ -113,10 +134,15 @@ def looker(pool: ComponentPool, name: str) -> Looker:
     Raises:
         UsageError: there is none of that name.
     """
-    plain = step_of("detector", name)
-    component = plain.loaded.component
-    eager = tuple(functools.partial(pool.call, step_of("detector", name, dict(params))) for params in component.eager)
-    return Looker(name, functools.partial(pool.call, plain), eager, component.sure)
+    return _looker(pool, step_of("detector", name))
+
+
+def _looker(pool: ComponentPool, plain: Step) -> Looker:
+    """Return a detector with its ways to look: the eager ones on top of its own parameters."""
+    component, own = plain.loaded.component, plain.params.model_dump(mode="json", exclude_unset=True)
+    steps = [Step("detector", plain.loaded, component.params.model_validate({**own, **params})) for params in component.eager]
+    eager = tuple(functools.partial(pool.call, step) for step in steps)
+    return Looker(plain.name, functools.partial(pool.call, plain), eager, component.sure)
 
 
 def cover_of(pool: ComponentPool, name: str) -> tuple[Cover, bool]:

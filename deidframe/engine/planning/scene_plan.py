@@ -1,0 +1,66 @@
+"""Check a recipe with `[scene]`: whole photos are covered, and there are no methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deidframe.engine.components.step import Step
+from deidframe.engine.planning.planner import Planner
+from deidframe.host.catalogue import Catalogue
+from deidframe.recipe.diagnostics import nearest
+from deidframe.recipe.locate import KeyPath
+from deidframe.recipe.parse import Parsed
+
+
+@dataclass(frozen=True)
+class ScenePlan:
+    """What a recipe with `[scene]` will do.
+
+    Args:
+        parsed: the recipe.
+        source: of photos.
+        detectors: that one, and the audit's; what any of them sees is covered.
+        cover: a redactor, None for a cover that needs no plugin.
+    """
+
+    parsed: Parsed
+    source: Step
+    detectors: tuple[Step, ...]
+    cover: Step | None
+
+
+def plan_scene(parsed: Parsed, catalogue: Catalogue, covers: Sequence[str]) -> ScenePlan:
+    """Check a recipe with `[scene]` against what is installed.
+
+    Args:
+        parsed: the recipe.
+        catalogue: what is installed.
+        covers: names of those that need no plugin.
+
+    Raises:
+        RecipeError: everything wrong that can be known without opening a picture.
+    """
+    recipe = parsed.recipe
+    assert recipe.scene is not None and recipe.detector is not None, "the model asks for a detector"
+    planner = Planner(parsed, catalogue)
+    source = planner.step("source", recipe.source.use, recipe.source.params, ("source",))
+    detectors = [planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",))]
+    if recipe.audit is not None:
+        detectors.append(planner.step("detector", recipe.audit.detector.use, recipe.audit.detector.params, ("audit", "detector")))
+    cover, step = recipe.scene.cover, None
+    at: KeyPath = ("scene", "cover")
+    if cover.use not in covers:
+        known = [*covers, *catalogue.names("redactor")]
+        if catalogue.find("redactor", cover.use) is None:
+            said = f'no cover is called "{cover.use}"; there are {", ".join(known)}{nearest(cover.use, known)}'
+            planner.complain("P101", (*at, "use"), said)
+        else:
+            step = planner.step("redactor", cover.use, cover.params, at)
+            if step is not None and not step.loaded.component.protects:
+                planner.complain("R132", (*at, "use"), f'"{cover.use}" protects nothing and never covers a face')
+    elif cover.params:
+        planner.complain("R132", (*at, "params"), f'"{cover.use}" takes no parameters')
+    if planner.complaints or source is None:
+        raise parsed.refuse(planner.complaints)
+    return ScenePlan(parsed, source, tuple(one for one in detectors if one is not None), step)
