@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         state = "here" if place else "fetched on first use"
         print(f"weights  {weights.name}: {state} ({weights.size / 1e6:.1f} MB, {weights.package} {weights.version})")
     for module, what, how in (
+        ("av", "video", "python -m pip install av"),
         ("torch", "aiming by gradients, facenet, mtcnn", "python -m pip install torch"),
         ("openvino", "every network", "python -m pip install openvino"),
         ("hdbscan", "clusterer hdbscan", "python -m pip install hdbscan"),

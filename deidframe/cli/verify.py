@@ -24,7 +24,8 @@ def run(options: argparse.Namespace) -> int:
         verdict = verify(folder)
         promise = f", k = {verdict.k}" if verdict.k else ", no promise of k"
         state = f"{len(verdict.problems)} wrong" if verdict.problems else "as it was released"
-        print(f"{folder}: {verdict.files} pictures, {verdict.distinct} different{promise}: {state}")
+        told = f"{verdict.files} whole" if verdict.kind else f"{verdict.files} pictures, {verdict.distinct} different{promise}"
+        print(f"{folder}: {told}{' photos or videos' if verdict.kind else ''}: {state}")
         for problem in verdict.problems:
             print(f"  {problem}")
         wrong = wrong or bool(verdict.problems)

@@ -34,6 +34,7 @@ class Verdict:
         k: promised, None without.
         problems: in words.
         digests: file name -> sha256 of each.
+        kind: `"scenes"` of whole photos or videos, "" of faces.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class Verdict:
     k: int | None
     problems: tuple[str, ...]
     digests: Mapping[str, str]
+    kind: str = ""
 
 
 def releases_in(folder: Path) -> list[Path]:
@@ -118,7 +120,7 @@ def verify(folder: Path) -> Verdict:
         few = [digest for digest, count in sharers.items() if count < k]
         if few:
             problems.append(f"{counted(len(few), 'picture')} shared by fewer than {k} files")
-    return Verdict(folder, len(held), len(sharers), k, tuple(problems), held)
+    return Verdict(folder, len(held), len(sharers), k, tuple(problems), held, SCENES if scenes else "")
 
 
 def _stated(folder: Path, problems: list[str]) -> dict[str, Any] | None:

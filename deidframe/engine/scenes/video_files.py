@@ -73,7 +73,7 @@ def pyav() -> Any:
     try:
         import av
     except ImportError:
-        raise PluginError('video needs PyAV: python -m pip install "deidframe[video]"') from None
+        raise PluginError("video needs PyAV: python -m pip install av") from None
     av.logging.set_libav_level(av.logging.PANIC)
     av.logging.restore_default_callback()  # its own takes the interpreter's lock, for which a closing decoder waits for ever
     return av
