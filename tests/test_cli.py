@@ -97,6 +97,14 @@ def test_the_schema_takes_the_shipped_recipes_and_refuses_what_check_refuses() -
         assert changed != text, old
         assert list(validator.iter_errors(tomllib.loads(changed))), new
 
+    scene = (RECIPES / "photos.toml").read_text()
+    for old, new in (
+        ('cover = { use = "fill" }', 'cover = { use = "fil" }'),
+        ('cover = { use = "fill" }', 'cover = { use = "gaussian-blur", params = { sigma = "x" } }'),
+        ("[scene]", "[scen]"),
+    ):
+        assert list(validator.iter_errors(tomllib.loads(scene.replace(old, new)))), new
+
 
 def test_a_schema_of_one_recipe_and_a_check_of_none_are_refused() -> None:
     assert deidframe("check", "--schema", "x.toml").returncode == 2

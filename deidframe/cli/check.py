@@ -67,9 +67,8 @@ def run(options: argparse.Namespace) -> int:
     parsed = load_recipe(find_recipe(options.recipe), overrides_of(options))
     if parsed.recipe.scene is not None:
         from deidframe.engine.planning.scene_plan import plan_scene
-        from deidframe.engine.scenes.covers import BUILT_IN
 
-        scene = plan_scene(parsed, Catalogue(), list(BUILT_IN))
+        scene = plan_scene(parsed, Catalogue())
         seen = " and ".join(step.name for step in scene.detectors)
         cover = parsed.recipe.scene.cover.use
         print(f"{parsed.recipe.name}: whole photos from {scene.source.name}, faces seen by {seen}, covered by {cover}")

@@ -65,10 +65,9 @@ def run(options: argparse.Namespace) -> int:
     if parsed.recipe.scene is not None:
         from deidframe.cli.scenes import say
         from deidframe.engine.planning.scene_plan import plan_scene
-        from deidframe.engine.scenes.covers import BUILT_IN
         from deidframe.engine.tools.scenes import run_scene
 
-        scene = plan_scene(parsed, Catalogue(), list(BUILT_IN))
+        scene = plan_scene(parsed, Catalogue())
         with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
             where = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
             done = run_scene(scene, where, Path(scratch), reporter, offline=options.offline)

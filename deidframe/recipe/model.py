@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
 Use = Annotated[str, Field(min_length=1, max_length=120)]
+COVERS = ("fill", "mosaic")
+"""Covers of scenes that need no plugin."""
 CHAIN = ("encoder", "clusterer", "outliers", "anonymizer", "synthesizer")
 """The keys of a k-Same method, in the order in which they work."""
 

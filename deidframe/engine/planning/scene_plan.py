@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deidframe.engine.components.step import Step
@@ -10,6 +9,7 @@ from deidframe.engine.planning.planner import Planner
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.diagnostics import nearest
 from deidframe.recipe.locate import KeyPath
+from deidframe.recipe.model import COVERS
 from deidframe.recipe.parse import Parsed
 
 
@@ -30,13 +30,12 @@ class ScenePlan:
     cover: Step | None
 
 
-def plan_scene(parsed: Parsed, catalogue: Catalogue, covers: Sequence[str]) -> ScenePlan:
+def plan_scene(parsed: Parsed, catalogue: Catalogue) -> ScenePlan:
     """Check a recipe with `[scene]` against what is installed.
 
     Args:
         parsed: the recipe.
         catalogue: what is installed.
-        covers: names of those that need no plugin.
 
     Raises:
         RecipeError: everything wrong that can be known without opening a picture.
@@ -50,8 +49,8 @@ def plan_scene(parsed: Parsed, catalogue: Catalogue, covers: Sequence[str]) -> S
         detectors.append(planner.step("detector", recipe.audit.detector.use, recipe.audit.detector.params, ("audit", "detector")))
     cover, step = recipe.scene.cover, None
     at: KeyPath = ("scene", "cover")
-    if cover.use not in covers:
-        known = [*covers, *catalogue.names("redactor")]
+    if cover.use not in COVERS:
+        known = [*COVERS, *catalogue.names("redactor")]
         if catalogue.find("redactor", cover.use) is None:
             said = f'no cover is called "{cover.use}"; there are {", ".join(known)}{nearest(cover.use, known)}'
             planner.complain("P101", (*at, "use"), said)

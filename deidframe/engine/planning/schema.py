@@ -7,7 +7,7 @@ from typing import Any
 from deidframe.contract.errors import PluginError
 from deidframe.engine.planning.plan import ROLE_OF_KEY
 from deidframe.host.catalogue import Catalogue
-from deidframe.recipe.model import Recipe
+from deidframe.recipe.model import COVERS, Recipe
 
 _ROLES = ("source", "detector", *ROLE_OF_KEY.values(), "attacker")
 
@@ -27,6 +27,11 @@ def recipe_schema(catalogue: Catalogue) -> dict[str, Any]:
     schema["properties"]["detector"] = definitions["AuditSpec"]["properties"]["detector"] = _part("detector")
     for owner, role in (("SourceSpec", "source"), ("AttackSpec", "attacker")):
         definitions[owner]["allOf"] = [{"$ref": f"#/$defs/{role}-use"}]
+    bare = {"type": "object", "properties": {"use": {"enum": list(COVERS)}}, "required": ["use"], "additionalProperties": False}
+    definitions["SceneSpec"]["properties"]["cover"] = {"anyOf": [bare, _part("redactor")]}
+    definitions["SourceSpec"]["required"].remove("subjects")  # whole photos are covered whoever is on them
+    schema["if"], schema["else"] = {"required": ["scene"]}, {"properties": {"source": {"required": ["subjects"]}}}
+    schema["anyOf"] = [{"required": ["method"]}, {"required": ["scene"]}]
     definitions.pop("Part", None)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "a recipe of deidframe", **schema}
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet
 from deidframe.engine.scenes.regions import Region
+from deidframe.recipe.model import COVERS
 
-FILL, MOSAIC = "fill", "mosaic"
+FILL, MOSAIC = COVERS
 BLOCKS = 7
 """Blocks of a mosaic across a region: fewer than any recogniser reads from one picture."""
 MARGIN = 1.35
