@@ -243,6 +243,7 @@ def join(segments: list[Path], source: Path, target: Path, info: Info, *, sound:
     part = target.with_suffix(".part")
     scale = info.time_base.denominator
     options = {"movflags": "+faststart", "video_track_timescale": str(scale), "fflags": "+bitexact"}
+    options["write_btrt"] = "0"  # bit rates are guessed while a file is opened, and guesses differ
     try:
         with av.open(str(part), "w", format="mp4", options=options) as out:
             first = av.open(str(segments[0]))
