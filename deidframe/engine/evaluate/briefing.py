@@ -81,7 +81,7 @@ def brief(
         granted["mimic"] = mimic(pool, method)
     if arena.own is not None:
         granted["own"] = Names("own").of(shuffled(arena.own, OWN), people=True)[0]
-    if threat in ("shared", "intersection"):
+    if threat in ("shared", "intersection", "informed"):
         granted["release"] = Names("released").of(shuffled(arena.probes, RELEASE))[0]
     if threat == "intersection":
         granted["others"] = _others(probe_of, others)

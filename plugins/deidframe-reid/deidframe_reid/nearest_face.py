@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deidframe.contract import Briefing, Context, FaceSet, LinkScores, PersonScores, PluginError, Recognizer
 from deidframe_reid.plugin import NearestFaceParams
-from deidframe_reid.views import NO_SCORE, Vectors, View, alike, anywhere, unit, views
+from deidframe_reid.views import NO_SCORE, Vectors, View, alike, anywhere, joined, unit, views
 
 BATCH = 64
 """Pictures that are made at once where a probe is changed before it is encoded."""
@@ -71,7 +71,12 @@ class NearestFace:
         self._ids: tuple[str, ...] = tuple(gallery.ids[row] for row in rows.tolist())
         scored = set(self._ids)
         self._missed: tuple[str, ...] = tuple(face for face in briefing.gallery.ids if face not in scored)
-        self._share = self._shares(briefing.release) if briefing.release is not None else None
+        shared = briefing.threat in ("shared", "intersection") and briefing.release is not None
+        self._share = self._shares(briefing.release) if shared and briefing.release is not None else None
+        self._shown: tuple[View, ...] = ()
+        if briefing.companions is not None and self._params.difference == "exchange" and briefing.release is not None:
+            parts = list(self._different(briefing.release))
+            self._shown = tuple(joined([part[n] for part in parts]) for n in range(min(map(len, parts), default=0)))
         self._others = [Other.of(faces, self._seen(faces), self._shares(faces)) for faces in briefing.others]
 
     def attack(self, probes: FaceSet) -> LinkScores:
@@ -157,10 +162,22 @@ class NearestFace:
                 View(np.array([last_member(v, o) for v, o in zip(view.vectors, others, strict=True)]), view.there)
                 for view in seen
             )
+        if self._shown:
+            seen = self._exchanged(known, places)
         scores = alike(seen, self._known, (len(probes), len(self._ids)))
         for row, members in enumerate(places):
             scores[row, [place for member in members for place in member]] = NO_SCORE
         return scores
+
+    def _exchanged(self, known: Vectors, places: Sequence[Sequence[Sequence[int]]]) -> tuple[View, ...]:
+        """Return, for each probe, the released picture that is most like the known members of its group.
+
+        Where groups show each other's mean, that picture is the group's own; elsewhere it is mostly the probe itself.
+        """
+        means = unit(np.array([np.mean([known[p].mean(axis=0) for p in member], axis=0) for member in places]))
+        shape = (len(places), len(self._shown[0].there))
+        best = alike((View(means, np.ones(len(means), bool)),), self._shown, shape).argmax(axis=1)
+        return tuple(view.take(best) for view in self._shown)
 
     def _shares(self, release: FaceSet) -> Vectors:
         """Return `(G,)` how much a candidate resembles the release as a whole: the log of the sum over its different pictures.

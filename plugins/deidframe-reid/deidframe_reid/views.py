@@ -65,6 +65,11 @@ def views(recognizer: Recognizer, faces: FaceSet, where: str, frame: NDArray[np.
     return tuple(out)
 
 
+def joined(parts: Sequence[View]) -> View:
+    """Return the views of several parts of a set of pictures as one."""
+    return View(np.concatenate([part.vectors for part in parts]), np.concatenate([part.there for part in parts]))
+
+
 def anywhere(seen: Sequence[View], count: int) -> NDArray[np.bool_]:
     """Return which of so many pictures have an encoding at all."""
     there = np.zeros(count, bool)

@@ -158,3 +158,13 @@ def test_members_stand_out_from_one_of_the_released_pictures() -> None:
     assert scores["out"] < 0.1 < min(scores["in"], scores["in, too"])
     made.prepare(Briefing("membership", True, align.template(8), people, release=release.take([])))
     assert set(made.judge(people).missed) == {"in", "out", "in, too"}
+
+
+def test_who_knows_that_groups_show_each_others_mean_looks_at_the_right_one() -> None:
+    gallery = faces((200, 20, 20), (200, 60, 20), (20, 20, 200), (20, 60, 200), name="g")
+    means = faces((20, 40, 200), (200, 40, 20), name="p")  # each group shows the other's mean
+    informed = {"companions": {"p0": (("g0",),), "p1": (("g2",),)}, "release": means}
+    plain = linked(means, gallery, "informed", informed).scores
+    assert plain.argmax(axis=1).tolist() != [1, 3]
+    back = linked(means, gallery, "informed", informed, difference="exchange").scores
+    assert back.argmax(axis=1).tolist() == [1, 3]
