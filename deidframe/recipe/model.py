@@ -123,7 +123,8 @@ class AttackSpec(Table):
     """One attempt to find out who is who.
 
     `knows` (with `informed`) is how many other members of a group are known, all without it, and several numbers make an attack
-    each; `budget` is in seconds; `with` (with `intersection`) names
+    each; `budget` is in seconds; `own` is a source of people to
+    learn on; `with` (with `intersection`) names
     methods whose releases the attacker has, too; `pictures` of one person are taken together.
     """
 
@@ -135,6 +136,7 @@ class AttackSpec(Table):
     pictures: Annotated[int, Field(ge=1, le=100)] = 1
     knows: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(max_length=20, strict=False)] = ()
     budget: Annotated[float, Field(gt=0, le=1e7)] | None = None
+    own: Part | None = None
     others: Annotated[tuple[Name, ...], Field(max_length=20, strict=False)] = Field(default=(), alias="with")
     params: dict[str, Any] = {}
 
@@ -151,6 +153,8 @@ class AttackSpec(Table):
             raise ValueError(
                 'with names the methods whose releases are joined; threat "intersection" needs it, and no other has it'
             )
+        if self.own is not None and self.threat not in ("parrot", "reversal"):
+            raise ValueError("own says whom an attacker learns on; only threats parrot and reversal learn")
         if self.threat == "membership" and self.pictures > 1:
             raise ValueError("membership is judged by all pictures of a person")
         if self.threat == "surroundings" and self.pictures > 1:

@@ -248,6 +248,10 @@ class ComponentPool:
         base = base_of(faces)[0]
         self._cached[id(base)] = base
 
+    def holds(self, base: Stack) -> bool:
+        """Whether a stack stays until it is dropped, so that what is made of it may be kept under its identity."""
+        return self._cached.get(id(base)) is base or (self.clear is not None and base_of(self.clear)[0] is base)
+
     def follow(self, before: FaceSet, after: FaceSet) -> None:
         """Let every recogniser know that these pictures are those, read from another place."""
         old, new = base_of(before)[0], base_of(after)[0]

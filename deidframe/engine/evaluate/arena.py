@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import NothingToDo
@@ -41,13 +41,14 @@ def fold_of(person: str) -> int:
     return hashlib.sha256(f"deidframe-attack-1|{person}".encode("utf-8", "surrogateescape")).digest()[-1] % 2
 
 
-def arenas(spec: AttackSpec, clear: FaceSet, released: FaceSet) -> tuple[Arena, ...]:
+def arenas(spec: AttackSpec, clear: FaceSet, released: FaceSet, own_people: FaceSet | None = None) -> tuple[Arena, ...]:
     """Return the rounds of an attack: one, or two where each half of the people are once the attacker's own.
 
     Args:
         spec: the attack.
         clear: all untouched faces with their people.
         released: the faces of a method (the clear ones for threat `clear`).
+        own_people: of an attacker who learns, from another source; everybody is then attacked in one round.
 
     The exact gallery holds the people of the release and nobody who was withheld from it. Where nobody has a picture besides the
     enrolled one, the exact originals are the gallery.
@@ -60,6 +61,8 @@ def arenas(spec: AttackSpec, clear: FaceSet, released: FaceSet) -> tuple[Arena, 
         raise NothingToDo(ONE_PICTURE)
     if spec.threat not in LEARNS:
         return (whole,)
+    if own_people is not None:
+        return (replace(whole, own=own_people),)
     halves = []
     for fold in (0, 1):
         own = half(clear, fold)

@@ -16,6 +16,7 @@ from deidframe.engine.components.results import every_face
 from deidframe.engine.evaluate.arena import LEARNS, Arena, arenas
 from deidframe.engine.evaluate.briefing import Names, brief, bundles, exchanged, slices, together
 from deidframe.engine.evaluate.kept_scores import KeptScores
+from deidframe.engine.evaluate.own_people import own_faces
 from deidframe.engine.evaluate.tally import Tallies, Tally
 from deidframe.engine.evaluate.undone import WayBack
 from deidframe.engine.planning.plan import AttackPlan, MethodPlan
@@ -73,7 +74,8 @@ def run_attack(pool: ComponentPool, attack: AttackPlan, target: Target) -> Attac
     Raises:
         NothingToDo: the threat model leaves no probe, or the method gives the attacker nothing to work with.
     """
-    rounds = arenas(attack.spec, target.clear, target.released)
+    own = own_faces(pool, attack.own, target.clear) if attack.own is not None else None
+    rounds = arenas(attack.spec, target.clear, target.released, own)
     faces = (*zip(target.clear.ids, target.clear.subjects or (), strict=True), *_people(target.released))
     person_of = dict(faces)
     kept = KeptScores()

@@ -44,7 +44,7 @@ def mimic(pool: ComponentPool, method: MethodPlan | None) -> Callable[[FaceSet],
         base, rows = base_of(faces)
         names = "\0".join((*faces.ids, *faces.subjects)).encode("utf-8", "surrogateescape")
         whose = f"mimic|{id(base)}|{hashlib.sha256(rows.tobytes() + names).hexdigest()}"
-        if pool.clear is None or base is not base_of(pool.clear)[0]:
+        if not pool.holds(base):
             return _made(pool, method, faces, whose)
         return pool.once(f"{whose}|{method.slug}", lambda: _made(pool, method, faces, whose))
 

@@ -80,7 +80,7 @@ class MethodPlan:
 class AttackPlan:
     """One attack and the encoder that it sees with, None where it sees pixels; its name, with the encoder's of several.
 
-    `knows` is the number of other members of a group that are known, None for all.
+    `knows` is the number of other members of a group that are known, None for all; `own` a source of the attacker's own people.
     """
 
     name: str
@@ -88,6 +88,7 @@ class AttackPlan:
     step: Step
     encoder: Step | None
     knows: int | None = None
+    own: Step | None = None
 
     @property
     def sees(self) -> str:

@@ -123,7 +123,8 @@ class Planner:
         """Resolve an attack: one plan for each encoder that it is to see with."""
         at: KeyPath = ("attack", row)
         step = self.step("attacker", spec.use, spec.params, at)
-        if step is None:
+        own = self.step("source", spec.own.use, spec.own.params, (*at, "own")) if spec.own is not None else None
+        if step is None or (spec.own is not None and own is None):
             return []
         for place, name in enumerate(spec.others):
             known_methods = [method.name for method in self.parsed.methods]
@@ -133,7 +134,7 @@ class Planner:
         if not step.needs(Need.RECOGNIZER):
             if spec.encoders:
                 self.complain("R132", (*at, "encoders"), f'"{step.name}" looks at pixels and sees with no encoder')
-            return [AttackPlan(called, spec, step, None, knows) for called, knows in _by_knowledge(spec, spec.name)]
+            return [AttackPlan(called, spec, step, None, knows, own) for called, knows in _by_knowledge(spec, spec.name)]
         asked = step.params.attack_encoders
         if spec.encoders:
             wanted = [(name, (*at, "encoders", place)) for place, name in enumerate(spec.encoders)]
@@ -156,7 +157,7 @@ class Planner:
             encoder = self.step("encoder", name, {}, where) if known else self.encoder(name, where)
             if encoder is not None:
                 called = f"{spec.name}, {encoder.name}" if len(wanted) > 1 else spec.name
-                plans += [AttackPlan(name, spec, step, encoder, knows) for name, knows in _by_knowledge(spec, called)]
+                plans += [AttackPlan(name, spec, step, encoder, knows, own) for name, knows in _by_knowledge(spec, called)]
         return plans
 
     def quality(self, spec: QualitySpec | None, attackers: Sequence[Step]) -> QualityPlan | None:

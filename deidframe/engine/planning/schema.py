@@ -29,6 +29,7 @@ def recipe_schema(catalogue: Catalogue) -> dict[str, Any]:
         definitions[owner]["allOf"] = [{"$ref": f"#/$defs/{role}-use"}]
     bare = {"type": "object", "properties": {"use": {"enum": list(COVERS)}}, "required": ["use"], "additionalProperties": False}
     definitions["SceneSpec"]["properties"]["cover"] = {"anyOf": [bare, _part("redactor")]}
+    definitions["AttackSpec"]["properties"]["own"] = _part("source")
     definitions["SourceSpec"]["required"].remove("subjects")  # whole photos are covered whoever is on them
     schema["if"], schema["else"] = {"required": ["scene"]}, {"properties": {"source": {"required": ["subjects"]}}}
     schema["anyOf"] = [{"required": ["method"]}, {"required": ["scene"]}]

@@ -125,3 +125,27 @@ def test_people_whom_two_releases_tell_apart_are_counted() -> None:
 def test_who_is_ruled_out_makes_guessing_easier() -> None:
     tally = Tally({}, {}, frozenset(), candidates=10, ruled_out=8)
     assert (Tallies((tally,)).chance(1), Tallies((tally,)).chance(5)) == (0.5, 1.0)
+
+
+def test_own_people_may_come_from_a_source_of_their_own_and_nobody_is_in_both(tmp_path: Path) -> None:
+    code = docstring_code("attacker")
+    code = code.replace("class Guess:", "SEEN = []\n\nclass Guess:").replace(
+        "        self.briefing = briefing\n",
+        "        self.briefing = briefing\n        if briefing.own is not None:\n"
+        "            SEEN.append((briefing, briefing.mimic(briefing.own)))\n",
+    )
+    guess = listed("attacker", "guess", code)
+    others = docstring_code("source").replace('f"noise-{n}"', 'f"other-{n}"').replace('"noise"', '"others"')
+    text = RECIPE.replace('threat = "naive"', 'threat = "parrot"\nown = { use = "others", params = { count = 9 } }')
+    cells = run(planned(tmp_path, guess, listed("source", "others", others), recipe=text), tmp_path / "run").cells
+    attacked = [c for c in cells if c.attack and c.method != "untouched faces"]
+    assert {c.status for c in attacked} == {"ok"} and {c.candidates for c in attacked} == {12}
+    seen = sys.modules[guess.module].SEEN
+    assert len(seen) == 2 and all(len(briefing.own) == len(made) == 9 for briefing, made in seen)
+    (tmp_path / "same").mkdir()
+    same = text.replace('"others"', '"noise"')
+    cells = run(planned(tmp_path / "same", guess, recipe=same), tmp_path / "same" / "run").cells
+    assert "is in both, 9 in all" in next(c for c in cells if c.attack and c.method == "flat").reason
+    with pytest.raises(RecipeError) as caught:
+        planned(tmp_path, recipe=text.replace('"parrot"', '"naive"'))
+    assert "own says whom an attacker learns on" in "\n".join(caught.value.complaints)
