@@ -102,6 +102,7 @@ class Briefing:
         companions: for each probe the known others of its group: the gallery ids that show each of them.
         others: for each probe what other releases show of the same person: one face set for each release, in which a row's id is
             the probe's.
+        attribute: with threat `attribute`, what is asked of people: `"sex"` or `"age"`.
     """
 
     threat: str
@@ -114,6 +115,7 @@ class Briefing:
     invert: Callable[[FaceSet], FaceSet] | None = None
     companions: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
     others: tuple[FaceSet, ...] = ()
+    attribute: str | None = None
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from deidframe.engine.components.boundary import one_line
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.arena import unseen
 from deidframe.engine.evaluate.attack import Target, run_attack, too_often
+from deidframe.engine.evaluate.attribute import run_attribute
 from deidframe.engine.evaluate.audit import audit
 from deidframe.engine.evaluate.measures import measures
 from deidframe.engine.evaluate.membership import run_membership
@@ -146,6 +147,8 @@ def _attacked(at: RunContext, base: Cell, attack: AttackPlan, target: Target) ->
             with at.pool.working_on(name):
                 if spec.threat == "membership":
                     return _judged(at, cell, attack, target)
+                if spec.threat == "attribute":
+                    return _told(at, cell, attack, target)
                 done = run_attack(at.pool, attack, target)
             kept = at.folder / "private" / "scores" / base.slug / f"{slug(attack.name)}.npz"
             write_bytes(kept, done.kept.npz(), private=True)
@@ -199,6 +202,16 @@ def _judged(at: RunContext, cell: Cell, attack: AttackPlan, target: Target) -> C
     metrics: dict[str, Any] = {"member_area": done.area}
     if done.found is not None:
         metrics["member_tpr"] = done.found.as_dict()
+    return replace(
+        cell, candidates=done.judged, probes=done.judged, missed=done.missed, metrics=metrics, stages={"attack": seconds()}
+    )
+
+
+def _told(at: RunContext, cell: Cell, attack: AttackPlan, target: Target) -> Cell:
+    """Return the row of an attack that reads an attribute off pictures."""
+    with timed() as seconds:
+        done = run_attribute(at.pool, attack, target)
+    metrics = {"attribute_area": done.area, "attribute_share": done.share}
     return replace(
         cell, candidates=done.judged, probes=done.judged, missed=done.missed, metrics=metrics, stages={"attack": seconds()}
     )

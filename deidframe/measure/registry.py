@@ -63,6 +63,14 @@ METRICS = (
         "where an attacker learns on people of its own: `rank{r}` of the same one who learnt nothing, on the same candidates",
     ),
     Metric(
+        "attribute_area",
+        _SHARE,
+        "lower is more private",
+        "how probably somebody of one kind (men; the older half) is scored above somebody of the other; guessing reaches .5",
+        "Mann, Whitney, On a test of whether one of two random variables is stochastically larger, 1947",
+    ),
+    Metric("attribute_share", _SHARE, "neither", "people of the larger kind: what always saying it gets right"),
+    Metric(
         "member_tpr",
         _SHARE,
         "lower is more private",

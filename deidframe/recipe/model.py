@@ -115,6 +115,7 @@ Threat = Literal[
     "reversal",
     "intersection",
     "membership",
+    "attribute",
     "surroundings",
 ]
 
@@ -137,6 +138,7 @@ class AttackSpec(Table):
     knows: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(max_length=20, strict=False)] = ()
     budget: Annotated[float, Field(gt=0, le=1e7)] | None = None
     own: Part | None = None
+    attribute: Literal["sex", "age"] | None = None
     others: Annotated[tuple[Name, ...], Field(max_length=20, strict=False)] = Field(default=(), alias="with")
     params: dict[str, Any] = {}
 
@@ -155,11 +157,13 @@ class AttackSpec(Table):
             )
         if self.own is not None and self.threat not in ("parrot", "reversal"):
             raise ValueError("own says whom an attacker learns on; only threats parrot and reversal learn")
-        if self.threat == "membership" and self.pictures > 1:
-            raise ValueError("membership is judged by all pictures of a person")
+        if (self.attribute is not None) != (self.threat == "attribute"):
+            raise ValueError('threat "attribute" needs attribute = "sex" or "age", and no other threat has it')
+        if self.threat in ("membership", "attribute") and self.pictures > 1:
+            raise ValueError(f"{self.threat} is judged by all pictures of a person")
         if self.threat == "surroundings" and self.pictures > 1:
             raise ValueError("surroundings are found in one picture")
-        if self.gallery == "unseen" and self.threat in ("clear", "linkage", "membership"):
+        if self.gallery == "unseen" and self.threat in ("clear", "linkage", "membership", "attribute"):
             raise ValueError(f'threat "{self.threat}" has no gallery of pictures that a method never saw')
         if self.threat == "clear" and self.gallery == "exact":
             raise ValueError('threat "clear" needs gallery "enrol": untouched probes would be matched against themselves')

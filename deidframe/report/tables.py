@@ -122,7 +122,9 @@ def attack_table(record: Record, name: str) -> Table[Cell]:
 
 
 def _membership(record: Record, name: str) -> tuple[Column[Cell], ...]:
-    """Return the columns of an attack that asks who was in the database; none for the others."""
+    """Return the columns of an attack that asks who was in the database, or reads an attribute; none for the others."""
+    if any(cell.attack == name and "attribute_area" in cell.metrics for cell in record.cells):
+        return metric("attribute_area", "area,\nguess .5"), metric("attribute_share", "larger\nkind")
     if not any(cell.attack == name and "member_area" in cell.metrics for cell in record.cells):
         return ()
     return metric("member_tpr", "members found\nat FAR .01"), metric("member_area", "area")

@@ -26,6 +26,8 @@ MEANING = {
     "k-anonymity of each alone promises nothing",
     "membership": "the attacker has pictures of people and asks who was in the database at all; the method is run "
     "on half of the people, and the other half are the others",
+    "attribute": "the attacker reads the apparent sex of people off released pictures, or whether they are older than most; "
+    "what is true is what the same network sees in the untouched pictures",
     "surroundings": "what lies around the face is matched; an exact original is always found by it where a method leaves it; it "
     "counts in no ranking",
 }

@@ -9,6 +9,15 @@ class AgeSexParams(Params):
     """Takes no parameters."""
 
 
+class ApparentParams(Params):
+    """Takes no parameters."""
+
+    @property
+    def attack_encoders(self) -> tuple[str, ...]:
+        """The encoder whose rows it can read."""
+        return ("age-sex",)
+
+
 @hookimpl
 def deidframe_encoders() -> list[Component]:
     """Bring `age-sex`."""
@@ -23,5 +32,21 @@ def deidframe_encoders() -> list[Component]:
             spaces=("age-sex",),
             weights=("age-v1", "gender-v1"),
             reference="King, Dlib-ml: a machine learning toolkit, JMLR 2009 (dlib-models, Cydral Technology)",
+        )
+    ]
+
+
+@hookimpl
+def deidframe_attackers() -> list[Component]:
+    """Bring `apparent`."""
+    return [
+        Component(
+            name="apparent",
+            make="deidframe_attributes.apparent:Apparent",
+            params=ApparentParams,
+            summary="reads apparent sex and age off released pictures, and matches people by these alone",
+            example='[[attack]]\nname = "sex"\nuse = "apparent"\nthreat = "attribute"\nattribute = "sex"\n',
+            needs=frozenset({Need.RECOGNIZER}),
+            reference="Fredrikson, Jha, Ristenpart, Model inversion attacks, CCS 2015 (attribute inference)",
         )
     ]

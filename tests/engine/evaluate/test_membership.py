@@ -108,3 +108,17 @@ def test_several_numbers_of_known_members_make_an_attack_each_and_a_budget_ends_
     (tmp_path / "slow").mkdir()
     cells = run(planned(tmp_path / "slow", recipe=slow), tmp_path / "slow" / "run").cells
     assert all("its budget of 1e-09 s was used up" in c.reason for c in cells if c.attack)
+
+
+def test_an_attribute_is_asked_with_the_words_of_the_recipe(tmp_path: Path) -> None:
+    text = RECIPE.replace('threat = "naive"', 'threat = "attribute"\nattribute = "sex"')
+    cells = run(planned(tmp_path, recipe=text), tmp_path / "run").cells
+    assert {c.reason for c in cells if c.attack and c.method == "flat"} == {"the attacker judges no people, only pictures"}
+    (tmp_path / "sees").mkdir()
+    code = JUDGE.replace("SCORES", "np.zeros(len(names), np.float32)")
+    cells = run(planned(tmp_path / "sees", listed("attacker", "guess", code), recipe=text), tmp_path / "sees" / "run").cells
+    assert "sees pixels" in next(c for c in cells if c.attack and c.method == "flat").reason
+    for wrong in ('threat = "attribute"', 'threat = "naive"\nattribute = "sex"'):
+        with pytest.raises(RecipeError) as caught:
+            planned(tmp_path, recipe=RECIPE.replace('threat = "naive"', wrong))
+        assert 'needs attribute = "sex" or "age"' in "\n".join(caught.value.complaints)
