@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import Briefing, Context, FaceSet, LinkScores
+from deidframe_reid.head import trained
 from deidframe_reid.nearest_face import link_scores, recognizer_of
 from deidframe_reid.own_people import OwnPeople, reciprocal_rank
 from deidframe_reid.plugin import ParrotParams
@@ -113,7 +114,8 @@ def lessons(own: OwnPeople, clear: Vectors, seen: Sequence[View], learns: NDArra
 
     Ridge regression of a person's mean clear encoding on a released one (Hoerl, Kennard, Technometrics 12(1), 1970), and
     within-class covariance normalisation, of which LDA's scatter is the whole (Hatch, Kajarekar, Stolcke, Within-class covariance
-    normalization for SVM-based speaker recognition, Interspeech 2006), each domain about its own mean.
+    normalization for SVM-based speaker recognition, Interspeech 2006), each domain about its own mean; and a small network (see
+    `head`).
 
     Args:
         clear: `(N, D)` encodings of own clear pictures.
@@ -134,6 +136,8 @@ def lessons(own: OwnPeople, clear: Vectors, seen: Sequence[View], learns: NDArra
             np.float32
         )
         yield Lesson(f"ridge {weight:g}", lambda v, w=solved: (v - after) @ w, lambda v: v - before)  # type: ignore[misc]
+    pairs = np.concatenate([own.pair[view.there & learns[own.shown]] for view in seen])
+    yield Lesson("head", trained(released, clear[pairs], shown), _as_it_is)
     own_means = _means(released - after, shown, len(learns))
     spread = np.concatenate([clear[faces] - means[own.person[faces]], released - after - own_means[shown]]).astype(np.float64)
     within = spread.T @ spread / len(spread)
@@ -141,6 +145,10 @@ def lessons(own: OwnPeople, clear: Vectors, seen: Sequence[View], learns: NDArra
         values, axes = np.linalg.eigh((1 - shrink) * within + shrink * np.trace(within) / size * np.eye(size))
         whiten = (axes / np.sqrt(np.maximum(values, 1e-9))).astype(np.float32)
         yield Lesson(f"within-class {shrink:g}", lambda v, a=whiten: (v - after) @ a, lambda v, a=whiten: (v - before) @ a)  # type: ignore[misc]
+
+
+def _as_it_is(vectors: Vectors) -> Vectors:
+    return vectors
 
 
 def _means(vectors: Vectors, person: NDArray[np.int64], people: int) -> Vectors:
