@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def say(done: Outcome) -> None:
     """Print where a release lies, what was counted, what holds and what does not."""
-    print(f"{done.folder / 'release'}: {done.certificate.kind}, {done.certificate.cover}")
+    print(f"{done.folder}: {done.certificate.kind}, {done.certificate.cover}")
     for check in done.certificate.checks:
         print(f"  {check.words}")
     for sentence in done.certificate.holds:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from deidframe.contract.errors import ReleaseRefused
 from deidframe.guard.certificate import Check
-from deidframe.guard.statement import Statement
+from deidframe.guard.statement import NO_PROMISE, Statement
 from deidframe.words import counted
 
 BLIND = (
@@ -32,8 +33,9 @@ class SceneCount:
         repaired: faces among them that were seen only in the released picture, and covered then.
         faceless: released photos in which no face was seen.
         looked_again: released files that the detectors looked at once more.
-        blind: regions that were overwritten with noise and drawn again to equal pixels; None where the cover reads the face.
-        changed: faces whose inner face is not what it was.
+        blind: the cover never reads what it covers.
+        checked: covered faces of which it was checked that the cover did its work: of a blind one by overwriting regions
+            with noise and drawing them again, of another by the inner part, which is not what it was.
         bare: released files that hold a picture and nothing else.
         left: released photos in which people are left as they are.
     """
@@ -47,8 +49,8 @@ class SceneCount:
     repaired: int = 0
     faceless: int = 0
     looked_again: int = 0
-    blind: int | None = None
-    changed: int = 0
+    blind: bool = False
+    checked: int = 0
     bare: int = 0
     left: int = 0
 
@@ -84,13 +86,13 @@ def certify_scenes(count: SceneCount, cover: str, detectors: tuple[str, ...], re
     """Return the certificate; level 2 (blind) where the cover never reads a face, else level 3 (covered).
 
     Raises:
-        AssertionError: the counts do not add up, so that there is nothing to certify.
+        ReleaseRefused: the counts do not add up, or a gate saw fewer faces or files than are released.
     """
-    assert count.came == count.released + sum(count.withheld.values()), "photos are released or withheld"
-    assert count.sighted == count.covered + count.exempt, "faces are covered or exempt"
-    checked = (count.covered, count.released, count.released - count.left)
-    assert (count.changed, count.bare, count.looked_again) == checked, "every face and file was checked"
-    blind = count.blind is not None
+    _equal("photos that came in", count.came, count.released + sum(count.withheld.values()))
+    _equal("faces seen", count.sighted, count.covered + count.exempt)
+    _equal("covered faces", count.covered, count.checked)
+    _equal("released files read back", count.released, count.bare)
+    _equal("covered photos looked at again", count.released - count.left, count.looked_again)
     withheld = sum(count.withheld.values())
     checks = [
         Check("photos", True, f"{count.came} photos came in = {count.released} released + {withheld} withheld"),
@@ -103,16 +105,15 @@ def certify_scenes(count: SceneCount, cover: str, detectors: tuple[str, ...], re
         ),
         Check("bare files", True, f"{counted(count.bare, 'file')} read back hold a picture and nothing else"),
     ]
-    if count.blind is None:
-        words = f"the inner part of each of {count.changed} covered faces differs from what it was"
-        checks.append(Check("no face handed back", True, words))
+    if count.blind:
+        words = f"{counted(count.checked, 'region')} overwritten by noise and drawn again gave equal pixels"
+        checks.append(Check("blind", True, words))
     else:
-        checks.append(
-            Check("blind", True, f"{counted(count.blind, 'region')} overwritten by noise and drawn again gave equal pixels")
-        )
-    said = BLIND if blind else COVERED.format(cover=cover)
+        words = f"the inner part of each of {count.checked} covered faces differs from what it was"
+        checks.append(Check("no face handed back", True, words))
+    said = BLIND if count.blind else COVERED.format(cover=cover)
     exempt = (f"{counted(count.exempt, 'face')} left as they are, for the reasons given",) if count.exempt else ()
-    kind = "blind scenes" if blind else "covered scenes"
+    kind = "blind scenes" if count.blind else "covered scenes"
     return SceneCertificate(kind, cover, detectors, count, tuple(checks), (said,), (*exempt, *NOT_PROMISED), reasons)
 
 
@@ -128,7 +129,9 @@ class FilmCount:
         repaired: face-frames that were seen only in the released file, and covered then.
         damaged: frames that were covered whole.
         faceless: frames without a face.
-        blind: covered frames that were overwritten with noise and drawn again; None where the cover reads faces.
+        blind: the cover never reads what it covers.
+        checked: frames of which it was checked that the cover did its work: of a blind cover some of each segment, else all.
+        looked_again: frames of released files that the detectors looked at once more.
         sound: streams of sound that were kept.
         left_out: what of files is not in the release.
     """
@@ -143,7 +146,9 @@ class FilmCount:
     repaired: int = 0
     damaged: int = 0
     faceless: int = 0
-    blind: int | None = None
+    blind: bool = False
+    checked: int = 0
+    looked_again: int = 0
     sound: int = 0
     left_out: tuple[str, ...] = ()
 
@@ -152,9 +157,12 @@ def certify_films(count: FilmCount, cover: str, detectors: tuple[str, ...]) -> S
     """Return the certificate of a folder of videos.
 
     Raises:
-        AssertionError: the counts do not add up.
+        ReleaseRefused: the counts do not add up, or a gate saw fewer frames than are released.
     """
-    assert count.came == count.released + sum(count.withheld.values()), "videos are released or withheld"
+    _equal("videos that came in", count.came, count.released + sum(count.withheld.values()))
+    _equal("frames looked at again", count.frames, count.looked_again)
+    if count.seen and not count.checked:
+        raise ReleaseRefused("of no covered frame it was checked that the cover did its work; nothing is released")
     withheld = sum(count.withheld.values())
     checks = [
         Check("videos", True, f"{count.came} videos came in = {count.released} released + {withheld} withheld"),
@@ -173,24 +181,35 @@ def certify_films(count: FilmCount, cover: str, detectors: tuple[str, ...]) -> S
         ),
         Check("bare files", True, "files hold pictures and sound, and no word, chapter, subtitle, place or time of making"),
     ]
-    if count.blind is not None:
-        checks.append(
-            Check("blind", True, f"{counted(count.blind, 'frame')} overwritten by noise and drawn again gave equal pixels")
-        )
+    if count.blind:
+        words = f"{counted(count.checked, 'frame')} overwritten by noise and drawn again gave equal pixels"
+        checks.append(Check("blind", True, words))
+    else:
+        words = f"in each of {counted(count.checked, 'covered frame')} the inner part of every face differs from what it was"
+        checks.append(Check("no face handed back", True, words))
     if count.damaged:
         checks.append(Check("damaged", True, f"{counted(count.damaged, 'damaged frame')} covered whole"))
-    said = BLIND if count.blind is not None else COVERED.format(cover=cover)
+    said = BLIND if count.blind else COVERED.format(cover=cover)
     voices = (
         (f"voices: {counted(count.sound, 'stream')} of sound kept, and people are known by their voice",) if count.sound else ()
     )
     gone = tuple(f"not in the release: {one}" for one in count.left_out)
-    kind = "blind scenes" if count.blind is not None else "covered scenes"
+    kind = "blind scenes" if count.blind else "covered scenes"
     return SceneCertificate(
         kind, cover, detectors, count, tuple(checks), (said.replace("picture", "frame"),), (*voices, *gone, *NOT_PROMISED)
     )
 
 
+def _equal(what: str, wanted: int, found: int) -> None:
+    """Refuse where a gate saw another number than there has to be."""
+    if wanted != found:
+        raise ReleaseRefused(f"{what}: {wanted} were expected and {found} counted; nothing is released")
+
+
 def scene_statement(certificate: SceneCertificate) -> Statement:
-    """Return what a folder of covered photos says of itself."""
+    """Return what a folder of covered scenes says of itself."""
+    tried = "No attack on these pictures has been tried: people may be recognised by what is left."
+    if not certificate.count.blind:
+        return Statement(False, NO_PROMISE, tried, ())
     sharing = f"It may be shared for what it states and for nothing else: {certificate.holds[0]}."
-    return Statement(True, sharing, "No attack on these pictures has been tried: people may be recognised by what is left.", ())
+    return Statement(True, sharing, tried, ())

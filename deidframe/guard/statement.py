@@ -10,6 +10,7 @@ from typing import Any
 from deidframe.guard.certificate import Certificate
 
 WIDTH = 100
+NO_PROMISE = "Do not share it as de-identified: this method promises nothing. The pictures are here to be compared with others."
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,7 @@ def statement(certificate: Certificate, attacks: Sequence[Reached], licences: Se
     elif broken:
         sharing = f"Do not share it: {broken}."
     else:
-        sharing = (
-            "Do not share it as de-identified: this method promises nothing. The pictures are here to be compared with others."
-        )
+        sharing = NO_PROMISE
     strongest = max(attacks, key=lambda one: one.value, default=None)
     if strongest is None:
         attack = "No attack on these pictures has been tried."

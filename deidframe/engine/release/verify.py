@@ -14,7 +14,7 @@ from deidframe.contract.errors import UsageError
 from deidframe.guard.bare_video import bare_mp4
 from deidframe.guard.carry import FILE
 from deidframe.guard.hygiene import bare_jpeg
-from deidframe.record.release import MANIFEST, README, RELEASE, release_folders
+from deidframe.record.release import COMPARED, MANIFEST, PROMISED, README, RELEASE, release_folders
 from deidframe.words import counted
 
 SCENES = "scenes"
@@ -56,6 +56,9 @@ def releases_in(folder: Path) -> list[Path]:
         raise UsageError(f"{str(folder)!r} is not a folder")
     if (folder / RELEASE).exists() or any(folder.glob("*.jpg")):
         return [folder]
+    scenes = [folder / kind for kind in (PROMISED, COMPARED) if (folder / kind / RELEASE).exists()]
+    if scenes:  # whole photos or videos: one release, whose own folders are no releases
+        return scenes
     inside = release_folders(folder) or sorted(path for path in folder.iterdir() if path.is_dir())
     found = [path for path in inside if (path / RELEASE).exists() or any(path.glob("*.jpg"))]
     if not found:

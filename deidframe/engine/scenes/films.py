@@ -8,19 +8,18 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from deidframe.contract.errors import NothingToDo, UnreadablePhoto, UsageError
 from deidframe.engine.run_folder import check_not_nested
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.look import Looker
-from deidframe.engine.scenes.photos import Outcome, Wanted, Withheld, begun, write_withheld
+from deidframe.engine.scenes.photos import Outcome, Wanted, Withheld, begun, published, released_name, write_withheld
 from deidframe.engine.scenes.video import cover_video
 from deidframe.engine.scenes.video_files import SUFFIXES, pyav
 from deidframe.guard.hygiene import TIME
-from deidframe.guard.scene import FilmCount, certify_films, scene_statement
-from deidframe.record.release import publish
+from deidframe.guard.scene import FilmCount, certify_films
 from deidframe.record.write import write_json
 
 NO_VIDEO = "not a video"
@@ -65,8 +64,7 @@ def cover_videos(
     names, skipped = videos_in(source)
     if not names:
         raise NothingToDo(f"no video in {str(source)!r}")
-    facts = [wanted.named, wanted.blind, wanted.allow_faceless, sound, [one.name for one in lookers], names]
-    begun(folder, hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogateescape")).hexdigest())
+    begun(folder, wanted.signature(names, lookers, sound))
     private, staged = folder / "private", folder / "private" / "staged"
     rows: dict[str, dict[str, Any]] = {}
     withheld, known, taken = dict(skipped), dict[str, str](), set[str]()
@@ -80,11 +78,11 @@ def cover_videos(
             withheld[name] = TWICE
             continue
         known[digest] = name
+        target = released_name(name, taken, ".mp4")
         row = _done(work, staged, digest)
         if row is None:
-            row = _one(home / name, _target(staged, name, taken), work, digest, lookers, wanted, reporter, sound=sound)
+            row = _one(home / name, staged / target, work, digest, lookers, wanted, reporter, sound=sound)
             write_json(work / "done.json", row, private=True)
-        taken.add(row["name"])
         if row["withheld"]:
             withheld[name] = row["withheld"]
         else:
@@ -98,20 +96,11 @@ def cover_videos(
         wanted.named,
         tuple(one.name for one in lookers),
     )
-    said = scene_statement(certificate)
-    files = {row["name"]: row["sha256"] for row in rows.values()}
-    facts_told = {"kind": "scenes", "method": wanted.named}
-    publish(staged, folder / "release", files, certificate.as_dict(), facts_told, said.as_dict(), said.text(wanted.named))
+    done = published(folder, {row["name"]: row["sha256"] for row in rows.values()}, certificate, wanted)
     for work in (private / JOURNAL).iterdir():  # segments are in the release now; what was seen stays
         for segment in work.glob("segment-*"):
             segment.unlink()
-    return Outcome(folder, certificate)
-
-
-def _target(staged: Path, name: str, taken: set[str]) -> Path:
-    text = name.encode("utf-8", "backslashreplace").decode()
-    plain = str(PurePosixPath(text).with_suffix(".mp4"))
-    return staged / (plain if plain not in taken else f"{text}.mp4")
+    return done
 
 
 def _done(work: Path, staged: Path, digest: str) -> dict[str, Any] | None:
@@ -169,7 +158,9 @@ def _count(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, 
         repaired=total("repaired"),
         damaged=total("damaged"),
         faceless=total("faceless"),
-        blind=total("blind") if blind else None,
+        blind=blind,
+        checked=total("checked"),
+        looked_again=total("looked_again"),
         sound=total("sound"),
         left_out=tuple(dict.fromkeys(one for row in rows for one in row["count"]["left_out"])),
     )

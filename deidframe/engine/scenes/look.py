@@ -30,12 +30,14 @@ class Looker:
         plain: asks it as a recipe would.
         eager: asks it so that it rather sees a face too many, once for each way.
         sure: the score from which on a face is upright, None where it does not say.
+        told: the detector with its parameters, by which a run that goes on is known.
     """
 
     name: str
     plain: Detect
     eager: tuple[Detect, ...]
     sure: float | None
+    told: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,12 @@ class Sighted:
         """Return these."""
         kept = np.array(rows, np.int64)
         return Sighted(self.boxes[kept], self.landmarks[kept], self.scores[kept], tuple(self.by[row] for row in rows))
+
+    def with_more(self, more: Sighted) -> Sighted:
+        """Return these and others, none of them left out."""
+        both = [self, more]
+        boxes, marks, scores = (np.concatenate([getattr(one, name) for one in both]) for name in ("boxes", "landmarks", "scores"))
+        return Sighted(boxes, marks, scores, (*self.by, *more.by))
 
     @classmethod
     def joined(cls, parts: Sequence[Sighted]) -> Sighted:

@@ -7,9 +7,8 @@ import hashlib
 import io
 import json
 import os
-import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,11 +23,11 @@ from deidframe.engine.run_folder import check_not_nested
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.covers import Cover, Face, union_of
 from deidframe.engine.scenes.look import Looker, Sighted, look
-from deidframe.engine.scenes.regions import Region
+from deidframe.engine.scenes.regions import GROW, Region
 from deidframe.guard.hygiene import TIME, bare_jpeg, decode_jpeg, encode_jpeg
 from deidframe.guard.scene import SceneCertificate, SceneCount, certify_scenes, scene_statement
-from deidframe.record.release import publish
-from deidframe.record.write import write_bytes, write_json
+from deidframe.record.release import COMPARED, PROMISED, publish
+from deidframe.record.write import write_bytes
 
 REPAIRS = 2
 """How often a released picture in which a face shows is covered further before it is withheld."""
@@ -68,9 +67,9 @@ class Wanted:
     exempt: tuple[tuple[str, str], ...] = ()
     told: str = ""
 
-    def signature(self, photos: Photos, lookers: Sequence[Looker]) -> str:
-        """Return a text that changes when the outcome would."""
-        facts = [self.named, self.told, self.blind, self.allow_faceless, self.exempt, [one.name for one in lookers], photos.ids]
+    def signature(self, names: Sequence[str], lookers: Sequence[Looker], *more: object) -> str:
+        """Return a text that changes when the outcome would, for files that stay what they are."""
+        facts = [self.named, self.told, self.blind, self.allow_faceless, self.exempt, [one.told for one in lookers], names, more]
         return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -79,17 +78,18 @@ class Covered:
     """What became of one photo.
 
     Args:
-        pixels: that are to be released.
+        data: the file that is to be released.
         sighted: all faces.
-        regions: of those that are covered.
         repaired: how many of them were seen only in the covered picture.
+        checked: faces of which it was checked that the cover did its work.
+        looked_again: whether the file was looked at as it is written.
     """
 
-    pixels: Pixels
     data: bytes
     sighted: Sighted
-    regions: tuple[Region, ...]
-    repaired: int
+    repaired: int = 0
+    checked: int = 0
+    looked_again: bool = False
 
 
 class Withheld(Exception):
@@ -98,7 +98,7 @@ class Withheld(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where it lies and what can be said of it."""
+    """Where the published files lie and what can be said of them."""
 
     folder: Path
     certificate: SceneCertificate
@@ -118,25 +118,14 @@ def cover_photo(picture: Pixels, lookers: Sequence[Looker], wanted: Wanted) -> C
         faces = faces_of(sighted)
         covered = picture.copy()
         wanted.cover(covered, faces)
-        if wanted.blind:
-            check_blind(picture, covered, faces, wanted.cover)
+        checked = check_cover(picture, covered, faces, wanted)
         data = encode_jpeg(covered)
-        released = decode_jpeg(data)
-        if not wanted.blind:  # what follows from outside a region alone hands nothing back
-            check_changed(picture, released, sighted)
-        regions = tuple(face.region for face in faces)
-        shown = leaks(released, lookers, regions)
+        shown = leaks(decode_jpeg(data), lookers, [face.region for face in faces])
         if not len(shown):
-            return Covered(released, data, sighted, regions, repaired)
+            return Covered(data, sighted, repaired, checked, looked_again=True)
         if attempt < REPAIRS:
             repaired += len(shown)
-            whole = [sighted, shown]
-            sighted = Sighted(
-                np.concatenate([one.boxes for one in whole]),
-                np.concatenate([one.landmarks for one in whole]),
-                np.concatenate([one.scores for one in whole]),
-                (*sighted.by, *shown.by),
-            )
+            sighted = sighted.with_more(shown)
     raise Withheld(STILL_A_FACE)
 
 
@@ -175,14 +164,30 @@ def outside(sighted: Sighted, regions: Sequence[Region], shape: tuple[int, ...],
     return sighted.take(rows)
 
 
-def check_changed(before: Pixels, after: Pixels, sighted: Sighted) -> None:
-    """Refuse a photo in which the inner part of a covered face is what it was.
+def check_cover(before: Pixels, after: Pixels, faces: Sequence[Face], wanted: Wanted) -> int:
+    """Refuse a picture in which the cover did not do its work, and return the number of faces of which that was checked.
+
+    Of a blind cover it is that what stands in a region follows from outside alone, which hands nothing back; of another one, that
+    the inner part of no face is what it was.
+
+    Raises:
+        Withheld: it did not.
+    """
+    if wanted.blind:
+        check_blind(before, after, faces, wanted.cover)
+    else:
+        check_changed(before, after, faces)
+    return len(faces)
+
+
+def check_changed(before: Pixels, after: Pixels, faces: Sequence[Face]) -> None:
+    """Refuse a picture in which the inner part of a covered face is what it was.
 
     Raises:
         Withheld: it is.
     """
-    for box, marks in zip(sighted.boxes, sighted.landmarks, strict=True):
-        inner = Region.of(box, marks, INNER)
+    for face in faces:
+        inner = face.region.grown(INNER / GROW)
         window = inner.window(before.shape)
         if window is None:
             continue
@@ -211,15 +216,14 @@ def check_blind(before: Pixels, covered: Pixels, faces: Sequence[Face], cover: C
         raise Withheld(NOT_BLIND)
 
 
-def released_name(photo: str, taken: set[str]) -> str:
-    """Return the path under which a photo is released: its own with `.jpg`, with its old ending before where two would meet."""
-    photo = photo.encode("utf-8", "backslashreplace").decode()  # names of files need not be text
-    path = PurePosixPath(photo)
-    plain = str(path.with_suffix(".jpg"))
-    name = plain if plain not in taken else f"{photo}.jpg"
+def released_name(file: str, taken: set[str], ending: str = ".jpg") -> str:
+    """Return the path under which a file is released: its own with another ending, after the old one where two would meet."""
+    file = file.encode("utf-8", "backslashreplace").decode()  # names of files need not be text
+    plain = str(PurePosixPath(file).with_suffix(ending))
+    name = plain if plain not in taken else f"{file}{ending}"
     number = 2
     while name in taken:
-        name = f"{photo}.{number}.jpg"
+        name = f"{file}.{number}{ending}"
         number += 1
     taken.add(name)
     return name
@@ -228,16 +232,15 @@ def released_name(photo: str, taken: set[str]) -> str:
 def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, folder: Path, reporter: Reporter) -> Outcome:
     """Cover a database of photos into a new folder, photo by photo; a run that was cut short goes on where it was.
 
-    `folder/release` holds the photos under their own paths, a manifest, `RELEASE.json` and `README.txt`; `folder/private` says
-    what was withheld and where every face was.
+    `folder/release` (`folder/compared` of a cover that promises nothing) holds the photos under their own paths, a manifest,
+    `RELEASE.json` and `README.txt`; `folder/private` says what was withheld and where every face was.
 
     Raises:
         UsageError: the folder exists and is of another run. NothingToDo: no photo could be released. StoreError: full disk.
     """
     check_not_nested(photos.folder, folder)
     private, staged = folder / "private", folder / "private" / "staged"
-    signed = wanted.signature(photos, lookers)
-    begun(folder, signed)
+    begun(folder, wanted.signature(photos.ids, lookers))
     done = _journal(private / JOURNAL)
     exempt = dict(wanted.exempt)
     strangers = sorted(set(exempt) - set(photos.ids))
@@ -250,9 +253,9 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
     with (private / JOURNAL).open("a", encoding="utf-8") as journal, reporter.task("cover photos", len(photos)) as advance:
         for photo in photos.ids:
             name = released_name(photo, taken)
-            row = done.get(photo)
-            if row is None or not _whole(staged / name, row):
-                row = _one(photos, photo, name, lookers, wanted, staged, exempt.get(photo))
+            row, of = done.get(photo), photos.fingerprint(photo) if photos.fingerprint else ""
+            if row is None or not of or row["of"] != of or not _whole(staged / name, row):
+                row = {**_one(photos, photo, name, lookers, wanted, staged, exempt.get(photo)), "of": of}
                 journal.write(json.dumps(row) + "\n")
                 journal.flush()
             if row["withheld"]:
@@ -271,10 +274,16 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
         tuple(one.name for one in lookers),
         tuple(dict.fromkeys(exempt.values())),
     )
+    return published(folder, files, certificate, wanted)
+
+
+def published(folder: Path, files: Mapping[str, str], certificate: SceneCertificate, wanted: Wanted) -> Outcome:
+    """Publish the staged files of a run: under `release` where something is promised of them, else under `compared`."""
     said = scene_statement(certificate)
+    target = folder / (PROMISED if said.promised else COMPARED)
     facts = {"kind": "scenes", "method": wanted.named}
-    publish(staged, folder / "release", files, certificate.as_dict(), facts, said.as_dict(), said.text(wanted.named))
-    return Outcome(folder, certificate)
+    publish(folder / "private" / "staged", target, files, certificate.as_dict(), facts, said.as_dict(), said.text(wanted.named))
+    return Outcome(target, certificate)
 
 
 def begun(folder: Path, signed: str) -> None:
@@ -286,7 +295,7 @@ def begun(folder: Path, signed: str) -> None:
     private = folder / "private"
     mark = private / "signature"
     if folder.exists():
-        if (folder / "release").exists():
+        if any((folder / kind).exists() for kind in (PROMISED, COMPARED)):
             raise UsageError(f"{str(folder)!r} is finished; give another folder, or remove it")
         if not mark.exists() or mark.read_text("utf-8") != signed:
             raise UsageError(f"{str(folder)!r} exists and is not this run cut short; give another folder")
@@ -324,9 +333,7 @@ def _one(
     try:
         picture = photos.open(photo)
         if exempt is not None:
-            sighted = look(picture, lookers)
-            data = encode_jpeg(picture)
-            done = Covered(decode_jpeg(data), data, sighted, (), 0)
+            done = Covered(encode_jpeg(picture), look(picture, lookers))
         else:
             done = cover_photo(picture, lookers, wanted)
     except (Withheld, UnreadablePhoto) as error:
@@ -345,7 +352,8 @@ def _one(
         {"box": [round(float(v), 1) for v in box], "score": round(float(score), 3), "by": by}
         for box, score, by in zip(done.sighted.boxes, done.sighted.scores, done.sighted.by, strict=True)
     ]
-    return {**row, "faces": faces, "repaired": done.repaired, "sha256": hashlib.sha256(written).hexdigest()}
+    gates = {"repaired": done.repaired, "checked": done.checked, "looked_again": done.looked_again, "bare": True}
+    return {**row, **gates, "faces": faces, "sha256": hashlib.sha256(written).hexdigest()}
 
 
 def _count(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, *, blind: bool) -> SceneCount:
@@ -360,11 +368,11 @@ def _count(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, 
         exempt=exempt,
         repaired=sum(row["repaired"] for row in rows),
         faceless=sum(not row["faces"] for row in rows),
-        looked_again=sum(not row["exempt"] for row in rows),
+        looked_again=sum(row["looked_again"] for row in rows),
         left=sum(bool(row["exempt"]) for row in rows),
-        blind=covered if blind else None,
-        changed=covered,
-        bare=len(rows),
+        blind=blind,
+        checked=sum(row["checked"] for row in rows),
+        bare=sum(row["bare"] for row in rows),
     )
 
 
@@ -388,5 +396,3 @@ def _write_lists(private: Path, withheld: dict[str, str], rows: Sequence[dict[st
             did = "left as it is" if row["exempt"] else "covered"
             lines.writerow([row["photo"], row["name"], number, *face["box"], face["score"], face["by"], did])
     write_bytes(private / FACES, out.getvalue().encode("utf-8", "surrogateescape"), private=True)
-    shutil.rmtree(private / "scratch", ignore_errors=True)
-    write_json(private / "photos.json", {"photos": len(rows), "withheld": len(withheld)}, private=True)

@@ -23,7 +23,7 @@ from deidframe.engine.scenes.covers import Face
 from deidframe.engine.scenes.feed import Feed
 from deidframe.engine.scenes.frames import Planes
 from deidframe.engine.scenes.look import Looker, Sighted
-from deidframe.engine.scenes.photos import HALF, NO_FACE, STILL_A_FACE, Wanted, Withheld, check_blind, faces_of, outside
+from deidframe.engine.scenes.photos import HALF, NO_FACE, STILL_A_FACE, Wanted, Withheld, check_cover, faces_of, outside
 from deidframe.engine.scenes.regions import Region
 from deidframe.engine.scenes.tracks import EXTENDED, FILLED, SEEN, Sightings, Tracks, shots_of, small, track
 from deidframe.engine.scenes.video_files import Frame, Info, info_of, join, read, write_segment
@@ -35,7 +35,7 @@ BATCH = 16
 SECONDS = 10
 """Of a segment: the unit of work, and of what a kill costs."""
 CHECKED = 50
-"""Every so-manieth covered frame is checked for blindness."""
+"""Of a blind cover the first covered frame of a segment is checked, and every so-manieth after it; of another one every frame."""
 REPAIRS = 2
 TRACKS = "tracks.csv"
 WIDE, MOST_SHOWN = 480, 200
@@ -54,7 +54,8 @@ class VideoCount:
         tracks: faces through time.
         repaired: face-frames that were seen only in the released file and covered then.
         faceless: frames without any.
-        blind: frames that were overwritten with noise and drawn again to equal pixels; None where the cover reads faces.
+        checked: frames of which it was checked that the cover did its work.
+        looked_again: frames of the released file that were looked at.
         sound: streams of sound that were kept.
         left_out: what of the file is not in the release.
     """
@@ -67,7 +68,8 @@ class VideoCount:
     tracks: int
     repaired: int
     faceless: int
-    blind: int | None
+    checked: int
+    looked_again: int
     sound: int
     left_out: tuple[str, ...]
 
@@ -126,7 +128,8 @@ def cover_video(
         len(np.unique(tracks.track)),
         repaired,
         sum(not faces for faces in plan),
-        checked if wanted.blind else None,
+        checked,
+        len(after),
         info.sound[0] if sound else 0,
         info.left_out if sound or not info.sound[1] else (*info.left_out, f"{info.sound[1]} streams of sound, as asked"),
     )
@@ -291,27 +294,20 @@ def _segments(
                 told = json.loads(before.with_suffix(".json").read_text())
                 target.hardlink_to(before)
             else:
-                looked = 0
-                with Feed(functools.partial(_written, target, info)) as feed:
+                drawn = looked = 0
+                with Feed(functools.partial(write_segment, target, info)) as feed:
                     for frame in frames:
-                        planes, did = _covered(frame, plan[frame.number], frame.number in damaged, wanted)
-                        feed.put((frame.time, planes))
-                        looked += did
+                        faces = () if frame.number in damaged else plan[frame.number]
+                        check = bool(faces) and (not wanted.blind or drawn % CHECKED == 0)
+                        feed.put((frame.time, _covered(frame, faces, wanted, damaged=frame.number in damaged, check=check)))
+                        drawn, looked = drawn + bool(faces), looked + check
                         advance(1)
                 told = {"plan": mark, "checked": looked}
             checked += told["checked"]
-            _noted(note, told)
+            note.write_text(json.dumps(told), "utf-8")
             for _ in frames:  # what a segment that was taken over did not read
                 pass
     return checked
-
-
-def _written(target: Path, info: Info, drawn: Iterator[tuple[int, Planes]]) -> None:
-    write_segment(target, info, drawn)
-
-
-def _noted(note: Path, told: dict[str, object]) -> None:
-    note.write_text(json.dumps(told), "utf-8")
 
 
 def _mark(plan: Sequence[Sequence[Face]]) -> str:
@@ -347,21 +343,24 @@ def _cut(frames: Iterator[Frame], length: int) -> Iterator[Iterator[Frame]]:
         yield some(first)
 
 
-def _covered(frame: Frame, faces: Sequence[Face], damaged: bool, wanted: Wanted) -> tuple[Planes, int]:
-    """Return a frame with its faces covered, and 1 where it was checked for blindness; a damaged one is covered whole."""
+def _covered(frame: Frame, faces: Sequence[Face], wanted: Wanted, *, damaged: bool, check: bool) -> Planes:
+    """Return a frame with its faces covered; a damaged one is covered whole.
+
+    Raises:
+        Withheld: it is to be checked, and the cover did not do its work.
+    """
     if damaged:
         height, width = frame.planes.y.shape
         everything = Region(width / 2, height / 2, float(width), float(height))
-        return frame.planes.with_regions(np.full((height, width, 3), 127, np.uint8), [everything]), 0
+        return frame.planes.with_regions(np.full((height, width, 3), 127, np.uint8), [everything])
     if not faces:
-        return frame.planes, 0
+        return frame.planes
     picture = frame.planes.rgb()
     drawn = picture.copy()
     wanted.cover(drawn, faces)
-    check = wanted.blind and frame.number % CHECKED == 0
     if check:
-        check_blind(picture, drawn, faces, wanted.cover)
-    return frame.planes.with_regions(drawn, [face.region for face in faces]), int(check)
+        check_cover(picture, drawn, faces, wanted)
+    return frame.planes.with_regions(drawn, [face.region for face in faces])
 
 
 def look_at_released(

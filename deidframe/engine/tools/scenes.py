@@ -142,7 +142,7 @@ def _looker(pool: ComponentPool, plain: Step) -> Looker:
     component, own = plain.loaded.component, plain.params.model_dump(mode="json", exclude_unset=True)
     steps = [Step("detector", plain.loaded, component.params.model_validate({**own, **params})) for params in component.eager]
     eager = tuple(functools.partial(pool.call, step) for step in steps)
-    return Looker(plain.name, functools.partial(pool.call, plain), eager, component.sure)
+    return Looker(plain.name, functools.partial(pool.call, plain), eager, component.sure, plain.key)
 
 
 def cover_of(pool: ComponentPool, name: str) -> tuple[Cover, bool]:

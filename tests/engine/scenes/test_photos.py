@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +14,7 @@ import pytest
 
 from deidframe.cli.main import main
 from deidframe.contract import Detections, NothingToDo, Photos, UnreadablePhoto, UsageError
+from deidframe.contract.errors import ReleaseRefused
 from deidframe.engine.release.verify import verify
 from deidframe.engine.runtime.progress import Quiet
 from deidframe.engine.scenes.covers import fill, mosaic
@@ -27,6 +30,7 @@ from deidframe.engine.scenes.photos import (
     cover_photos,
     released_name,
 )
+from deidframe.guard.scene import FilmCount, SceneCount, certify_films, certify_scenes
 
 PLACES = ((40, 30), (150, 60))
 SIDE = 40
@@ -72,22 +76,23 @@ WANTED = Wanted(fill, "fill", True)
 
 def ran(tmp_path: Path, pictures: dict[str, np.ndarray], wanted: Wanted = WANTED, lookers=None):  # type: ignore[no-untyped-def]
     photos = Photos.from_arrays(list(pictures), list(pictures.values()))
+    photos = replace(photos, fingerprint=lambda name: hashlib.sha256(pictures[name].tobytes()).hexdigest())
     return cover_photos(photos, lookers or [looker()], wanted, tmp_path / "out", Quiet())
 
 
 def test_photos_come_out_whole_under_their_own_paths(tmp_path: Path) -> None:
     done = ran(tmp_path, {"a/one.png": scene(), "a/one.jpg": scene(PLACES[:1]), "b/two.jpeg": scene()})
-    release = done.folder / "release"
+    release = done.folder
     assert {str(path.relative_to(release)) for path in release.rglob("*.jpg")} == {"a/one.jpg", "a/one.jpg.jpg", "b/two.jpg"}
     count = done.certificate.count
-    assert (count.came, count.released, count.sighted, count.covered, count.blind) == (3, 3, 5, 5, 5)
+    assert (count.came, count.released, count.sighted, count.covered, count.checked, count.blind) == (3, 3, 5, 5, 5, True)
     assert done.certificate.kind == "blind scenes"
     shown = cv2.imread(str(release / "b" / "two.jpg"))[:, :, ::-1]
     assert len(stripes(Photos.from_arrays(["x"], [np.ascontiguousarray(shown)]))) == 0
     outside = np.abs(shown.astype(int) - scene())[:20]
     assert outside.mean() < 3
     assert verify(release).problems == ()
-    rows = list(csv.DictReader((done.folder / "private" / "faces.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((done.folder.parent / "private" / "faces.csv").read_text().splitlines()))
     assert len(rows) == 5 and rows[0]["done"] == "covered"
     (release / "b" / "two.jpg").write_bytes(b"x")
     assert any("has changed" in problem for problem in verify(release).problems)
@@ -113,7 +118,7 @@ def test_a_face_that_shows_only_afterwards_is_repaired_or_the_photo_withheld() -
         return seen if calls["n"] > 6 else Detections.none(photos.ids)  # it misses all looks at the original
 
     done = cover_photo(scene(), [Looker("late", late, (late,), None)], Wanted(fill, "fill", True, allow_faceless=True))
-    assert done.repaired == 2 and len(done.regions) == 2
+    assert done.repaired == 2 and len(done.sighted) == 2 and done.checked == 2
 
     def everywhere(photos: Photos) -> Detections:
         calls["n"] += 1
@@ -153,7 +158,7 @@ def test_an_exemption_has_a_reason_and_stands_in_the_certificate(tmp_path: Path)
     wanted = Wanted(fill, "fill", True, exempt=(("one.png", "the mayor agreed"),))
     done = ran(tmp_path, {"one.png": scene(), "two.png": scene()}, wanted)
     assert (done.certificate.count.exempt, done.certificate.count.covered) == (2, 2)
-    said = json.loads((done.folder / "release" / "RELEASE.json").read_text())["certificate"]
+    said = json.loads((done.folder / "RELEASE.json").read_text())["certificate"]
     assert said["reasons"] == ["the mayor agreed"] and "left as they are" in said["holds_not"][0]
     with pytest.raises(UsageError, match="no such photo"):
         ran(tmp_path / "b", {"one.png": scene()}, Wanted(fill, "fill", True, exempt=(("zwei.png", "x"),)))
@@ -178,7 +183,7 @@ def test_a_run_that_was_cut_short_goes_on_and_another_is_refused(tmp_path: Path)
     before = seen["n"]
     done = ran(tmp_path, pictures, lookers=[looker(cutting)])
     assert seen["n"] - before < 3 * 6
-    a, b = ((one.folder / "release" / "MANIFEST.sha256").read_bytes() for one in (whole, done))
+    a, b = ((one.folder / "MANIFEST.sha256").read_bytes() for one in (whole, done))
     assert a == b
     with pytest.raises(UsageError, match="is finished"):
         ran(tmp_path, pictures)
@@ -186,6 +191,33 @@ def test_a_run_that_was_cut_short_goes_on_and_another_is_refused(tmp_path: Path)
     (tmp_path / "other" / "out").mkdir()
     with pytest.raises(UsageError, match="is not this run"):
         ran(tmp_path / "other", pictures)
+
+
+def test_a_photo_that_changed_since_the_cut_is_covered_anew(tmp_path: Path) -> None:
+    pictures = {"a.png": scene(PLACES[:1]), "b.png": scene()}
+
+    def cutting(photos: Photos) -> Detections:
+        if len(stripes(photos)) == 2:
+            raise KeyboardInterrupt
+        return stripes(photos)
+
+    with pytest.raises(KeyboardInterrupt):
+        ran(tmp_path, pictures, lookers=[looker(cutting)])
+    done = ran(tmp_path, {"a.png": scene(), "b.png": scene()})
+    assert done.certificate.count.covered == 4
+
+
+def test_counts_of_gates_that_do_not_add_up_release_nothing() -> None:
+    whole = SceneCount(came=2, released=2, sighted=3, covered=3, checked=3, bare=2, looked_again=2)
+    assert certify_scenes(whole, "x", ("d",), ()).kind == "covered scenes"
+    for wrong in ({"came": 3}, {"sighted": 4}, {"checked": 2}, {"bare": 1}, {"looked_again": 1}):
+        with pytest.raises(ReleaseRefused, match="nothing is released"):
+            certify_scenes(replace(whole, **wrong), "x", ("d",), ())
+    films = FilmCount(came=1, released=1, withheld={}, frames=9, seen=4, checked=1, looked_again=9)
+    assert certify_films(films, "x", ("d",)).kind == "covered scenes"
+    for wrong in ({"came": 2}, {"looked_again": 8}, {"checked": 0}):
+        with pytest.raises(ReleaseRefused, match="nothing is released"):
+            certify_films(replace(films, **wrong), "x", ("d",))
 
 
 def test_unreadable_photos_are_withheld_with_their_reason(tmp_path: Path) -> None:
@@ -239,7 +271,9 @@ def test_the_command_covers_real_faces(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["photos", str(tmp_path / "in"), str(tmp_path / "out"), "--cover", "gaussian-blur"]) == 1
     said = capsys.readouterr().out
     assert "2 faces were seen" in said and "withheld: 1 (not a picture)" in said
-    assert main(["verify", str(tmp_path / "out" / "release")]) == 0
+    assert main(["verify", str(tmp_path / "out")]) == 0
+    assert "this method promises nothing" in (tmp_path / "out" / "compared" / "README.txt").read_text()
+    assert not (tmp_path / "out" / "release").exists()
     for bad, code in (
         (["--cover", "magic"], 2),
         (["--detector", "none such"], 2),

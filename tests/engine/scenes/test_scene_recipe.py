@@ -46,7 +46,7 @@ def test_it_is_checked_and_run(tmp_path: Path, photos: Path, capsys: pytest.Capt
     assert "whole photos from folder, faces seen by yunet, covered by fill" in capsys.readouterr().out
     assert main(["run", recipe, "--out", str(tmp_path / "out")]) == 0
     assert "blind scenes, fill" in capsys.readouterr().out
-    assert main(["verify", str(tmp_path / "out" / "release")]) == 0
+    assert main(["verify", str(tmp_path / "out")]) == 0
     assert main(["run", recipe, "--out", str(tmp_path / "out")]) == 2
 
 

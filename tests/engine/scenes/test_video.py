@@ -21,7 +21,7 @@ from deidframe.contract import Detections, Photos, UnreadablePhoto  # noqa: E402
 from deidframe.engine.release.verify import verify  # noqa: E402
 from deidframe.engine.runtime.progress import Quiet  # noqa: E402
 from deidframe.engine.scenes import video as video_module  # noqa: E402
-from deidframe.engine.scenes.covers import BUILT_IN, fill  # noqa: E402
+from deidframe.engine.scenes.covers import BUILT_IN, fill, mosaic  # noqa: E402
 from deidframe.engine.scenes.films import TWICE, cover_videos  # noqa: E402
 from deidframe.engine.scenes.look import Looker  # noqa: E402
 from deidframe.engine.scenes.photos import NO_FACE, Wanted, Withheld  # noqa: E402
@@ -211,6 +211,21 @@ def test_nobody_and_a_face_that_stays_are_withheld(tmp_path: Path) -> None:
     assert not (tmp_path / "o.mp4").exists()
 
 
+def test_a_cover_that_leaves_faces_or_reads_them_is_caught_in_a_video_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.mp4", iter(noise(70)))
+    with pytest.raises(Withheld, match="left a face as it was"):
+        covered(tmp_path, path, wanted=Wanted(lambda picture, faces: None, "nothing", False))
+    (tmp_path / "b").mkdir()
+    with pytest.raises(Withheld, match="depends on what was erased"):
+        covered(tmp_path / "b", path, wanted=Wanted(mosaic, "mosaic", True))
+    (tmp_path / "c").mkdir()
+    count, _ = covered(tmp_path / "c", path, wanted=Wanted(mosaic, "mosaic", False))
+    assert (count.checked, count.looked_again) == (70, 70)
+    (tmp_path / "d").mkdir()
+    count, _ = covered(tmp_path / "d", path)
+    assert count.checked == 2  # the first covered frame, and the fiftieth after it
+
+
 def test_a_cut_run_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video_module, "SECONDS", 0.4)
     (tmp_path / "in").mkdir()
@@ -231,7 +246,7 @@ def test_a_cut_run_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest
     before = written["n"]
     done = cover_videos(tmp_path / "in", tmp_path / "cut", [MIDDLE], WANTED, Quiet())
     assert written["n"] - before <= 3  # of four segments two were there
-    a, b = ((one.folder / "release" / "a.mp4").read_bytes() for one in (whole, done))
+    a, b = ((one.folder / "a.mp4").read_bytes() for one in (whole, done))
     assert a == b
 
 
@@ -262,7 +277,7 @@ def test_a_folder_of_videos_is_told_apart_and_certified(tmp_path: Path) -> None:
     count = done.certificate.count
     assert (count.came, count.released, count.frames) == (5, 2, 24)
     assert sorted(count.withheld) == sorted(["not a video", TWICE, next(k for k in count.withheld if "not a video that" in k)])
-    release = done.folder / "release"
+    release = done.folder
     assert verify(release).problems == ()
     assert "frame" in json.loads((release / "RELEASE.json").read_text())["certificate"]["holds"][0]
     with next(release.rglob("*.mp4")).open("ab") as stream:
@@ -276,7 +291,7 @@ def test_the_command_covers_real_faces(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["video", str(path), str(tmp_path / "out"), "--cover", cover, "--detector", "yunet", "--sound", "drop"]) == 0
     said = capsys.readouterr().out
     assert "6 frames went out" in said and "k-anonymity" in said
-    assert main(["verify", str(tmp_path / "out" / "release")]) == 0
+    assert main(["verify", str(tmp_path / "out")]) == 0
     (rows,) = (tmp_path / "out" / "private" / "videos").rglob("tracks.csv")
     told = rows.read_text().splitlines()
     assert told[0].startswith("frame,seconds,track") and len(told) > 6 and told[1].startswith("0,0.0000,0,")
