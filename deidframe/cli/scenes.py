@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deidframe.engine.scenes.photos import Outcome
+    from deidframe.engine.scenes.folder import Outcome
 
 
 def say(done: Outcome) -> None:

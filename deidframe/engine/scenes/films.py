@@ -14,8 +14,9 @@ from typing import Any
 from deidframe.contract.errors import NothingToDo, UnreadablePhoto, UsageError
 from deidframe.engine.run_folder import check_not_nested
 from deidframe.engine.runtime.progress import Reporter
+from deidframe.engine.scenes.checks import Wanted, Withheld
+from deidframe.engine.scenes.folder import Outcome, begun, published, released_name, write_withheld
 from deidframe.engine.scenes.look import Looker
-from deidframe.engine.scenes.photos import Outcome, Wanted, Withheld, begun, published, released_name, write_withheld
 from deidframe.engine.scenes.video import cover_video
 from deidframe.engine.scenes.video_files import SUFFIXES, pyav
 from deidframe.guard.hygiene import TIME

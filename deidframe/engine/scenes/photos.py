@@ -8,12 +8,11 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,56 +20,16 @@ from deidframe.contract.errors import NothingToDo, StoreError, UnreadablePhoto, 
 from deidframe.contract.photos import Photos
 from deidframe.engine.run_folder import check_not_nested
 from deidframe.engine.runtime.progress import Reporter
-from deidframe.engine.scenes.covers import Cover, Face, union_of
+from deidframe.engine.scenes.checks import NO_FACE, REPAIRS, STILL_A_FACE, Wanted, Withheld, check_cover, faces_of, leaks
+from deidframe.engine.scenes.folder import Outcome, begun, published, released_name, write_withheld
 from deidframe.engine.scenes.look import Looker, Sighted, look
-from deidframe.engine.scenes.regions import GROW, Region
 from deidframe.guard.hygiene import TIME, bare_jpeg, decode_jpeg, encode_jpeg
-from deidframe.guard.scene import SceneCertificate, SceneCount, certify_scenes, scene_statement
-from deidframe.record.release import COMPARED, PROMISED, publish
+from deidframe.guard.scene import SceneCount, certify_scenes
 from deidframe.record.write import write_bytes
 
-REPAIRS = 2
-"""How often a released picture in which a face shows is covered further before it is withheld."""
-NO_FACE = "no face was seen in it"
-STILL_A_FACE = "a face still shows after repairs"
-HANDED_BACK = "the cover left a face as it was"
-NOT_BLIND = "what was drawn depends on what was erased"
-UNCHANGED = 2.0
-"""Mean difference of grey levels below which an inner face is what it was; JPEG alone makes about one."""
-FLAT = 3.0
-"""Standard deviation of the fine part of an inner face that has nothing to change, such as one that was seen in a wall."""
-INNER, HALF, FEATURES = 0.7, 0.5, 3
-"""A face of whose inner part (its box's oval, so many times as large) less than half is covered is a leak, unless three of its
-landmarks are."""
 JOURNAL = "photos.jsonl"
 FACES = "faces.csv"
 Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """How photos are covered.
-
-    Args:
-        cover: of regions.
-        named: its name.
-        blind: it never reads what it covers, which is checked.
-        allow_faceless: photos in which nobody is seen are released as they are.
-        told: the cover with its parameters, by which a run that goes on is known.
-        exempt: photo ids in which people are left as they are, with the owner's reason.
-    """
-
-    cover: Cover
-    named: str
-    blind: bool
-    allow_faceless: bool = False
-    exempt: tuple[tuple[str, str], ...] = ()
-    told: str = ""
-
-    def signature(self, names: Sequence[str], lookers: Sequence[Looker], *more: object) -> str:
-        """Return a text that changes when the outcome would, for files that stay what they are."""
-        facts = [self.named, self.told, self.blind, self.allow_faceless, self.exempt, [one.told for one in lookers], names, more]
-        return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -90,18 +49,6 @@ class Covered:
     repaired: int = 0
     checked: int = 0
     looked_again: bool = False
-
-
-class Withheld(Exception):
-    """A photo is not released; the text says why."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Where the published files lie and what can be said of them."""
-
-    folder: Path
-    certificate: SceneCertificate
 
 
 def cover_photo(picture: Pixels, lookers: Sequence[Looker], wanted: Wanted) -> Covered:
@@ -127,106 +74,6 @@ def cover_photo(picture: Pixels, lookers: Sequence[Looker], wanted: Wanted) -> C
             repaired += len(shown)
             sighted = sighted.with_more(shown)
     raise Withheld(STILL_A_FACE)
-
-
-def faces_of(sighted: Sighted) -> list[Face]:
-    """Return what is to be covered of each sighting."""
-    each = zip(sighted.boxes, sighted.landmarks, strict=True)
-    return [Face(Region.of(box, marks), marks) for box, marks in each]
-
-
-def leaks(released: Pixels, lookers: Sequence[Looker], regions: Sequence[Region]) -> Sighted:
-    """Return the faces that detectors still see in a released picture, outside of what was drawn.
-
-    Where a detector is sure, half of a face has to be covered; where it only guesses, a quarter that was drawn explains it.
-    """
-    sure, guessed = (look(released, lookers, turns=False, eager=eager) for eager in (False, True))
-    found = (outside(sure, regions, released.shape, HALF), outside(guessed, regions, released.shape, HALF / 2))
-    return Sighted.joined(found)
-
-
-def outside(sighted: Sighted, regions: Sequence[Region], shape: tuple[int, ...], least: float) -> Sighted:
-    """Return the faces that regions do not hold: neither so much of the inner part nor three of five landmarks.
-
-    What a detector sees where something was drawn is the drawing: a fill can look like a face, and a surrogate has to.
-    """
-    union = union_of(shape, regions)
-    rows = []
-    for row, (box, marks) in enumerate(zip(sighted.boxes, sighted.landmarks, strict=True)):
-        inner = Region.of(box, marks, INNER)
-        window = inner.window(shape)
-        if window is None or float(union[window][inner.mask(window)].mean()) >= least:
-            continue
-        x, y = np.rint(marks).astype(np.int64).T
-        there = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
-        if int(union[y[there], x[there]].sum()) < FEATURES:
-            rows.append(row)
-    return sighted.take(rows)
-
-
-def check_cover(before: Pixels, after: Pixels, faces: Sequence[Face], wanted: Wanted) -> int:
-    """Refuse a picture in which the cover did not do its work, and return the number of faces of which that was checked.
-
-    Of a blind cover it is that what stands in a region follows from outside alone, which hands nothing back; of another one, that
-    the inner part of no face is what it was.
-
-    Raises:
-        Withheld: it did not.
-    """
-    if wanted.blind:
-        check_blind(before, after, faces, wanted.cover)
-    else:
-        check_changed(before, after, faces)
-    return len(faces)
-
-
-def check_changed(before: Pixels, after: Pixels, faces: Sequence[Face]) -> None:
-    """Refuse a picture in which the inner part of a covered face is what it was.
-
-    Raises:
-        Withheld: it is.
-    """
-    for face in faces:
-        inner = face.region.grown(INNER / GROW)
-        window = inner.window(before.shape)
-        if window is None:
-            continue
-        mask = inner.mask(window)
-        was, now = (one[window].astype(np.float32) for one in (before, after))
-        fine = (was - cv2.GaussianBlur(was, (0, 0), max(1.0, inner.across / 5)))[mask]
-        if len(fine) and float(fine.std()) > FLAT and float(np.abs(was - now)[mask].mean()) < UNCHANGED:
-            raise Withheld(HANDED_BACK)
-
-
-def check_blind(before: Pixels, covered: Pixels, faces: Sequence[Face], cover: Cover) -> None:
-    """Overwrite every region by noise, cover again, and refuse where the outcome is another.
-
-    Raises:
-        Withheld: it is.
-    """
-    noisy = before.copy()
-    rng = np.random.default_rng(20260106)
-    for face in faces:
-        window = face.region.window(before.shape)
-        if window is not None:
-            mask = face.region.mask(window)
-            noisy[window][mask] = rng.integers(0, 256, (int(mask.sum()), 3), np.uint8)
-    cover(noisy, faces)
-    if not np.array_equal(noisy, covered):
-        raise Withheld(NOT_BLIND)
-
-
-def released_name(file: str, taken: set[str], ending: str = ".jpg") -> str:
-    """Return the path under which a file is released: its own with another ending, after the old one where two would meet."""
-    file = file.encode("utf-8", "backslashreplace").decode()  # names of files need not be text
-    plain = str(PurePosixPath(file).with_suffix(ending))
-    name = plain if plain not in taken else f"{file}{ending}"
-    number = 2
-    while name in taken:
-        name = f"{file}.{number}{ending}"
-        number += 1
-    taken.add(name)
-    return name
 
 
 def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, folder: Path, reporter: Reporter) -> Outcome:
@@ -275,36 +122,6 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
         tuple(dict.fromkeys(exempt.values())),
     )
     return published(folder, files, certificate, wanted)
-
-
-def published(folder: Path, files: Mapping[str, str], certificate: SceneCertificate, wanted: Wanted) -> Outcome:
-    """Publish the staged files of a run: under `release` where something is promised of them, else under `compared`."""
-    said = scene_statement(certificate)
-    target = folder / (PROMISED if said.promised else COMPARED)
-    facts = {"kind": "scenes", "method": wanted.named}
-    publish(folder / "private" / "staged", target, files, certificate.as_dict(), facts, said.as_dict(), said.text(wanted.named))
-    return Outcome(target, certificate)
-
-
-def begun(folder: Path, signed: str) -> None:
-    """Make the folder of a run, or take that of the same run which was cut short.
-
-    Raises:
-        UsageError: it is of another run, or finished. StoreError: it cannot be made.
-    """
-    private = folder / "private"
-    mark = private / "signature"
-    if folder.exists():
-        if any((folder / kind).exists() for kind in (PROMISED, COMPARED)):
-            raise UsageError(f"{str(folder)!r} is finished; give another folder, or remove it")
-        if not mark.exists() or mark.read_text("utf-8") != signed:
-            raise UsageError(f"{str(folder)!r} exists and is not this run cut short; give another folder")
-    try:
-        (private / "staged").mkdir(parents=True, exist_ok=True)
-        private.chmod(0o700)
-        write_bytes(mark, signed.encode(), private=True)
-    except OSError as error:
-        raise StoreError(f"cannot write into {str(folder)!r}: {error.strerror}") from error
 
 
 def _journal(journal: Path) -> dict[str, dict[str, Any]]:
@@ -374,15 +191,6 @@ def _count(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, 
         checked=sum(row["checked"] for row in rows),
         bare=sum(row["bare"] for row in rows),
     )
-
-
-def write_withheld(private: Path, withheld: dict[str, str]) -> None:
-    """Write `withheld.csv`: file and reason."""
-    out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\n")
-    lines.writerow(["file", "reason"])
-    lines.writerows(sorted(withheld.items()))
-    write_bytes(private / "withheld.csv", out.getvalue().encode("utf-8", "surrogateescape"), private=True)
 
 
 def _write_lists(private: Path, withheld: dict[str, str], rows: Sequence[dict[str, Any]]) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import csv
-import functools
-import hashlib
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,24 +16,18 @@ from numpy.typing import NDArray
 from deidframe.contract.errors import UnreadablePhoto
 from deidframe.contract.photos import Photos
 from deidframe.engine.runtime.progress import Reporter
+from deidframe.engine.scenes.checks import HALF, NO_FACE, REPAIRS, STILL_A_FACE, Wanted, Withheld, faces_of, outside
 from deidframe.engine.scenes.covers import Face
-from deidframe.engine.scenes.feed import Feed
-from deidframe.engine.scenes.frames import Planes
 from deidframe.engine.scenes.look import Looker, Sighted
-from deidframe.engine.scenes.photos import HALF, NO_FACE, STILL_A_FACE, Wanted, Withheld, check_cover, faces_of, outside
 from deidframe.engine.scenes.regions import Region
+from deidframe.engine.scenes.segments import draw_segments, segment_length
 from deidframe.engine.scenes.tracks import EXTENDED, FILLED, SEEN, Sightings, Tracks, shots_of, small, track
-from deidframe.engine.scenes.video_files import Frame, Info, info_of, join, read, write_segment
+from deidframe.engine.scenes.video_files import Frame, Info, info_of, join, read
 from deidframe.guard.bare_video import bare_mp4
 from deidframe.record.write import write_bytes
 
 BATCH = 16
 """Frames that a detector is given together."""
-SECONDS = 10
-"""Of a segment: the unit of work, and of what a kill costs."""
-CHECKED = 50
-"""Of a blind cover the first covered frame of a segment is checked, and every so-manieth after it; of another one every frame."""
-REPAIRS = 2
 TRACKS = "tracks.csv"
 WIDE, MOST_SHOWN = 480, 200
 """Width of a frame in a preview, and how many are shown at most."""
@@ -74,6 +65,19 @@ class VideoCount:
     left_out: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Late:
+    """A face that was seen only in the released file: frame, box `(4,)` and landmarks `(5, 2)`."""
+
+    frame: int
+    box: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+
+    def around(self, count: int) -> range:
+        """Return the frames in which it is covered, of so many."""
+        return range(max(0, self.frame - AROUND), min(count, self.frame + AROUND + 1))
+
+
 def cover_video(
     path: Path, target: Path, work: Path, lookers: Sequence[Looker], wanted: Wanted, reporter: Reporter, *, sound: bool = True
 ) -> VideoCount:
@@ -95,22 +99,25 @@ def cover_video(
     if not len(seen.frame) and not wanted.allow_faceless:
         raise Withheld(NO_FACE)
     tracks = track(seen, shots)
-    extra: list[tuple[int, NDArray[np.float32], NDArray[np.float32]]] = []
+    extra: list[Late] = []
     repaired = 0
+    length = segment_length(info)
+    looked = np.zeros(seen.count, bool)
     for attempt in range(REPAIRS + 1):
         plan = _by_frame(tracks, extra, seen.count)
-        checked = _segments(path, work, info, plan, damaged, wanted, reporter, attempt)
-        segments = sorted(work.glob(f"segment-{attempt}-*.nut"))
+        segments, checked = draw_segments(path, work, info, plan, damaged, wanted, reporter, attempt)
         join(segments, path, target, info, sound=sound)
-        found, after = look_at_released(target, plan, lookers, reporter)
+        found, after = look_at_released(target, plan, looked, lookers, reporter)
         if not found:
             break
         repaired += len(found)
         if attempt == REPAIRS:
             target.unlink()
             raise Withheld(STILL_A_FACE)
-        for frame, box, marks in found:
-            extra += [(n, box, marks) for n in range(max(0, frame - AROUND), min(seen.count, frame + AROUND + 1))]
+        more = [Late(n, one.box, one.landmarks) for one in found for n in one.around(seen.count)]
+        for number in {one.frame // length for one in more}:  # the others are the same packets, and were looked at
+            looked[number * length : (number + 1) * length] = False
+        extra += more
     if before != after:
         target.unlink()
         raise Withheld(f"{len(before)} frames came in and {len(after)} would go out, or their times differ")
@@ -129,7 +136,7 @@ def cover_video(
         repaired,
         sum(not faces for faces in plan),
         checked,
-        len(after),
+        int(looked.sum()),
         info.sound[0] if sound else 0,
         info.left_out if sound or not info.sound[1] else (*info.left_out, f"{info.sound[1]} streams of sound, as asked"),
     )
@@ -157,9 +164,7 @@ def preview(path: Path, every: int, lookers: Sequence[Looker], wanted: Wanted) -
     return np.concatenate([np.concatenate(shown[n : n + 4], axis=1) for n in range(0, len(shown), 4)])
 
 
-def _write_tracks(
-    path: Path, tracks: Tracks, extra: Sequence[tuple[int, NDArray[np.float32], NDArray[np.float32]]], times: Sequence[Fraction]
-) -> None:
+def _write_tracks(path: Path, tracks: Tracks, extra: Sequence[Late], times: Sequence[Fraction]) -> None:
     """Write where every covered face is in every frame, for audits."""
     kinds = {SEEN: "seen", FILLED: "between sightings", EXTENDED: "beyond sightings"}
     out = io.StringIO()
@@ -167,7 +172,7 @@ def _write_tracks(
     lines.writerow(["frame", "seconds", "track", "x0", "y0", "x1", "y1", "how"])
     rows = zip(tracks.frame.tolist(), tracks.track.tolist(), tracks.boxes.tolist(), tracks.kind.tolist(), strict=True)
     every = [(frame, number, box, kinds[kind]) for frame, number, box, kind in rows]
-    every += [(frame, "", box.tolist(), "seen in the released file") for frame, box, _ in extra]
+    every += [(one.frame, "", one.box.tolist(), "seen in the released file") for one in extra]
     for frame, number, box, how in sorted(every, key=lambda row: (row[0], str(row[1]))):
         lines.writerow([frame, f"{float(times[frame]):.4f}", number, *(round(value, 1) for value in box), how])
     write_bytes(path, out.getvalue().encode(), private=True)
@@ -238,6 +243,8 @@ def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
 
 def look_at(pictures: Sequence[NDArray[np.uint8]], lookers: Sequence[Looker], *, eager: bool = True) -> list[Sighted]:
     """Return the faces of each of several frames: every detector, in its first way to look."""
+    if not pictures:
+        return []
     names = tuple(str(n) for n in range(len(pictures)))
     photos = Photos.from_arrays(names, pictures)
     seen: list[list[Sighted]] = [[] for _ in pictures]
@@ -251,131 +258,34 @@ def look_at(pictures: Sequence[NDArray[np.uint8]], lookers: Sequence[Looker], *,
     return [Sighted.joined(parts) for parts in seen]
 
 
-def _by_frame(
-    tracks: Tracks, extra: Sequence[tuple[int, NDArray[np.float32], NDArray[np.float32]]], count: int
-) -> list[list[Face]]:
+def _by_frame(tracks: Tracks, extra: Sequence[Late], count: int) -> list[list[Face]]:
     """Return what is covered in each frame."""
     plan: list[list[Face]] = [[] for _ in range(count)]
     for frame, box, marks in zip(tracks.frame.tolist(), tracks.boxes, tracks.landmarks, strict=True):
         plan[frame].append(Face(Region.of(box, marks), marks))
-    for frame, box, marks in extra:
-        plan[frame].append(Face(Region.of(box, marks), marks))
+    for one in extra:
+        plan[one.frame].append(Face(Region.of(one.box, one.landmarks), one.landmarks))
     return plan
 
 
-def _segments(
-    path: Path,
-    work: Path,
-    info: Info,
-    plan: Sequence[Sequence[Face]],
-    damaged: set[int],
-    wanted: Wanted,
-    reporter: Reporter,
-    attempt: int,
-) -> int:
-    """Write the segments that are not there yet; those of an earlier attempt whose plan is the same are taken over.
-
-    Returns:
-        How many frames were checked for blindness, over all segments.
-    """
-    length = max(1, round(SECONDS * float(info.rate)))
-    checked = 0
-    with reporter.task(f"cover {path.name}", len(plan)) as advance:
-        for number, frames in enumerate(_cut(read(path), length)):
-            target = work / f"segment-{attempt}-{number:06d}.nut"
-            note = target.with_suffix(".json")
-            mark = _mark(plan[number * length : (number + 1) * length])
-            if target.exists() and note.exists() and json.loads(note.read_text())["plan"] == mark:
-                checked += json.loads(note.read_text())["checked"]
-                advance(sum(1 for _ in frames))
-                continue
-            before = work / f"segment-{attempt - 1}-{number:06d}.nut"
-            if attempt and before.exists() and json.loads(before.with_suffix(".json").read_text())["plan"] == mark:
-                told = json.loads(before.with_suffix(".json").read_text())
-                target.hardlink_to(before)
-            else:
-                drawn = looked = 0
-                with Feed(functools.partial(write_segment, target, info)) as feed:
-                    for frame in frames:
-                        faces = () if frame.number in damaged else plan[frame.number]
-                        check = bool(faces) and (not wanted.blind or drawn % CHECKED == 0)
-                        feed.put((frame.time, _covered(frame, faces, wanted, damaged=frame.number in damaged, check=check)))
-                        drawn, looked = drawn + bool(faces), looked + check
-                        advance(1)
-                told = {"plan": mark, "checked": looked}
-            checked += told["checked"]
-            note.write_text(json.dumps(told), "utf-8")
-            for _ in frames:  # what a segment that was taken over did not read
-                pass
-    return checked
-
-
-def _mark(plan: Sequence[Sequence[Face]]) -> str:
-    digest = hashlib.sha256()
-    for faces in plan:
-        digest.update(len(faces).to_bytes(4, "big"))
-        for face in faces:
-            region = face.region
-            digest.update(
-                np.array([region.x, region.y, region.across, region.down, region.angle]).tobytes() + face.landmarks.tobytes()
-            )
-    return digest.hexdigest()
-
-
-def _cut(frames: Iterator[Frame], length: int) -> Iterator[Iterator[Frame]]:
-    """Yield the frames of each segment; one is to be read to its end before the next."""
-    ended = False
-
-    def some(first: Frame) -> Iterator[Frame]:
-        nonlocal ended
-        yield first
-        for _ in range(length - 1):
-            frame = next(frames, None)
-            if frame is None:
-                ended = True
-                return
-            yield frame
-
-    while not ended:
-        first = next(frames, None)
-        if first is None:
-            return
-        yield some(first)
-
-
-def _covered(frame: Frame, faces: Sequence[Face], wanted: Wanted, *, damaged: bool, check: bool) -> Planes:
-    """Return a frame with its faces covered; a damaged one is covered whole.
-
-    Raises:
-        Withheld: it is to be checked, and the cover did not do its work.
-    """
-    if damaged:
-        height, width = frame.planes.y.shape
-        everything = Region(width / 2, height / 2, float(width), float(height))
-        return frame.planes.with_regions(np.full((height, width, 3), 127, np.uint8), [everything])
-    if not faces:
-        return frame.planes
-    picture = frame.planes.rgb()
-    drawn = picture.copy()
-    wanted.cover(drawn, faces)
-    if check:
-        check_cover(picture, drawn, faces, wanted)
-    return frame.planes.with_regions(drawn, [face.region for face in faces])
-
-
 def look_at_released(
-    target: Path, plan: Sequence[Sequence[Face]], lookers: Sequence[Looker], reporter: Reporter
-) -> tuple[list[tuple[int, NDArray[np.float32], NDArray[np.float32]]], list[Fraction]]:
-    """Return the faces that detectors see in the decoded file outside of what was drawn, with their frames, and all times."""
-    found, base, times = [], info_of(target).time_base, list[Fraction]()
+    target: Path, plan: Sequence[Sequence[Face]], looked: NDArray[np.bool_], lookers: Sequence[Looker], reporter: Reporter
+) -> tuple[list[Late], list[Fraction]]:
+    """Return the faces that detectors see in the decoded file outside of what was drawn, and the times of all its frames.
+
+    Args:
+        looked: `(F,)` frames that were looked at as they are now; the others are, and are noted here.
+    """
+    found, base, times = list[Late](), info_of(target).time_base, list[Fraction]()
     with reporter.task(f"look again at {target.name}", len(plan)) as advance:
         for batch in _batches(read(target)):
-            pictures = [frame.planes.rgb() for frame in batch]
-            for frame, faces in zip(batch, look_at(pictures, lookers, eager=False), strict=True):
+            fresh = [frame for frame in batch if frame.number < len(looked) and not looked[frame.number]]
+            for frame, faces in zip(fresh, look_at([one.planes.rgb() for one in fresh], lookers, eager=False), strict=True):
+                looked[frame.number] = True
                 if len(faces):
-                    planned = plan[frame.number] if frame.number < len(plan) else ()
-                    shown = outside(faces, [face.region for face in planned], frame.planes.shape, HALF)
-                    found += [(frame.number, shown.boxes[n], shown.landmarks[n]) for n in range(len(shown))]
+                    regions = [face.region for face in plan[frame.number]]
+                    shown = outside(faces, regions, frame.planes.shape, HALF)
+                    found += [Late(frame.number, shown.boxes[n], shown.landmarks[n]) for n in range(len(shown))]
             times += [frame.time * base for frame in batch]
             advance(len(batch))
     return found, times

@@ -10,8 +10,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from deidframe.contract.errors import PluginError, StoreError, UnreadablePhoto
 from deidframe.engine.scenes.frames import Planes
 
@@ -213,10 +211,7 @@ def write_segment(path: Path, info: Info, frames: Iterable[tuple[int, Planes]]) 
             strip = av.bitstream.BitStreamFilterContext(
                 "filter_units=remove_types=6" if info.bits == 8 else "filter_units=remove_types=39|40", stream
             )
-            shown: Any = None
             for time, planes in frames:
-                if shown is None:
-                    shown = av.VideoFrame(info.width, info.height, stream.pix_fmt)
                 fresh = av.VideoFrame(info.width, info.height, stream.pix_fmt)
                 planes.write_to(fresh)
                 fresh.pts, fresh.time_base = time, info.time_base
@@ -288,10 +283,3 @@ def _sound(av: Any, original: Any, kept: list[Any]) -> Iterator[Any]:
             return
         if packet.size and packet.dts is not None:
             yield packet
-
-
-def times_of(path: Path) -> tuple[list[Fraction], int]:
-    """Return the times of all frames in seconds, and how many the decoder calls damaged."""
-    info = info_of(path)
-    found = [(frame.time * info.time_base, frame.damaged) for frame in read(path)]
-    return [time for time, _ in found], int(np.sum([damaged for _, damaged in found]))

@@ -14,10 +14,12 @@ from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
 from deidframe.engine.planning.scene_plan import ScenePlan
 from deidframe.engine.runtime.progress import Reporter
+from deidframe.engine.scenes.checks import Wanted
 from deidframe.engine.scenes.covers import BUILT_IN, FILL, Cover, redacted
 from deidframe.engine.scenes.films import cover_videos
+from deidframe.engine.scenes.folder import Outcome
 from deidframe.engine.scenes.look import Looker
-from deidframe.engine.scenes.photos import Outcome, Wanted, cover_photos
+from deidframe.engine.scenes.photos import cover_photos
 from deidframe.engine.scenes.video import preview
 from deidframe.guard.hygiene import encode_jpeg
 from deidframe.host.catalogue import Catalogue

@@ -20,13 +20,13 @@ from deidframe.cli.main import main  # noqa: E402
 from deidframe.contract import Detections, Photos, UnreadablePhoto  # noqa: E402
 from deidframe.engine.release.verify import verify  # noqa: E402
 from deidframe.engine.runtime.progress import Quiet  # noqa: E402
-from deidframe.engine.scenes import video as video_module  # noqa: E402
+from deidframe.engine.scenes import segments as segments_module  # noqa: E402
+from deidframe.engine.scenes.checks import NO_FACE, Wanted, Withheld  # noqa: E402
 from deidframe.engine.scenes.covers import BUILT_IN, fill, mosaic  # noqa: E402
 from deidframe.engine.scenes.films import TWICE, cover_videos  # noqa: E402
 from deidframe.engine.scenes.look import Looker  # noqa: E402
-from deidframe.engine.scenes.photos import NO_FACE, Wanted, Withheld  # noqa: E402
 from deidframe.engine.scenes.video import cover_video  # noqa: E402
-from deidframe.engine.scenes.video_files import info_of, read, times_of  # noqa: E402
+from deidframe.engine.scenes.video_files import info_of, read  # noqa: E402
 from deidframe.guard.bare_video import bare_mp4  # noqa: E402
 
 PICTURES = faces()
@@ -55,6 +55,10 @@ def middle(photos: Photos) -> Detections:
 
 
 MIDDLE = Looker("middle", middle, (), None)
+
+
+def times(path: Path) -> list[Fraction]:
+    return [frame.time * info_of(path).time_base for frame in read(path)]
 
 
 def noise(count: int = 12, height: int = 96, width: int = 160, seed: int = 3) -> list[np.ndarray]:
@@ -92,7 +96,7 @@ def test_frames_and_times_come_out_as_they_came_in(tmp_path: Path, kind: str) ->
         options["options"] = {}
     path = write(tmp_path / "in.mp4", iter(noise()), **options)
     count, out = covered(tmp_path, path)
-    assert times_of(out)[0] == times_of(path)[0]
+    assert times(out) == times(path)
     assert count.frames == 12
     assert bare_mp4(out)
     before, after = (next(read(one)).planes.rgb().astype(int) for one in (path, out))
@@ -106,7 +110,7 @@ def test_frames_and_times_come_out_as_they_came_in(tmp_path: Path, kind: str) ->
 def test_other_containers_are_read(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / f"in{name}", iter(noise()))
     count, out = covered(tmp_path, path)
-    assert count.frames == 12 and times_of(out)[0] == times_of(path)[0]
+    assert count.frames == 12 and times(out) == times(path)
 
 
 def test_odd_sizes_lose_one_row_and_say_so(tmp_path: Path) -> None:
@@ -167,7 +171,7 @@ def test_a_file_that_ends_in_the_middle_is_released_as_far_as_it_goes(tmp_path: 
     path.write_bytes(data[: len(data) * 2 // 3])
     count, out = covered(tmp_path, path)
     assert 10 < count.frames < 60
-    assert len(times_of(out)[0]) == count.frames
+    assert len(times(out)) == count.frames
 
 
 @pytest.mark.parametrize("data", [b"", b"not a video at all" * 100])
@@ -226,12 +230,39 @@ def test_a_cover_that_leaves_faces_or_reads_them_is_caught_in_a_video_too(tmp_pa
     assert count.checked == 2  # the first covered frame, and the fiftieth after it
 
 
+def test_only_what_was_drawn_anew_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments_module, "SECONDS", 0.4)
+    looks = {"first": 0, "again": 0}
+
+    def eager(photos: Photos) -> Detections:
+        looks["first"] += len(photos)
+        return middle(photos)
+
+    def plain(photos: Photos) -> Detections:
+        looks["again"] += len(photos)
+        seen = middle(photos)
+        if looks["again"] > 16:  # one face more, once: in the first frame, and so in the first of four segments
+            return seen
+        box = np.array([[2, 2, 12, 12]], np.float32)
+        marks = np.repeat(box[:, None, :2] + 3, 5, axis=1) + np.arange(5, dtype=np.float32)[None, :, None]
+        return Detections.join(
+            [Detections.one(photos.ids[0], box, marks, np.array([0.9], np.float32)), Detections.none(photos.ids[1:])]
+        )
+
+    path = write(tmp_path / "in.mp4", iter(noise(40)))
+    (tmp_path / "work").mkdir()
+    looker = Looker("late", plain, (eager,), None)
+    count = cover_video(path, tmp_path / "out.mp4", tmp_path / "work", [looker], WANTED, Quiet())
+    assert (count.repaired, count.frames, count.looked_again) == (1, 40, 40)
+    assert looks == {"first": 40, "again": 50}  # all of it, and then the ten frames of the segment that was drawn anew
+
+
 def test_a_cut_run_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video_module, "SECONDS", 0.4)
+    monkeypatch.setattr(segments_module, "SECONDS", 0.4)
     (tmp_path / "in").mkdir()
     write(tmp_path / "in" / "a.mp4", iter(noise(40)))
     whole = cover_videos(tmp_path / "in", tmp_path / "whole", [MIDDLE], WANTED, Quiet())
-    real, written = video_module.write_segment, {"n": 0}
+    real, written = segments_module.write_segment, {"n": 0}
 
     def failing(*given):  # type: ignore[no-untyped-def]
         written["n"] += 1
@@ -239,7 +270,7 @@ def test_a_cut_run_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest
             raise KeyboardInterrupt
         real(*given)
 
-    monkeypatch.setattr(video_module, "write_segment", failing)
+    monkeypatch.setattr(segments_module, "write_segment", failing)
     with pytest.raises(KeyboardInterrupt):
         cover_videos(tmp_path / "in", tmp_path / "cut", [MIDDLE], WANTED, Quiet())
     assert not (tmp_path / "cut" / "release").exists()
@@ -258,7 +289,7 @@ def test_what_was_seen_of_a_file_is_not_taken_for_another_in_its_place(tmp_path:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(video_module, "write_segment", failing)
+        patched.setattr(segments_module, "write_segment", failing)
         cover_videos(tmp_path / "in", tmp_path / "out", [MIDDLE], WANTED, Quiet())
     write(tmp_path / "in" / "a.mp4", iter(noise(20, seed=9)))
     done = cover_videos(tmp_path / "in", tmp_path / "out", [MIDDLE], WANTED, Quiet())
