@@ -17,19 +17,11 @@ from deidframe.contract import Detections, NothingToDo, Photos, UnreadablePhoto,
 from deidframe.contract.errors import ReleaseRefused
 from deidframe.engine.release.verify import verify
 from deidframe.engine.runtime.progress import Quiet
+from deidframe.engine.scenes.checks import HANDED_BACK, NO_FACE, NOT_BLIND, STILL_A_FACE, Wanted, Withheld
 from deidframe.engine.scenes.covers import fill, mosaic
+from deidframe.engine.scenes.folder import released_name
 from deidframe.engine.scenes.look import Looker, Sighted, look, tiles
-from deidframe.engine.scenes.photos import (
-    HANDED_BACK,
-    NO_FACE,
-    NOT_BLIND,
-    STILL_A_FACE,
-    Wanted,
-    Withheld,
-    cover_photo,
-    cover_photos,
-    released_name,
-)
+from deidframe.engine.scenes.photos import cover_photo, cover_photos
 from deidframe.guard.scene import FilmCount, SceneCount, certify_films, certify_scenes
 
 PLACES = ((40, 30), (150, 60))
