@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import functools
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from deidframe.contract.artifacts import FaceSet
-from deidframe.contract.errors import DeidframeError, NothingToDo, PluginError, ReleaseRefused
+from deidframe.contract.errors import NothingToDo, PluginError, ReleaseRefused
+from deidframe.engine.attack_cells import Bench, attack_cell, reason_of, timed, told_apart
 from deidframe.engine.components.attributes import people_classes
-from deidframe.engine.components.boundary import one_line
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.arena import unseen
-from deidframe.engine.evaluate.attack import Target, run_attack, too_often
-from deidframe.engine.evaluate.attribute import run_attribute
+from deidframe.engine.evaluate.attack import Target
 from deidframe.engine.evaluate.audit import audit
 from deidframe.engine.evaluate.measures import measures
-from deidframe.engine.evaluate.membership import run_membership
+from deidframe.engine.evaluate.mimic import Mimic
 from deidframe.engine.evaluate.undone import WayBack
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
@@ -38,15 +34,11 @@ from deidframe.guard.carry import carry
 from deidframe.guard.certificate import Audited
 from deidframe.guard.release import Promise, Release, Vouched
 from deidframe.guard.residual import handed_back
-from deidframe.measure.linkage import curves_data, proportion_interval
-from deidframe.recipe.parse import slug
 from deidframe.record.schema import Cell, Status
 from deidframe.record.write import write_bytes, write_json
 
 CLEAR = "untouched faces"
 """Name of the row that says how good the matcher is."""
-UNBOUND = frozenset({"informed", "intersection"})
-"""Threats against which k-anonymity promises nothing: who knows the others of a group, or has another release."""
 KEPT_BACK = "kept for an attack's gallery that no method has seen"
 """Why the first picture of everybody is withheld where an attack asks for it."""
 GROUPED = "grouped, not released"
@@ -65,7 +57,7 @@ class RunContext:
         with_originals: keep thumbnails of real people under `private`.
         vouched: who says who is who.
         withheld_list: where what a method withholds is noted.
-        thresholds: matcher -> FAR -> the score that so many of untouched faces' impostors lie above.
+        bench: of the run's attacks.
         released: method -> its release, for an attacker who has two releases.
     """
 
@@ -76,9 +68,9 @@ class RunContext:
     intake: Intake | None
     names_key: bytes
     with_originals: bool
+    bench: Bench
     vouched: Vouched = field(default_factory=Vouched)
     withheld_list: WithheldList | None = None
-    thresholds: dict[tuple[str, str], dict[float, float]] = field(default_factory=dict)
     released: dict[str, Release] = field(default_factory=dict)
 
     @property
@@ -112,132 +104,11 @@ class RunContext:
         return self.intake.total if self.intake else len(self.plan.people)
 
 
-@contextmanager
-def timed() -> Iterator[Callable[[], float]]:
-    """Give a function that says how many seconds have passed, and stops counting at the end of the block."""
-    start, stop = time.perf_counter(), [0.0]
-    yield lambda: stop[0] or time.perf_counter() - start
-    stop[0] = time.perf_counter() - start
-
-
 def clear_cell(at: RunContext, attack: AttackPlan) -> Cell:
     """Measure how well the attack's matcher does on untouched faces."""
     faces = at.faces
     base = Cell(CLEAR, "untouched", attack.name, protects=False, people=len(set(faces.subjects or ())), total=at.total)
-    return _attacked(at, base, attack, Target(faces, faces))
-
-
-def _attacked(at: RunContext, base: Cell, attack: AttackPlan, target: Target) -> Cell:
-    """Return the row of one method, or of untouched faces, under one attack."""
-    spec, method = attack.spec, target.method
-    cell = replace(
-        base,
-        attack=attack.name,
-        own_encoder=method is not None and attack.sees in method.sees,
-        threat=spec.threat,
-        gallery=spec.gallery,
-        encoder=attack.sees,
-        seed=at.plan.parsed.recipe.seed,
-        certificate=None,
-        stages={},
-    )
-    with timed() as seconds:
-        try:
-            name = f"{base.method} / {attack.name}"
-            with at.pool.working_on(name):
-                if spec.threat == "membership":
-                    return _judged(at, cell, attack, target)
-                if spec.threat == "attribute":
-                    return _told(at, cell, attack, target)
-                done = run_attack(at.pool, attack, target)
-            kept = at.folder / "private" / "scores" / base.slug / f"{slug(attack.name)}.npz"
-            write_bytes(kept, done.kept.npz(), private=True)
-        except NothingToDo as error:  # nothing to measure is no failure
-            return replace(cell, reason=reason_of(error))
-        except Exception as error:
-            return replace(cell, status="failed", reason=reason_of(error))
-    tally = done.tally
-    metrics, curve, found = tally.figures(at.thresholds.get(_matcher(attack), {}))
-    if base.method == CLEAR:
-        at.thresholds[_matcher(attack)] = found
-    for r, figure in tally.rates(done.group_of).items():
-        metrics[f"rank{r}"] = figure.as_dict()
-        metrics[f"chance{r}"] = tally.chance(r)
-        if base.k_counted and base.k and spec.threat not in UNBOUND:
-            halved = len(tally.rounds) > 1 and done.group_of is not None  # half of a group is among the attacker's own people
-            metrics[f"bound{r}"] = tally.bound(done.group_of or {}, r) if halved else min(1.0, r / base.k_counted)
-        if target.cells:
-            metrics[f"bound{r}"] = sum(min(r, size) for size in target.cells) / sum(target.cells)
-        if done.group_of is None:
-            low, high = proportion_interval(figure.value, figure.n)
-            metrics[f"trials{r}"] = {**figure.as_dict(), "low": low, "high": high}
-    control = tally.control()
-    if control is not None:
-        metrics["control1"] = control.as_dict()
-        if control.value > too_often(metrics["chance1"], tally.candidates):
-            reason = f"it names exchanged people right ({control.value:.2f}) far more often than guessing does: it cheats"
-            return replace(cell, status="failed", reason=reason)
-    if done.unlearned is not None:
-        plain = done.unlearned.rates(done.group_of).get(1)
-        if plain is not None:
-            metrics["unlearned1"] = plain.as_dict()
-    if tally.candidates:
-        drawn = curves_data(tally.cmc(), curve)
-        write_json(at.folder / "figures" / "attacks" / base.slug / f"{slug(attack.name)}.json", drawn)
-    return replace(
-        cell,
-        gallery=done.gallery,
-        candidates=tally.candidates,
-        probes=tally.probes,
-        missed=tally.missed,
-        metrics=metrics,
-        stages={"attack": seconds()},
-    )
-
-
-def _judged(at: RunContext, cell: Cell, attack: AttackPlan, target: Target) -> Cell:
-    """Return the row of an attack that tells members from others."""
-    with timed() as seconds:
-        done = run_membership(at.pool, attack, target)
-    metrics: dict[str, Any] = {"member_area": done.area}
-    if done.found is not None:
-        metrics["member_tpr"] = done.found.as_dict()
-    return replace(
-        cell, candidates=done.judged, probes=done.judged, missed=done.missed, metrics=metrics, stages={"attack": seconds()}
-    )
-
-
-def _told(at: RunContext, cell: Cell, attack: AttackPlan, target: Target) -> Cell:
-    """Return the row of an attack that reads an attribute off pictures."""
-    with timed() as seconds:
-        done = run_attribute(at.pool, attack, target)
-    metrics = {"attribute_area": done.area, "attribute_share": done.share}
-    return replace(
-        cell, candidates=done.judged, probes=done.judged, missed=done.missed, metrics=metrics, stages={"attack": seconds()}
-    )
-
-
-def told_apart(groupings: Sequence[Mapping[str, int] | None], faces: FaceSet) -> tuple[int, ...]:
-    """Return the people in each set that several releases together leave undistinguished: who share a picture in all of them.
-
-    Args:
-        groupings: face id -> group, of each release; without groups (None) nobody shares anything, and nothing is told.
-        faces: with subjects.
-    """
-    if any(groups is None for groups in groupings):
-        return ()
-    person_of = dict(zip(faces.ids, faces.subjects or (), strict=True))
-    places: dict[str, list[int]] = {}
-    for groups in groupings:
-        of = {person_of[face]: group for face, group in (groups or {}).items()}
-        for person in set(person_of.values()):
-            places.setdefault(person, []).append(of.get(person, -1))
-    return tuple(Counter(tuple(place) for place in places.values() if -1 not in place).values())
-
-
-def _matcher(attack: AttackPlan) -> tuple[str, str]:
-    """Return whose scores can be held against one threshold."""
-    return attack.spec.use, attack.sees
+    return attack_cell(at.bench, base, attack, Target(faces, faces))
 
 
 def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
@@ -306,16 +177,17 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         return
     yield base
     tried = []
-    undo = WayBack.of(at.pool, method)
+    undo, mimic = WayBack.of(at.pool, method), Mimic.of(at.pool, method)
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
             others = [at.released[name] for name in attack.spec.others if name in at.released and name != method.name]
             cells = told_apart([release.groups, *(one.groups for one in others)], at.faces) if others else ()
-            target = Target(at.faces, release.faces, method, release.groups, [one.faces for one in others], cells, undo)
-            tried.append(_attacked(at, base, attack, target))
+            target = Target(at.faces, release.faces, method, release.groups, [one.faces for one in others], cells, undo, mimic)
+            tried.append(attack_cell(at.bench, base, attack, target))
             yield tried[-1]
-    if undo is not None:
-        undo.drop()
+    for known in (undo, mimic):
+        if known is not None:
+            known.drop()
     if certificate:
         moved = restate_release(at.folder, release, certificate, licences_of(method), tried)
         at.released[method.name] = moved
@@ -388,11 +260,6 @@ def _nothing_released(at: RunContext, base: Cell, error: Exception) -> Cell:
         metrics={},
         certificate=None,
     )
-
-
-def reason_of(error: Exception) -> str:
-    """Return what a row says of an error: our own words as they are, anything else with its kind."""
-    return str(error) if isinstance(error, DeidframeError) else one_line(error)
 
 
 def _found_by(plan: Plan) -> str:

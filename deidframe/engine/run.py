@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from deidframe.contract.errors import DeidframeError
+from deidframe.engine.attack_cells import Bench, timed
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.shards import fingerprints_of
-from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, timed
+from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells
 from deidframe.engine.intake.find_faces import find_faces
 from deidframe.engine.intake.people import find_people
 from deidframe.engine.intake.same_person import check_people
@@ -119,7 +120,18 @@ def run(
                     "covered": intake.beside,
                     "unseen": intake.unseen,
                 }
-        at_work = RunContext(plan, folder, pool, reporter, intake, key, with_originals, vouched, withheld)
+        at_work = RunContext(
+            plan,
+            folder,
+            pool,
+            reporter,
+            intake,
+            key,
+            with_originals,
+            Bench(pool, folder, plan.parsed.recipe.seed),
+            vouched,
+            withheld,
+        )
         for attack in plan.attacks:
             if attack.spec.threat == "clear":
                 note(clear_cell(at_work, attack))

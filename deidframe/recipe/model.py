@@ -120,6 +120,12 @@ Threat = Literal[
 ]
 
 
+LEARNING: frozenset[str] = frozenset({"parrot", "reversal"})
+"""Threats whose attacker learns on people of its own: half of the database, in turn, or another source."""
+UNBOUND: frozenset[str] = frozenset({"informed", "intersection"})
+"""Threats against which k-anonymity promises nothing: who knows the others of a group, or has another release."""
+
+
 class AttackSpec(Table):
     """One attempt to find out who is who.
 
@@ -155,7 +161,7 @@ class AttackSpec(Table):
             raise ValueError(
                 'with names the methods whose releases are joined; threat "intersection" needs it, and no other has it'
             )
-        if self.own is not None and self.threat not in ("parrot", "reversal"):
+        if self.own is not None and self.threat not in LEARNING:
             raise ValueError("own says whom an attacker learns on; only threats parrot and reversal learn")
         if (self.attribute is not None) != (self.threat == "attribute"):
             raise ValueError('threat "attribute" needs attribute = "sex" or "age", and no other threat has it')

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from deidframe.record.read import Record
 from deidframe.record.schema import Cell
 from deidframe.report.rows import Row, chance, groupings, rows, shown
-from deidframe.report.threats import UNBOUND
+from deidframe.report.threats import BEYOND
 
 FEW_PEOPLE = 30
 """Below so many people an interval is too wide to say much."""
@@ -137,9 +137,9 @@ def _strongest(record: Record, all_rows: Sequence[Row], chosen: Row | None) -> s
         more = f"; the weakest method here, {top.cell.method}, lets {shown(top.worst.metrics['rank1'])} be matched"
     bound = row.bound
     within = ""
-    if worst.threat in UNBOUND and bound is not None:
+    if worst.threat in BEYOND and bound is not None:
         within = (
-            f" It {UNBOUND[worst.threat]}, which k-anonymity promises nothing against; the strongest attack without that"
+            f" It {BEYOND[worst.threat]}, which k-anonymity promises nothing against; the strongest attack without that"
             f" matched {shown(bound.metrics['rank1'])}."
         )
     return (

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deidframe.recipe.model import LEARNING, UNBOUND
 from deidframe.record.read import Record
 from deidframe.record.schema import ROUNDING, Cell
-from deidframe.report.threats import LEARNING, UNBOUND
 
 
 @dataclass(frozen=True)

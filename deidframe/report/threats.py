@@ -6,10 +6,8 @@ from collections.abc import Iterable
 
 from deidframe.record.schema import Cell
 
-LEARNING = frozenset({"parrot", "reversal"})
-"""Threats whose attacker has half of the people for its own."""
-UNBOUND = {"informed": "knows other members of a group", "intersection": "has other releases of the same people"}
-"""Threats against which k-anonymity promises nothing, and what their attacker does."""
+BEYOND = {"informed": "knows other members of a group", "intersection": "has other releases of the same people"}
+"""What the attacker of an unbound threat does."""
 MEANING = {
     "naive": "released pictures are matched with clear ones",
     "linkage": "released pictures are matched with each other: who has a name for one has it for the others; a picture is never "

@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import NothingToDo
-from deidframe.recipe.model import AttackSpec
+from deidframe.recipe.model import LEARNING, AttackSpec
 
 ONE_PICTURE = "each person has one picture, so there is no second one to try"
 FEW_OWN = "the attacker learns on half of the people, and a half here has fewer than {least}"
-LEARNS = frozenset({"parrot", "reversal"})
-"""Threats whose attacker learns on people of its own."""
 LEAST = 8
 """Own people from which it is worth learning."""
 
@@ -59,7 +57,7 @@ def arenas(spec: AttackSpec, clear: FaceSet, released: FaceSet, own_people: Face
     whole = _linked(released) if spec.threat == "linkage" else _matched(spec, clear, released)
     if not len(whole.probes) or not len(whole.gallery):
         raise NothingToDo(ONE_PICTURE)
-    if spec.threat not in LEARNS:
+    if spec.threat not in LEARNING:
         return (whole,)
     if own_people is not None:
         return (replace(whole, own=own_people),)

@@ -13,13 +13,15 @@ from deidframe.contract.errors import NothingToDo
 from deidframe.contract.roles import Briefing
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.results import every_face
-from deidframe.engine.evaluate.arena import LEARNS, Arena, arenas
+from deidframe.engine.evaluate.arena import Arena, arenas
 from deidframe.engine.evaluate.briefing import Names, brief, bundles, exchanged, slices, together
 from deidframe.engine.evaluate.kept_scores import KeptScores
+from deidframe.engine.evaluate.mimic import Mimic
 from deidframe.engine.evaluate.own_people import own_faces
 from deidframe.engine.evaluate.tally import Tallies, Tally
 from deidframe.engine.evaluate.undone import WayBack
 from deidframe.engine.planning.plan import AttackPlan, MethodPlan
+from deidframe.recipe.model import LEARNING
 
 OVER_BUDGET = "its budget of {budget:g} s was used up before it had looked at every probe"
 SCORES = 2**26
@@ -37,6 +39,7 @@ class Target:
         groups: face id -> group, where every group shares one picture.
         others: other releases of the same faces, for an attacker who has them, too.
         undo: the method's way back, None where it says none.
+        mimic: the method as a function of faces, None where it changes nothing.
         cells: people in each set that cannot be told apart by this release and the others together; () where that is not known.
     """
 
@@ -47,6 +50,7 @@ class Target:
     others: Sequence[FaceSet] = ()
     cells: tuple[int, ...] = ()
     undo: WayBack | None = None
+    mimic: Mimic | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def run_attack(pool: ComponentPool, attack: AttackPlan, target: Target) -> Attac
     kept = KeptScores()
     reached = Tallies(tuple(_fought(pool, attack, target, one, person_of, kept) for one in rounds))
     unlearned = None
-    if attack.spec.threat in LEARNS:
+    if attack.spec.threat in LEARNING:
         bare = tuple(Arena(one.gallery, one.probes, None, one.gallery_kind) for one in rounds)
         unlearned = Tallies(tuple(_fought(pool, attack, target, one, person_of, KeptScores()) for one in bare))
     group_of = None if target.groups is None else {person_of[face]: group for face, group in target.groups.items()}
@@ -100,7 +104,7 @@ def _fought(
     row_of = {face: n for n, face in enumerate(arena.probes.ids)}
     probes = arena.probes.take([row_of[face] for bundle in bundled for face in bundle])
     asked, probe_of = Names("probe").of(probes)
-    briefing, face_of = brief(pool, attack, arena, probe_of, person_of, target.method, target.groups, target.others, target.undo)
+    briefing, face_of = brief(pool, attack, arena, probe_of, person_of, target.groups, target.others, target.undo, target.mimic)
     others = exchanged(probes.ids, person_of)
     people = frozenset(person_of[face] for face in arena.gallery.ids)
     end = time.monotonic() + attack.spec.budget if attack.spec.budget is not None else np.inf

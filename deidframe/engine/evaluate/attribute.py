@@ -38,6 +38,11 @@ class AttributeResult:
     judged: int
     missed: int
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Its figures by name."""
+        return {"attribute_area": self.area, "attribute_share": self.share}
+
 
 def run_attribute(pool: ComponentPool, attack: AttackPlan, target: Target) -> AttributeResult:
     """Let an attacker judge the people of a release by its pictures.

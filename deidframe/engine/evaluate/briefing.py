@@ -14,9 +14,9 @@ from deidframe.contract.errors import NothingToDo
 from deidframe.contract.roles import Briefing
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.arena import Arena
-from deidframe.engine.evaluate.mimic import mimic
+from deidframe.engine.evaluate.mimic import Mimic, given_mimic
 from deidframe.engine.evaluate.undone import NO_WAY_BACK, WayBack
-from deidframe.engine.planning.plan import AttackPlan, MethodPlan
+from deidframe.engine.planning.plan import AttackPlan
 
 SEED = 20260102
 GALLERY, OWN, RELEASE = 1, 2, 3
@@ -58,10 +58,10 @@ def brief(
     arena: Arena,
     probe_of: Mapping[str, str],
     person_of: Mapping[str, str],
-    method: MethodPlan | None,
     groups: Mapping[str, int] | None,
     others: Sequence[FaceSet],
     undo: WayBack | None,
+    mimic: Mimic | None,
 ) -> tuple[Briefing, dict[str, str]]:
     """Return what the threat grants an attacker, and gallery id -> face id.
 
@@ -78,7 +78,7 @@ def brief(
     if threat == "informed":
         granted["companions"] = companions(probe_of, face_of, person_of, groups, attack.knows)
     if threat == "replay" or arena.own is not None:
-        granted["mimic"] = mimic(pool, method)
+        granted["mimic"] = given_mimic(mimic)
     if arena.own is not None:
         granted["own"] = Names("own").of(shuffled(arena.own, OWN), people=True)[0]
     if threat in ("shared", "intersection", "informed"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.arena import FEW_OWN, LEAST, firsts, half
 from deidframe.engine.evaluate.attack import Target
 from deidframe.engine.evaluate.briefing import GALLERY, RELEASE, Names, shuffled
-from deidframe.engine.evaluate.mimic import mimic
+from deidframe.engine.evaluate.mimic import given_mimic
 from deidframe.engine.planning.plan import AttackPlan
 from deidframe.measure.interval import Estimate, mean_by_person
 from deidframe.measure.membership import area, true_positives
@@ -38,6 +39,12 @@ class MembershipResult:
     judged: int
     missed: int
 
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Its figures by name."""
+        found = {"member_tpr": self.found.as_dict()} if self.found is not None else {}
+        return {"member_area": self.area, **found}
+
 
 def run_membership(pool: ComponentPool, attack: AttackPlan, target: Target) -> MembershipResult:
     """Run the method on each half of the people, in private scratch, and let the attacker judge everybody.
@@ -55,6 +62,7 @@ def run_membership(pool: ComponentPool, attack: AttackPlan, target: Target) -> M
     known = clear if exact else enrolled
     first = set(enrolled.ids)
     used = clear if exact else clear.take([row for row, face in enumerate(clear.ids) if face not in first])
+    method = given_mimic(target.mimic)
     person_of = dict(zip(clear.ids, clear.subjects or (), strict=True))
     hits: list[NDArray[np.float64]] = []
     areas, judged, missed = [], 0, 0
@@ -63,7 +71,7 @@ def run_membership(pool: ComponentPool, attack: AttackPlan, target: Target) -> M
         people = set(members.subjects or ())
         if len(people) < LEAST:
             raise NothingToDo(FEW_OWN.format(least=LEAST))
-        released = mimic(pool, target.method)(members)
+        released = method(members)
         release, _ = Names("released").of(shuffled(released, RELEASE))
         candidates, face_of = Names("candidate").of(shuffled(known, GALLERY), people=True)
         briefing = Briefing("membership", exact, align.template(clear.size[0]), candidates, release=release)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import ArtifactError, NothingToDo, ReleaseRefused
-from deidframe.contract.stacks import IndexedStack
+from deidframe.contract.stacks import IndexedStack, Stack
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.recognizer import base_of
 from deidframe.engine.planning.plan import MethodPlan
@@ -22,36 +22,65 @@ from deidframe.guard.release import FileStack
 UNCHANGED = "the method changes nothing, so there is nothing to learn or to repeat"
 
 
-def mimic(pool: ComponentPool, method: MethodPlan | None) -> Callable[[FaceSet], FaceSet]:
-    """Return the method as a function of faces, for an attacker who owns the tool.
+class Mimic:
+    """A method as a function of faces, for an attacker who owns the tool.
 
-    What it gives for pictures of the run's database is made once for all attacks of a run; it lies in the pool's private scratch
-    folder, is never published, and goes with it.
+    What it gives is made once for all attacks on the method; it lies in the pool's private scratch folder, is never published,
+    and goes when the method is through.
 
-    Raises:
-        NothingToDo: there is no method.
+    Args:
+        pool: of the run.
+        method: changes faces.
     """
-    if method is None:
-        raise NothingToDo(UNCHANGED)
-    if "redactor" not in method.steps and "synthesizer" not in method.steps:
-        raise NothingToDo(UNCHANGED)
 
-    def run(faces: FaceSet) -> FaceSet:
+    def __init__(self, pool: ComponentPool, method: MethodPlan) -> None:
+        self._pool, self._method = pool, method
+        self._made: dict[str, tuple[Stack, Path, FaceSet]] = {}  # the stack is held, so that its identity is not given to another
+
+    @classmethod
+    def of(cls, pool: ComponentPool, method: MethodPlan) -> Mimic | None:
+        """Return a method's, None where it changes nothing."""
+        return cls(pool, method) if {"redactor", "synthesizer"} & set(method.steps) else None
+
+    def __call__(self, faces: FaceSet) -> FaceSet:
+        """Return what the method makes of faces with subjects, read back from files.
+
+        Raises:
+            NothingToDo: there are too few people for it, or it refuses them.
+        """
         if faces.subjects is None:
             raise ArtifactError("mimic", "subjects", "who is on each face", "None")
-        if method.k is not None and len(set(faces.subjects)) < method.k:
-            raise NothingToDo(f"an attacker with {len(set(faces.subjects))} people cannot run a method with k = {method.k}")
+        k, people = self._method.k, len(set(faces.subjects))
+        if k is not None and people < k:
+            raise NothingToDo(f"an attacker with {people} people cannot run a method with k = {k}")
         base, rows = base_of(faces)
         names = "\0".join((*faces.ids, *faces.subjects)).encode("utf-8", "surrogateescape")
         whose = f"mimic|{id(base)}|{hashlib.sha256(rows.tobytes() + names).hexdigest()}"
-        if not pool.holds(base):
-            return _made(pool, method, faces, whose)
-        return pool.once(f"{whose}|{method.slug}", lambda: _made(pool, method, faces, whose))
+        if whose not in self._made:
+            shared = whose if self._pool.holds(base) else f"mimic|{secrets.token_hex(8)}"
+            self._made[whose] = (base, *_made(self._pool, self._method, faces, shared))
+        return self._made[whose][2]
 
-    return run
+    def drop(self) -> None:
+        """Remove what was made."""
+        for _, folder, faces in self._made.values():
+            self._pool.drop_faces(faces)
+            shutil.rmtree(folder, ignore_errors=True)
+        self._made.clear()
 
 
-def _made(pool: ComponentPool, method: MethodPlan, faces: FaceSet, whose: str) -> FaceSet:
+def given_mimic(mimic: Mimic | None) -> Mimic:
+    """Return it.
+
+    Raises:
+        NothingToDo: there is none.
+    """
+    if mimic is None:
+        raise NothingToDo(UNCHANGED)
+    return mimic
+
+
+def _made(pool: ComponentPool, method: MethodPlan, faces: FaceSet, whose: str) -> tuple[Path, FaceSet]:
     """Protect, write and read back."""
     noted = len(pool.records)
     try:
@@ -72,4 +101,4 @@ def _made(pool: ComponentPool, method: MethodPlan, faces: FaceSet, whose: str) -
     stack = IndexedStack(FileStack(tuple(paths), made.size), np.array(place, np.int64))
     out = FaceSet(made.ids, stack, made.landmarks, made.subjects)
     pool.cache_faces(out)
-    return out
+    return folder, out

@@ -1,0 +1,160 @@
+"""The row of one attack: made, counted, and told beside chance, bound and what exchanged people reach."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from deidframe.contract.artifacts import FaceSet
+from deidframe.contract.errors import DeidframeError, NothingToDo
+from deidframe.engine.components.boundary import one_line
+from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.evaluate.attack import Target, run_attack, too_often
+from deidframe.engine.evaluate.attribute import AttributeResult, run_attribute
+from deidframe.engine.evaluate.membership import MembershipResult, run_membership
+from deidframe.engine.planning.plan import AttackPlan
+from deidframe.measure.linkage import curves_data, proportion_interval
+from deidframe.recipe.model import UNBOUND
+from deidframe.recipe.parse import slug
+from deidframe.record.schema import Cell
+from deidframe.record.write import write_bytes, write_json
+
+Judging = Callable[[ComponentPool, AttackPlan, Target], MembershipResult | AttributeResult]
+JUDGED: Mapping[str, Judging] = {"membership": run_membership, "attribute": run_attribute}
+"""Threats whose attacker judges people, and matches no pictures."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all attacks of a run share.
+
+    Args:
+        pool: of the run.
+        folder: the run folder.
+        seed: of the recipe.
+        thresholds: matcher -> FAR -> the score that so many of untouched faces' impostors lie above.
+    """
+
+    pool: ComponentPool
+    folder: Path
+    seed: int
+    thresholds: dict[tuple[str, str], dict[float, float]] = field(default_factory=dict)
+
+
+@contextmanager
+def timed() -> Iterator[Callable[[], float]]:
+    """Give a function that says how many seconds have passed, and stops counting at the end of the block."""
+    start, stop = time.perf_counter(), [0.0]
+    yield lambda: stop[0] or time.perf_counter() - start
+    stop[0] = time.perf_counter() - start
+
+
+def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target) -> Cell:
+    """Return the row of one method, or of untouched faces, under one attack.
+
+    Args:
+        bench: what all attacks of a run share.
+        base: the method's own row.
+        attack: the attack.
+        target: what is attacked.
+    """
+    spec, method = attack.spec, target.method
+    cell = replace(
+        base,
+        attack=attack.name,
+        own_encoder=method is not None and attack.sees in method.sees,
+        threat=spec.threat,
+        gallery=spec.gallery,
+        encoder=attack.sees,
+        seed=bench.seed,
+        certificate=None,
+        stages={},
+    )
+    with timed() as seconds:
+        try:
+            name = f"{base.method} / {attack.name}"
+            with bench.pool.working_on(name):
+                if spec.threat in JUDGED:
+                    return _judged(cell, JUDGED[spec.threat](bench.pool, attack, target), seconds())
+                done = run_attack(bench.pool, attack, target)
+            kept = bench.folder / "private" / "scores" / base.slug / f"{slug(attack.name)}.npz"
+            write_bytes(kept, done.kept.npz(), private=True)
+        except NothingToDo as error:  # nothing to measure is no failure
+            return replace(cell, reason=reason_of(error))
+        except Exception as error:
+            return replace(cell, status="failed", reason=reason_of(error))
+    tally = done.tally
+    metrics, curve, found = tally.figures(bench.thresholds.get(_matcher(attack), {}))
+    if method is None:
+        bench.thresholds[_matcher(attack)] = found
+    for r, figure in tally.rates(done.group_of).items():
+        metrics[f"rank{r}"] = figure.as_dict()
+        metrics[f"chance{r}"] = tally.chance(r)
+        if base.k_counted and base.k and spec.threat not in UNBOUND:
+            halved = len(tally.rounds) > 1 and done.group_of is not None  # half of a group is among the attacker's own people
+            metrics[f"bound{r}"] = tally.bound(done.group_of or {}, r) if halved else min(1.0, r / base.k_counted)
+        if target.cells:
+            metrics[f"bound{r}"] = sum(min(r, size) for size in target.cells) / sum(target.cells)
+        if done.group_of is None:
+            low, high = proportion_interval(figure.value, figure.n)
+            metrics[f"trials{r}"] = {**figure.as_dict(), "low": low, "high": high}
+    control = tally.control()
+    if control is not None:
+        metrics["control1"] = control.as_dict()
+        if control.value > too_often(metrics["chance1"], tally.candidates):
+            reason = f"it names exchanged people right ({control.value:.2f}) far more often than guessing does: it cheats"
+            return replace(cell, status="failed", reason=reason)
+    if done.unlearned is not None:
+        plain = done.unlearned.rates(done.group_of).get(1)
+        if plain is not None:
+            metrics["unlearned1"] = plain.as_dict()
+    if tally.candidates:
+        drawn = curves_data(tally.cmc(), curve)
+        write_json(bench.folder / "figures" / "attacks" / base.slug / f"{slug(attack.name)}.json", drawn)
+    return replace(
+        cell,
+        gallery=done.gallery,
+        candidates=tally.candidates,
+        probes=tally.probes,
+        missed=tally.missed,
+        metrics=metrics,
+        stages={"attack": seconds()},
+    )
+
+
+def _judged(cell: Cell, done: MembershipResult | AttributeResult, seconds: float) -> Cell:
+    """Return the row of an attack that judges people."""
+    row = replace(cell, candidates=done.judged, probes=done.judged, missed=done.missed)
+    return replace(row, metrics=done.metrics, stages={"attack": seconds})
+
+
+def _matcher(attack: AttackPlan) -> tuple[str, str]:
+    """Return whose scores can be held against one threshold."""
+    return attack.spec.use, attack.sees
+
+
+def told_apart(groupings: Sequence[Mapping[str, int] | None], faces: FaceSet) -> tuple[int, ...]:
+    """Return the people in each set that several releases together leave undistinguished: who share a picture in all of them.
+
+    Args:
+        groupings: face id -> group, of each release; without groups (None) nobody shares anything, and nothing is told.
+        faces: with subjects.
+    """
+    if any(groups is None for groups in groupings):
+        return ()
+    person_of = dict(zip(faces.ids, faces.subjects or (), strict=True))
+    places: dict[str, list[int]] = {}
+    for groups in groupings:
+        of = {person_of[face]: group for face, group in (groups or {}).items()}
+        for person in set(person_of.values()):
+            places.setdefault(person, []).append(of.get(person, -1))
+    return tuple(Counter(tuple(place) for place in places.values() if -1 not in place).values())
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a row says of an error: our own words as they are, anything else with its kind."""
+    return str(error) if isinstance(error, DeidframeError) else one_line(error)
