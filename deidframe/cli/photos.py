@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from deidframe.cli.options import add_timeout
+from deidframe.cli.scenes import add_scene_options, detectors_of, reporter_of, say
 
 HELP = "cover every face in a folder of photos, whole photos out"
 EXAMPLE = "deidframe photos holiday covered --cover fill"
@@ -12,29 +12,10 @@ EXAMPLE = "deidframe photos holiday covered --cover fill"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", metavar="IN", help="photos, in folders as they are")
-    parser.add_argument("out", metavar="OUT", help="a new folder; after a cut, the same command goes on in it")
-    parser.add_argument(
-        "--cover",
-        default="fill",
-        metavar="NAME",
-        help="fill (from the pixels around, reads nothing of a face; default), mosaic, or an installed redactor",
-    )
-    parser.add_argument(
-        "--detector",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="an installed detector, may be given again; what any sees is covered (default: those of the recipe `folder`)",
-    )
+    add_scene_options(parser, "photos, in folders as they are", "photos")
     parser.add_argument(
         "--exempt", action="append", default=[], metavar="PHOTO=REASON", help="leave the people of a photo as they are"
     )
-    parser.add_argument(
-        "--allow-faceless", action="store_true", help="release photos in which nobody is seen; without it they are withheld"
-    )
-    parser.add_argument("--offline", action="store_true", help="fetch no weights")
-    add_timeout(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,26 +23,9 @@ def run(options: argparse.Namespace) -> int:
     import tempfile
     from pathlib import Path
 
-    from rich.console import Console
+    from deidframe.engine.tools.scenes import cover_folder, scene_tools
 
-    from deidframe.cli.scenes import say
-    from deidframe.cli.show import Bars, Lines
-    from deidframe.engine.tools.scenes import cover_folder
-    from deidframe.recipe.packaged import usual
-
-    console = Console(stderr=True)
-    reporter = Bars(console) if console.is_terminal else Lines()
+    source, out = Path(options.source), Path(options.out)
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
-        done = cover_folder(
-            Path(options.folder),
-            Path(options.out),
-            options.cover,
-            options.detector or list(usual().detectors),
-            Path(scratch),
-            reporter,
-            allow_faceless=options.allow_faceless,
-            exempt=options.exempt,
-            offline=options.offline,
-        )
-    say(done)
-    return 1 if done.certificate.count.withheld else 0
+        tools = scene_tools(options.cover, detectors_of(options), Path(scratch), reporter_of(), offline=options.offline)
+        return say(cover_folder(tools, source, out, allow_faceless=options.allow_faceless, exempt=options.exempt))

@@ -71,8 +71,7 @@ def run(options: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
             where = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
             done = run_scene(scene, where, Path(scratch), reporter, offline=options.offline)
-        say(done)
-        return 1 if done.certificate.count.withheld else 0
+        return say(done)
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
     folder = Path(options.out) if options.out else Path("runs") / parsed.recipe.name

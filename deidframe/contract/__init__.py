@@ -22,7 +22,7 @@ from deidframe.contract.hookspecs import hookimpl
 from deidframe.contract.params import Params
 from deidframe.contract.photos import Detections, Photos
 from deidframe.contract.roles import Briefing, Differentiable, Inverts, Judges, Recognition, Recognizer, TorchEncoder
-from deidframe.contract.stacks import IndexedStack, Stack, new_pictures
+from deidframe.contract.stacks import IndexedStack, LazyStack, Stack, new_pictures
 from deidframe.contract.version import CONTRACT_VERSION
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "IndexedStack",
     "Inverts",
     "Judges",
+    "LazyStack",
     "LinkScores",
     "Need",
     "NothingToDo",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -72,6 +73,29 @@ class IndexedStack:
 
     def __getitem__(self, key: Any) -> Pixels:
         return self.pictures[self.rows[key]]
+
+
+class LazyStack:
+    """Pictures that a function makes when they are asked for, and not before.
+
+    Args:
+        shape: `(N, H, W, 3)`.
+        make: `(M,)` int64 rows -> their pictures `(M, H, W, 3)` uint8.
+    """
+
+    def __init__(self, shape: tuple[int, ...], make: Callable[[NDArray[np.int64]], Pixels]) -> None:
+        self._shape, self._make = tuple(shape), make
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(N, H, W, 3)`."""
+        return self._shape
+
+    def __len__(self) -> int:
+        return self._shape[0]
+
+    def __getitem__(self, key: Any) -> Pixels:
+        return self._make(np.arange(len(self))[key].reshape(-1))
 
 
 def new_pictures(count: int, height: int, width: int, scratch: Path) -> Pixels:

@@ -120,18 +120,8 @@ def run(
                     "covered": intake.beside,
                     "unseen": intake.unseen,
                 }
-        at_work = RunContext(
-            plan,
-            folder,
-            pool,
-            reporter,
-            intake,
-            key,
-            with_originals,
-            Bench(pool, folder, plan.parsed.recipe.seed),
-            vouched,
-            withheld,
-        )
+        bench = Bench(pool, folder, plan.parsed.recipe.seed)
+        at_work = RunContext(plan, folder, pool, reporter, intake, key, with_originals, bench, vouched, withheld)
         for attack in plan.attacks:
             if attack.spec.threat == "clear":
                 note(clear_cell(at_work, attack))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.roles import Inverts
-from deidframe.contract.stacks import IndexedStack, Stack
+from deidframe.contract.stacks import IndexedStack, LazyStack, Stack
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.recognizer import base_of
 from deidframe.engine.components.step import Step
@@ -55,28 +53,21 @@ class WayBack:
         self._stacks.clear()
 
 
-class _UndoneStack:
+class _UndoneStack(LazyStack):
     """The pictures of a stack, undone."""
 
     def __init__(self, pool: ComponentPool, step: Step, base: Stack) -> None:
+        super().__init__(tuple(base.shape), self._undone)
         self._pool, self._step, self._base = pool, step, base
         self._marks = np.zeros((len(base), 5, 2), np.float32)
         self._held: dict[int, NDArray[np.uint8]] = {}
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self._base.shape)
-
-    def __len__(self) -> int:
-        return len(self._base)
 
     def note(self, rows: NDArray[np.int64], marks: NDArray[np.float32] | None) -> None:
         """Take where the faces of some rows are."""
         assert marks is not None, "faces of a run carry landmarks"
         self._marks[rows] = marks
 
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        rows = np.arange(len(self))[key].reshape(-1)
+    def _undone(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         missing = np.array(sorted({row for row in rows.tolist() if row not in self._held}), np.int64)
         made: dict[int, NDArray[np.uint8]] = {}
         if len(missing):

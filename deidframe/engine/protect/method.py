@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from deidframe.contract.artifacts import FaceSet, Surrogates
 from deidframe.contract.component import Need
 from deidframe.contract.errors import ReleaseRefused
+from deidframe.contract.stacks import LazyStack
 from deidframe.engine.cache.surrogates import synthesize_cached
 from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.pool import ComponentPool
@@ -43,26 +43,6 @@ class Protected:
     people: People | None = None
 
 
-class RedactedStack:
-    """A redactor's pictures, made when they are asked for."""
-
-    def __init__(self, pool: ComponentPool, step: Step, faces: FaceSet) -> None:
-        self._pool, self._step, self._faces = pool, step, faces
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """As of the faces underneath."""
-        return tuple(self._faces.images.shape)
-
-    def __len__(self) -> int:
-        return len(self._faces)
-
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        rows = np.arange(len(self))[key].reshape(-1)
-        made: FaceSet = self._pool.call(self._step, self._faces.take(rows))
-        return np.asarray(made.images[:])
-
-
 def protect(pool: ComponentPool, faces: FaceSet, method: MethodPlan, *, whose: str = "") -> Protected:
     """Run a method on all faces.
 
@@ -81,7 +61,13 @@ def protect(pool: ComponentPool, faces: FaceSet, method: MethodPlan, *, whose: s
         step = method.steps["redactor"]
         bare = faces if step.needs(Need.SUBJECTS) else faces.without_subjects()
         pool.make(step)  # what is wrong with it is known before anything is written
-        return Protected(FaceSet(faces.ids, RedactedStack(pool, step, bare), faces.landmarks, faces.subjects), None, {})
+
+        def redacted(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+            made: FaceSet = pool.call(step, bare.take(rows))
+            return np.asarray(made.images[:])
+
+        pictures = LazyStack(tuple(faces.images.shape), redacted)
+        return Protected(FaceSet(faces.ids, pictures, faces.landmarks, faces.subjects), None, {})
     return _k_same(pool, faces, method, whose)
 
 

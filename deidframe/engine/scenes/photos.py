@@ -86,6 +86,8 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
         UsageError: the folder exists and is of another run. NothingToDo: no photo could be released. StoreError: full disk.
     """
     check_not_nested(photos.folder, folder)
+    if not len(photos):
+        raise NothingToDo("there is no photo")
     private, staged = folder / "private", folder / "private" / "staged"
     begun(folder, wanted.signature(photos.ids, lookers))
     done = _journal(private / JOURNAL)

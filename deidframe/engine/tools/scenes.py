@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,57 +27,62 @@ from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.packaged import usual
 
 
+@dataclass(frozen=True)
+class SceneTools:
+    """What a command over scenes works with.
+
+    Args:
+        pool: calls the components.
+        lookers: the detectors.
+        wanted: the cover.
+        reporter: shows progress.
+    """
+
+    pool: ComponentPool
+    lookers: tuple[Looker, ...]
+    wanted: Wanted
+    reporter: Reporter
+
+
+def scene_tools(cover: str, detectors: Sequence[str], scratch: Path, reporter: Reporter, *, offline: bool = False) -> SceneTools:
+    """Find a cover and detectors by name.
+
+    Args:
+        cover: `fill`, `mosaic` or an installed redactor.
+        detectors: installed detectors, the first also looks at turned pictures.
+
+    Raises:
+        UsageError: a name is unknown. PluginError: the redactor protects nothing.
+    """
+    pool = ComponentPool(0, None, scratch, reporter, offline=offline)
+    lookers = tuple(looker(pool, step_of("detector", name)) for name in dict.fromkeys(detectors))
+    made, blind = cover_of(pool, cover)
+    return SceneTools(pool, lookers, Wanted(made, cover, blind), reporter)
+
+
 def cover_folder(
-    source: Path,
-    folder: Path,
-    cover: str,
-    detectors: Sequence[str],
-    scratch: Path,
-    reporter: Reporter,
-    *,
-    allow_faceless: bool = False,
-    exempt: Sequence[str] = (),
-    offline: bool = False,
+    tools: SceneTools, source: Path, folder: Path, *, allow_faceless: bool = False, exempt: Sequence[str] = ()
 ) -> Outcome:
     """Cover every face of a folder of photos.
 
     Args:
+        tools: the cover and the detectors.
         source: the folder.
         folder: where the released photos go; new, or of the same run cut short.
-        cover: `fill`, `mosaic` or an installed redactor.
-        detectors: installed detectors, the first also looks at turned pictures.
         exempt: `photo=reason`.
 
     Raises:
-        UsageError: a name is unknown, or an exemption has no reason. NothingToDo: no photo, or none can be released.
+        UsageError: an exemption has no reason. NothingToDo: no photo, or none can be released.
     """
-    pool = ComponentPool(0, None, scratch, reporter, offline=offline)
-    lookers = [looker(pool, name) for name in dict.fromkeys(detectors)]
-    made, blind = cover_of(pool, cover)
-    wanted = Wanted(made, cover, blind, allow_faceless, tuple(_exempt(one) for one in exempt))
-    photos = pool.call(step_of("source", usual().source, {"path": source, "layout": "flat"}))
-    if not len(photos):
-        raise NothingToDo(f"no photo in {str(source)!r}")
-    return cover_photos(photos, lookers, wanted, folder, reporter)
+    wanted = replace(tools.wanted, allow_faceless=allow_faceless, exempt=tuple(_exempt(one) for one in exempt))
+    photos = tools.pool.call(step_of("source", usual().source, {"path": source, "layout": "flat"}))
+    return cover_photos(photos, tools.lookers, wanted, folder, tools.reporter)
 
 
-def cover_films(
-    source: Path,
-    folder: Path,
-    cover: str,
-    detectors: Sequence[str],
-    scratch: Path,
-    reporter: Reporter,
-    *,
-    sound: bool = True,
-    allow_faceless: bool = False,
-    offline: bool = False,
-) -> Outcome:
+def cover_films(tools: SceneTools, source: Path, folder: Path, *, sound: bool = True, allow_faceless: bool = False) -> Outcome:
     """Cover every face of a video, or of a folder of videos; see `cover_folder`."""
-    pool = ComponentPool(0, None, scratch, reporter, offline=offline)
-    lookers = [looker(pool, name) for name in dict.fromkeys(detectors)]
-    made, blind = cover_of(pool, cover)
-    return cover_videos(source, folder, lookers, Wanted(made, cover, blind, allow_faceless), reporter, sound=sound)
+    wanted = replace(tools.wanted, allow_faceless=allow_faceless)
+    return cover_videos(source, folder, tools.lookers, wanted, tools.reporter, sound=sound)
 
 
 def run_scene(plan: ScenePlan, folder: Path, scratch: Path, reporter: Reporter, *, offline: bool = False) -> Outcome:
@@ -93,14 +99,12 @@ def run_scene(plan: ScenePlan, folder: Path, scratch: Path, reporter: Reporter, 
     told = spec.cover.use if plan.cover is None else plan.cover.key
     wanted = Wanted(cover, spec.cover.use, spec.cover.use == FILL, spec.allow_faceless, exempt, told)
     photos = pool.call(plan.source)
-    if not isinstance(photos, Photos) or not len(photos):
-        raise NothingToDo("the source holds no photo")
-    return cover_photos(photos, [_looker(pool, step) for step in plan.detectors], wanted, folder, reporter)
+    if not isinstance(photos, Photos):
+        raise NothingToDo("the source gives encodings and no photo")
+    return cover_photos(photos, [looker(pool, step) for step in plan.detectors], wanted, folder, reporter)
 
 
-def preview_film(
-    source: Path, every: int, cover: str, detectors: Sequence[str], scratch: Path, reporter: Reporter, *, offline: bool = False
-) -> bytes:
+def preview_film(tools: SceneTools, source: Path, every: int) -> bytes:
     """Return a JPEG of every so-manieth frame of a video as it would be covered; see `preview`.
 
     Raises:
@@ -110,10 +114,7 @@ def preview_film(
         raise UsageError(f"--preview {every}: expected 1 or more")
     if not source.is_file():
         raise UsageError(f"--preview shows one video, and {str(source)!r} is none")
-    pool = ComponentPool(0, None, scratch, reporter, offline=offline)
-    made, blind = cover_of(pool, cover)
-    lookers = [looker(pool, name) for name in dict.fromkeys(detectors)]
-    return encode_jpeg(preview(source, every, lookers, Wanted(made, cover, blind)), 85)
+    return encode_jpeg(preview(source, every, tools.lookers, tools.wanted), 85)
 
 
 def step_of(role: str, name: str, params: dict[str, Any] | None = None) -> Step:
@@ -130,16 +131,7 @@ def step_of(role: str, name: str, params: dict[str, Any] | None = None) -> Step:
     return Step(role, loaded, checked)
 
 
-def looker(pool: ComponentPool, name: str) -> Looker:
-    """Return a detector with its ways to look.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    return _looker(pool, step_of("detector", name))
-
-
-def _looker(pool: ComponentPool, plain: Step) -> Looker:
+def looker(pool: ComponentPool, plain: Step) -> Looker:
     """Return a detector with its ways to look: the eager ones on top of its own parameters."""
     component, own = plain.loaded.component, plain.params.model_dump(mode="json", exclude_unset=True)
     steps = [Step("detector", plain.loaded, component.params.model_validate({**own, **params})) for params in component.eager]

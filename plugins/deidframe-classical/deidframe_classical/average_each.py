@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, FaceSet, PluginError, Surrogates
+from deidframe.contract import Context, FaceSet, LazyStack, PluginError, Surrogates
 from deidframe_classical.means import as_picture
 from deidframe_classical.plugin import AverageEachParams
 
@@ -16,30 +14,6 @@ OVAL = (0.5, 0.56, 0.26, 0.34)
 SOFT = 0.25
 """Share of the oval's radius over which the mean fades into the picture."""
 ROWS_AT_ONCE = 512
-
-
-class _Averages:
-    """Pictures made when they are asked for; only those that are averaged are read."""
-
-    def __init__(self, faces: FaceSet, near: NDArray[np.int64]) -> None:
-        self._faces, self._near = faces, near
-        self._oval = oval(*faces.size)[:, :, None]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """As of the faces."""
-        return tuple(self._faces.images.shape)
-
-    def __len__(self) -> int:
-        return len(self._faces)
-
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        rows = np.arange(len(self))[key].reshape(-1)
-        out = np.empty((len(rows), *self.shape[1:]), np.uint8)
-        for place, row in enumerate(rows.tolist()):
-            part = np.asarray(self._faces.images[self._near[row]], np.float32)
-            out[place] = as_picture(self._oval * part.mean(axis=0) + (1 - self._oval) * part[0])
-        return out
 
 
 class AverageEach:
@@ -61,7 +35,25 @@ class AverageEach:
             at = np.arange(len(part))
             alike[at, start + at] = np.inf  # itself first
             near[start : start + len(part)] = np.argsort(-alike, axis=1, kind="stable")[:, : count + 1]
-        return FaceSet(faces.ids, _Averages(faces, near), faces.landmarks)
+        return FaceSet(faces.ids, averages(faces, near), faces.landmarks)
+
+
+def averages(faces: FaceSet, near: NDArray[np.int64]) -> LazyStack:
+    """Return the pictures, made when they are asked for; only those that are averaged are read.
+
+    Args:
+        near: `(N, C)` rows that each is the mean of, its own first.
+    """
+    soft = oval(*faces.size)[:, :, None]
+
+    def averaged(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        out = np.empty((len(rows), *faces.images.shape[1:]), np.uint8)
+        for place, row in enumerate(rows.tolist()):
+            part = np.asarray(faces.images[near[row]], np.float32)
+            out[place] = as_picture(soft * part.mean(axis=0) + (1 - soft) * part[0])
+        return out
+
+    return LazyStack(tuple(faces.images.shape), averaged)
 
 
 def oval(height: int, width: int) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from deidframe.contract import Briefing, Context, FaceSet, LinkScores
+from deidframe.contract import Briefing, Context, FaceSet, LazyStack, LinkScores
 from deidframe_reid.nearest_face import link_scores, recognizer_of
 from deidframe_reid.own_people import OwnPeople, reciprocal_rank
 from deidframe_reid.parrot import everywhere
@@ -128,34 +128,19 @@ def _box(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
-class _Undone:
-    """Pictures sent through a filter when they are asked for."""
+def undone(faces: FaceSet, weights: Kernel) -> FaceSet:
+    """Return what a filter makes of pictures, made when they are asked for."""
 
-    def __init__(self, faces: FaceSet, weights: Kernel) -> None:
-        self._faces, self._kernel = faces, weights
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self._faces.images.shape)
-
-    def __len__(self) -> int:
-        return len(self._faces)
-
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        rows = np.arange(len(self))[key].reshape(-1)
-        out = np.empty((len(rows), *self.shape[1:]), np.uint8)
+    def filtered(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        out = np.empty((len(rows), *faces.images.shape[1:]), np.uint8)
         for start in range(0, len(rows), BATCH):
-            part = rows[start : start + BATCH]
-            seen = _padded(np.asarray(self._faces.images[part]))
+            seen = _padded(np.asarray(faces.images[rows[start : start + BATCH]]))
             shape = seen.shape[1:3]
             size = [fft.next_fast_len(side, real=True) for side in shape]
             planes = np.ascontiguousarray(np.moveaxis(seen, 3, 1))
-            back = fft.irfft2(fft.rfft2(planes, size) * fft.rfft2(self._kernel[::-1, ::-1], size), size)
+            back = fft.irfft2(fft.rfft2(planes, size) * fft.rfft2(weights[::-1, ::-1], size), size)
             back = np.moveaxis(back[..., 2 * REACH : shape[0], 2 * REACH : shape[1]], 1, 3)
-            out[start : start + len(part)] = np.rint(np.clip(back + MIDDLE, 0, 255)).astype(np.uint8)
+            out[start : start + len(seen)] = np.rint(np.clip(back + MIDDLE, 0, 255)).astype(np.uint8)
         return out
 
-
-def undone(faces: FaceSet, weights: Kernel) -> FaceSet:
-    """Return what a filter makes of pictures, made when they are asked for."""
-    return FaceSet(faces.ids, _Undone(faces, weights), faces.landmarks)
+    return FaceSet(faces.ids, LazyStack(tuple(faces.images.shape), filtered), faces.landmarks)
