@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deidframe.contract import align, boxes, means
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Points, Surrogates
 from deidframe.contract.component import ROLES, Component, Context, Need, SamePerson
 from deidframe.contract.errors import (
     ArtifactError,
@@ -49,6 +49,7 @@ __all__ = [
     "PersonScores",
     "Photos",
     "PluginError",
+    "Points",
     "RecipeError",
     "Recognition",
     "Recognizer",

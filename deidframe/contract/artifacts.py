@@ -223,6 +223,34 @@ class Surrogates:
 
 
 @dataclass(frozen=True)
+class Points:
+    """A mesh over each of N faces: the same P points on all of them.
+
+    Args:
+        ids: faces.
+        points: `(N, P, 3)` float32 pixels of the face picture: right, down, and away from the viewer in the same unit; anything
+            where there is no face.
+        presence: `(N,)` float32, 0 to 1, how surely there is a face.
+
+    Raises:
+        ArtifactError: wrong shape or dtype, or a number that is not finite.
+    """
+
+    ids: Ids
+    points: NDArray[np.float32]
+    presence: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        owner = "points"
+        object.__setattr__(self, "ids", checked_ids(owner, self.ids))
+        object.__setattr__(self, "points", checked_array(owner, "points", self.points, (len(self.ids), None, 3), np.float32))
+        object.__setattr__(self, "presence", checked_array(owner, "presence", self.presence, (len(self.ids),), np.float32))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
 class PersonScores:
     """How surely an attacker holds each person for a member of the database.
 

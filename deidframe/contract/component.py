@@ -29,9 +29,10 @@ ROLES = (
     "anonymizer",
     "synthesizer",
     "redactor",
+    "landmarker",
     "attacker",
 )
-"""The nine roles, in the order in which a run meets them."""
+"""The ten roles, in the order in which a run meets them."""
 
 
 class Need(enum.Enum):

@@ -231,6 +231,34 @@ def deidframe_redactors() -> list[Component]:
 
 
 @hookspec
+def deidframe_landmarkers() -> list[Component]:
+    """Bring landmarkers: a mesh over each face, by which a surrogate is posed in a scene.
+
+    import numpy as np
+    from deidframe.contract import Component, Params, Points, align, hookimpl
+
+    class Settings(Params):
+        pass
+
+    class Corners:
+        def __init__(self, params, context):
+            pass
+
+        def mark(self, faces):
+            side = faces.size[0]
+            flat = align.template(side) if faces.landmarks is None else faces.landmarks
+            marks = np.broadcast_to(flat, (len(faces), 5, 2))
+            points = np.concatenate([marks, np.zeros((len(faces), 5, 1))], axis=2).astype(np.float32)
+            return Points(faces.ids, points, np.ones(len(faces), np.float32))
+
+    @hookimpl
+    def deidframe_landmarkers():
+        return [Component("corners", f"{__name__}:Corners", Settings, "the five landmarks, flat")]
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def deidframe_attackers() -> list[Component]:
     """Bring attackers: the measuring instruments of a privacy evaluation.
 
@@ -268,6 +296,7 @@ HOOKS = {
     "anonymizer": "deidframe_anonymizers",
     "synthesizer": "deidframe_synthesizers",
     "redactor": "deidframe_redactors",
+    "landmarker": "deidframe_landmarkers",
     "attacker": "deidframe_attackers",
 }
 """Role -> the hook that brings its components."""

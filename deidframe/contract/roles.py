@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.arrays import Ids, checked_array, checked_ids
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Points, Surrogates
 from deidframe.contract.photos import Detections, Photos
 
 
@@ -197,6 +197,13 @@ class Redactor(Protocol):
 
 
 @runtime_checkable
+class Landmarker(Protocol):
+    def mark(self, faces: FaceSet) -> Points:
+        """Lay a mesh over each face of a batch, same ids: by it a surrogate is posed in a scene."""
+        ...
+
+
+@runtime_checkable
 class Inverts(Protocol):
     """What a redactor can do besides: say how it is undone, so that nobody is reassured by an attacker who did not ask."""
 
@@ -241,6 +248,7 @@ VERBS: Mapping[str, tuple[type, str]] = {
     "anonymizer": (Anonymizer, "anonymize"),
     "synthesizer": (Synthesizer, "synthesize"),
     "redactor": (Redactor, "redact"),
+    "landmarker": (Landmarker, "mark"),
     "attacker": (Attacker, "attack"),
 }
 """Role -> its protocol and its verb."""

@@ -26,6 +26,7 @@ from deidframe.contract import (
     Need,
     Partition,
     Photos,
+    Points,
     Surrogates,
     align,
 )
@@ -90,7 +91,7 @@ def work(bench: Bench, made: Any, given: Any) -> Any:
     role = bench.role
     if role == "source":
         return made.load()
-    verb = {"detector": "detect", "encoder": "encode", "redactor": "redact"}
+    verb = {"detector": "detect", "encoder": "encode", "redactor": "redact", "landmarker": "mark"}
     if role in verb:
         if role == "encoder" and hasattr(made, "fit"):
             made.fit(given)
@@ -123,7 +124,7 @@ def material_of(bench: Bench, count: int) -> Any:
     known = bench.needs(Need.SUBJECTS)
     if role == "attacker":
         return bench.real_faces(count, subjects=known)
-    if role in ("encoder", "redactor"):
+    if role in ("encoder", "redactor", "landmarker"):
         return faces(count, subjects=known)
     if role == "clusterer":
         return people(count, bench.space)
@@ -228,6 +229,7 @@ def _fits(bench: Bench, given: Any, out: Any) -> None:
         "anonymizer": Surrogates,
         "synthesizer": FaceSet,
         "redactor": FaceSet,
+        "landmarker": Points,
         "attacker": LinkScores,
     }
     ask(isinstance(out, wanted[role]), f"gave {type(out).__name__}, a {role} gives {wanted[role]}")
@@ -256,7 +258,7 @@ def _fits(bench: Bench, given: Any, out: Any) -> None:
         ask(np.abs(out.vectors).max() > 0, "vectors: all zero")
 
 
-@check("detector", "encoder", "clusterer", "outlier-handler", "anonymizer", "synthesizer", "redactor", "attacker")
+@check("detector", "encoder", "clusterer", "outlier-handler", "anonymizer", "synthesizer", "redactor", "landmarker", "attacker")
 def check_input_stays_as_it_was(bench: Bench) -> None:
     """Other methods work on the same arrays after this one."""
     given = material_of(bench, COUNT)
@@ -292,7 +294,7 @@ def _random_state() -> tuple[str, str]:
     return repr(random.getstate()), numbers
 
 
-@check("detector", "encoder", "redactor", "clusterer", "outlier-handler", "anonymizer", "attacker")
+@check("detector", "encoder", "redactor", "landmarker", "clusterer", "outlier-handler", "anonymizer", "attacker")
 def check_few_items(bench: Bench) -> None:
     """Batches end with one item, and databases may hold fewer people than k."""
     for count in (1, 2):
@@ -311,14 +313,14 @@ def check_few_items(bench: Bench) -> None:
         ask(len(rows) == count, f"{count} items went in, {len(rows)} came out")
 
 
-@check("detector", "encoder", "redactor")
+@check("detector", "encoder", "redactor", "landmarker")
 def check_batches_change_nothing(bench: Bench) -> None:
     """The core chooses the batch size; what comes out must not follow from it."""
     made = bench.make()
     whole = material_of(bench, 5)
     if hasattr(made, "fit"):
         made.fit(whole)
-    one = getattr(made, {"detector": "detect", "encoder": "encode", "redactor": "redact"}[bench.role])
+    one = getattr(made, {"detector": "detect", "encoder": "encode", "redactor": "redact", "landmarker": "mark"}[bench.role])
     parts: Any = photos(5) if bench.role == "detector" else faces(5)
     together = one(parts)
     for n in range(5):
@@ -327,6 +329,8 @@ def check_batches_change_nothing(bench: Bench) -> None:
         )
         if bench.role == "encoder":
             ask(np.allclose(alone.vectors[0], together.vectors[n], atol=1e-4), f"item {n} is encoded differently alone")
+        elif bench.role == "landmarker":
+            ask(np.allclose(alone.points[0], together.points[n], atol=1e-2), f"item {n} is marked differently alone")
         elif bench.role == "redactor":
             ask(np.array_equal(alone.images[0:1], together.images[n : n + 1]), f"item {n} is redacted differently alone")
         else:

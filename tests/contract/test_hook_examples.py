@@ -15,7 +15,7 @@ def test_each_docstring_is_a_whole_plugin(role: str) -> None:
     assert loaded.component.name == NAMES[role]
 
 
-def test_all_nine_run_together(tmp_path: Path) -> None:
+def test_they_run_together(tmp_path: Path) -> None:
     outcome = run(planned(tmp_path), tmp_path / "run")
     assert [(c.method, c.attack, c.status) for c in outcome.cells] == [
         ("flat", "", "ok"),

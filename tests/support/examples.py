@@ -26,6 +26,7 @@ NAMES = {
     "anonymizer": "first-member",
     "synthesizer": "flat",
     "redactor": "grey",
+    "landmarker": "corners",
     "attacker": "guess",
 }
 RECIPE = """\
@@ -111,7 +112,7 @@ def listed(role: str, name: str, code: str, distribution: str = "examples") -> L
 
 
 def catalogue(*others: Listed) -> Catalogue:
-    """Return the nine examples, with others in place of those of the same role and name."""
+    """Return the ten examples, with others in place of those of the same role and name."""
     own = {(role, NAMES[role]): listed(role, NAMES[role], docstring_code(role)) for role in ROLES}
     own.update({(o.role, o.name): o for o in others})
     return Catalogue(tuple(own.values()))

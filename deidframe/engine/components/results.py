@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Points, Surrogates
 from deidframe.contract.errors import ArtifactError
 from deidframe.contract.photos import Detections, Photos
 from deidframe.contract.roles import TorchEncoder
@@ -82,6 +82,12 @@ def _faces(step: Step, out: Any, faces: FaceSet, *rest: Any) -> FaceSet:
     return made
 
 
+def _points(step: Step, out: Any, faces: FaceSet) -> Points:
+    made = checked(out, Points, step.who)
+    same_rows(made.ids, faces.ids, step.who)
+    return made
+
+
 def _attacker(step: Step, out: Any, probes: FaceSet) -> LinkScores:
     scores = checked(out, LinkScores, step.who)
     return every_face(step, "probe_ids", (*scores.probe_ids, *scores.missed_probes), probes.ids, scores)
@@ -119,5 +125,6 @@ _CHECKS: Mapping[str, Callable[..., Any]] = {
     "anonymizer": _anonymizer,
     "synthesizer": _faces,
     "redactor": _faces,
+    "landmarker": _points,
     "attacker": _attacker,
 }
