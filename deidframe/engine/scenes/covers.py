@@ -48,15 +48,18 @@ def fill(picture: Pixels, faces: Sequence[Face]) -> None:
         window = face.region.window(picture.shape, MARGIN)
         if window is None:
             continue
-        part, hidden = picture[window], union[window]
-        own = face.region.mask(window)
-        known = (~hidden).astype(np.float32)
-        if not known.any():
-            part[own] = 127
-            continue
-        colours: NDArray[Any] = np.array(part, np.float32)
-        colours[hidden] = 0
-        part[own] = np.rint(np.clip(_pulled(colours, known), 0, 255)).astype(np.uint8)[own]
+        part, own = picture[window], face.region.mask(window)
+        part[own] = filled(part, union[window])[own]
+
+
+def filled(part: Pixels, hidden: NDArray[np.bool_]) -> Pixels:
+    """Return a part of a picture whose hidden pixels follow from the others; grey where all are hidden."""
+    known = (~hidden).astype(np.float32)
+    if not known.any():
+        return np.full_like(part, 127)
+    colours: NDArray[Any] = np.array(part, np.float32)
+    colours[hidden] = 0
+    return np.rint(np.clip(_pulled(colours, known), 0, 255)).astype(np.uint8)
 
 
 def union_of(shape: tuple[int, ...], regions: Sequence[Region]) -> NDArray[np.bool_]:

@@ -14,6 +14,8 @@ FARTHEST = 5.0
 """So many times a region may grow to hold the landmarks; what lies farther out is no part of this face."""
 LEAST = 4.0
 """Half axes of the smallest region, in pixels: a face of a few pixels is covered by more than itself."""
+TEMPLES = (234, 454)
+"""Points of a mesh at both temples."""
 Pixels = NDArray[np.uint8]
 
 
@@ -53,6 +55,26 @@ class Region:
         made = cls((x0 + x1) / 2, (y0 + y1) / 2, max(grow * wide, LEAST), max(grow * tall, LEAST), angle)
         need = float(made.depth(landmarks).max(initial=0.0)) * 1.15
         return made if need <= 1 else made.grown(min(need, FARTHEST))
+
+    @classmethod
+    def over(cls, points: NDArray[np.floating], grow: float) -> Region:
+        """Return the oval over a mesh: along the line between its outermost points at the temples, so many times as large.
+
+        Args:
+            points: `(P, 2)` or `(P, 3)` on the face, MediaPipe's order of 468.
+            grow: of the least oval of this turn that holds all points.
+        """
+        flat = np.asarray(points, np.float64)[:, :2]
+        line = flat[TEMPLES[1]] - flat[TEMPLES[0]]
+        angle = float(np.degrees(np.arctan2(line[1], line[0])))
+        turn = np.radians(angle)
+        along = flat @ (np.cos(turn), np.sin(turn))
+        down = flat @ (-np.sin(turn), np.cos(turn))
+        middle = np.array([(along.min() + along.max()) / 2, (down.min() + down.max()) / 2])
+        x, y = middle[0] * np.cos(turn) - middle[1] * np.sin(turn), middle[0] * np.sin(turn) + middle[1] * np.cos(turn)
+        half = max(float(np.ptp(along)) / 2, LEAST), max(float(np.ptp(down)) / 2, LEAST)
+        made = cls(float(x), float(y), *half, angle)
+        return made.grown(grow * max(1.0, float(made.depth(flat.astype(np.float32)).max())))
 
     def grown(self, by: float) -> Region:
         """Return it with its axes so many times as long."""
