@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.recipe:
         raise UsageError("name a recipe, or ask for --schema")
     parsed = load_recipe(find_recipe(options.recipe), overrides_of(options))
-    if parsed.recipe.scene is not None:
+    if parsed.recipe.scene is not None and not parsed.recipe.method:
         from deidframe.engine.planning.scene_plan import plan_scene
 
         scene = plan_scene(parsed, Catalogue())

@@ -24,7 +24,11 @@ def run(options: argparse.Namespace) -> int:
     for one in recount(Path(options.folder)):
         state = f"{len(one.problems)} wrong" if one.problems else "as certified"
         size = f"{counted(one.pictures, 'picture')} of {counted(one.people, 'person')}"
-        print(f"{one.folder}: {size}, each shared by at least {one.k}: {state}")
+        shared = f", each shared by at least {one.k}"
+        if one.scenes:
+            size = f"{counted(one.pictures, 'whole photo')} or videos with {counted(one.people, 'person')}"
+            shared = f", groups of at least {one.k} behind what is drawn" if one.k else ", nothing drawn"
+        print(f"{one.folder}: {size}{shared}: {state}")
         for problem in one.problems:
             print(f"  {problem}")
         wrong = wrong or bool(one.problems)

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     events = Events() if options.json else None
     reporter = events or (Bars(console) if console.is_terminal else Lines())
     parsed = load_recipe(find_recipe(options.recipe), check.overrides_of(options))
-    if parsed.recipe.scene is not None:
+    if parsed.recipe.scene is not None and not parsed.recipe.method:
         from deidframe.cli.scenes import say
         from deidframe.engine.planning.scene_plan import plan_scene
         from deidframe.engine.tools.scenes import run_scene

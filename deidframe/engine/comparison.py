@@ -26,10 +26,11 @@ from deidframe.engine.protect.grouping import group, groups_csv, map_data
 from deidframe.engine.protect.method import protect
 from deidframe.engine.release.contact_sheet import write_contact_sheet
 from deidframe.engine.release.gates import pass_gates
-from deidframe.engine.release.publishing import licences_of, publish_release, restate_release
+from deidframe.engine.release.publishing import keep_private, licences_of, publish_release, reached, restate_release
 from deidframe.engine.release.staging import stage
 from deidframe.engine.release.withheld import METHOD, WithheldList
 from deidframe.engine.runtime.progress import Reporter
+from deidframe.engine.scenes.method import SceneRelease, SceneRoom
 from deidframe.guard.carry import carry
 from deidframe.guard.certificate import Audited
 from deidframe.guard.release import Promise, Release, Vouched
@@ -59,6 +60,7 @@ class RunContext:
         withheld_list: where what a method withholds is noted.
         bench: of the run's attacks.
         released: method -> its release, for an attacker who has two releases.
+        scenes: draws faces into whole photos, None where pictures of faces are released.
     """
 
     plan: Plan
@@ -72,6 +74,7 @@ class RunContext:
     vouched: Vouched = field(default_factory=Vouched)
     withheld_list: WithheldList | None = None
     released: dict[str, Release] = field(default_factory=dict)
+    scenes: SceneRoom | None = None
 
     @property
     def offered(self) -> FaceSet:
@@ -122,6 +125,7 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         yield _grouped(at, method, base)
         return
     home = at.folder / "private" / "staged" / method.slug
+    drawn: SceneRelease | None = None
     try:
         at.pool.take_seconds()
         with timed() as seconds:
@@ -167,33 +171,49 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         if certificate:  # last, so that a method that fails has released nothing; what is never released has no sheet
             fictitious = at.plan.source.loaded.component.fictitious
             write_contact_sheet(at.folder, release, method.slug, fictitious=fictitious, with_originals=at.with_originals)
-            columns = at.plan.photos.columns
-            release = publish_release(
-                at.folder, method.slug, release, certificate, licences_of(method), at.pool, columns, carried
-            )
+            if at.scenes is not None:
+                drawn = at.scenes.release(method, release, certificate)
+                keep_private(at.folder, method.slug, release, at.pool, {}, drawn.file_of)
+                base = in_scenes(base, drawn)
+            else:
+                columns = at.plan.photos.columns
+                release = publish_release(
+                    at.folder, method.slug, release, certificate, licences_of(method), at.pool, columns, carried
+                )
     except Exception as error:
         shutil.rmtree(home, ignore_errors=True)
         yield _nothing_released(at, base, error)
         return
     yield base
     tried = []
+    shown = drawn.faces if drawn is not None else release.faces
     undo, mimic = WayBack.of(at.pool, method), Mimic.of(at.pool, method)
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
             others = [at.released[name] for name in attack.spec.others if name in at.released and name != method.name]
             cells = told_apart([release.groups, *(one.groups for one in others)], at.faces) if others else ()
-            target = Target(at.faces, release.faces, method, release.groups, [one.faces for one in others], cells, undo, mimic)
+            target = Target(at.faces, shown, method, release.groups, [one.faces for one in others], cells, undo, mimic)
             tried.append(attack_cell(at.bench, base, attack, target))
             yield tried[-1]
     for known in (undo, mimic):
         if known is not None:
             known.drop()
-    if certificate:
+    if drawn is not None and at.scenes is not None:
+        at.scenes.restate(drawn, reached(tried), licences_of(method))
+        at.released[method.name] = replace(release, faces=drawn.faces)
+    elif certificate:
         moved = restate_release(at.folder, release, certificate, licences_of(method), tried)
         at.released[method.name] = moved
     if release.names:  # what was written is not looked at again
         at.pool.drop_faces(release.faces)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def in_scenes(base: Cell, drawn: SceneRelease) -> Cell:
+    """Return the row of a method whose faces are drawn into scenes: no k is promised of those."""
+    told = {"method": base.method, "k_surrogates": base.k_counted}
+    metrics = {**base.metrics, **drawn.metrics}
+    return replace(base, k=None, certificate={**drawn.certificate.as_dict(), **told}, metrics=metrics)
 
 
 def died(at: RunContext, method: MethodPlan, times: int) -> Cell:

@@ -25,6 +25,7 @@ from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, fact
 from deidframe.engine.runtime.crashes import MAX_CRASHES, Crashes
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.engine.runtime.timeout import limit_calls
+from deidframe.engine.scenes.method import SceneRoom
 from deidframe.engine.tools.elbow import draw
 from deidframe.environment import cache_folder
 from deidframe.guard.release import Vouched
@@ -92,14 +93,20 @@ def run(
         intake: Intake | None = None
         vouched, withheld = Vouched(), WithheldList(folder / "private")
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}
+        scenes = SceneRoom(plan.scene, pool, folder, reporter) if plan.scene is not None else None
         if plan.detector is not None and plan.encodings is None:
             with timed() as seconds:
-                intake = find_faces(plan, pool, reporter, fingerprints)
+                if scenes is not None:
+                    intake = scenes.gather(plan.photos, fingerprints).intake
+                    pool.use_database(intake.faces, intake.shards)
+                else:
+                    intake = find_faces(plan, pool, reporter, fingerprints)
             withheld.add(plan.photos.skipped, LISTING)
             withheld.add({file: why for file, why in intake.withheld.items() if file not in plan.photos.skipped}, READING)
             read = intake.withheld
             if plan.finder:
-                known = dict(zip(plan.photos.ids, plan.photos.subjects, strict=True)) if plan.photos.subjects else None
+                labelled = plan.photos.subjects if scenes is None else None  # a scene's label names no one of its faces
+                known = dict(zip(plan.photos.ids, labelled, strict=True)) if labelled else None
                 if known is not None:  # faces besides the labelled one are nobody's
                     known = {face: known.get(face, face) for face in intake.faces.ids}
                 people = find_people(pool, intake, *plan.finder, known)
@@ -114,14 +121,16 @@ def run(
             withheld.add({file: why for file, why in intake.withheld.items() if file not in read}, PEOPLE)
             counts = {"total": intake.total, "faces": len(intake.faces), "withheld": len(intake.withheld)}
             facts["intake"] = {**counts, "seconds": seconds(), "again": dict(intake.again), "which": plan.faces}
-            if plan.audit is not None and intake is not None:
+            if scenes is not None and scenes.gathered is not None:
+                facts["scene"] = {"scope": scenes.part.spec.scope, "files": len(plan.photos), "sighted": scenes.gathered.sighted}
+            if plan.audit is not None and intake is not None and scenes is None:
                 facts["intake"]["audit"] = {
                     "detector": plan.audit.detector.name,
                     "covered": intake.beside,
                     "unseen": intake.unseen,
                 }
         bench = Bench(pool, folder, plan.parsed.recipe.seed)
-        at_work = RunContext(plan, folder, pool, reporter, intake, key, with_originals, bench, vouched, withheld)
+        at_work = RunContext(plan, folder, pool, reporter, intake, key, with_originals, bench, vouched, withheld, scenes=scenes)
         for attack in plan.attacks:
             if attack.spec.threat == "clear":
                 note(clear_cell(at_work, attack))

@@ -116,7 +116,7 @@ def claimed(folder: Path, facts: dict[str, Any], signed: str, reporter: Reporter
     if before:
         reporter.say(f"going on with {folder}, which was cut short or in which something failed")
         for path in [*folder.iterdir(), *(folder / "private").iterdir()]:
-            if path.name in ("private", "names.key", "lock", "cache.keys", FILE):
+            if path.name in ("private", "names.key", "lock", "cache.keys", "scenes", FILE):
                 continue
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     return lock

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from deidframe.contract.errors import ReleaseRefused
 from deidframe.guard.certificate import Check
-from deidframe.guard.statement import NO_PROMISE, Statement
+from deidframe.guard.statement import NO_PROMISE, Reached, Statement, strongest
 from deidframe.words import counted
 
 BLIND = (
     "in every picture each face that was seen had its region erased before anything was drawn; what is there now follows from"
     " pixels outside the region"
+)
+DRAWN = (
+    "in every picture each face that was seen had its region erased before anything was drawn; what is there now follows from the"
+    " surrogate of a group of at least {k} people, from 6 numbers of pose, 9 of light and 5 of an oval, and from pixels outside"
+    " the region; where no surrogate could be drawn, from pixels outside the region alone"
 )
 COVERED = "in every picture the region of each face that was seen was changed by {cover}; nothing is promised of what that leaves"
 NOT_PROMISED = (
@@ -20,6 +26,27 @@ NOT_PROMISED = (
     "faces that no detector saw",
     "who took the picture and where: what is seen in it and what the file is called stay",
 )
+
+
+@dataclass(frozen=True)
+class SurrogateCount:
+    """Who stands behind the surrogates that are drawn.
+
+    Args:
+        method: that made them.
+        scope: how much of a head is erased, in words.
+        k_asked, k_counted: people behind each.
+        people, groups: behind all.
+        said: what its own certificate says was checked.
+    """
+
+    method: str
+    scope: str
+    k_asked: int
+    k_counted: int
+    people: int
+    groups: int
+    said: tuple[Check, ...]
 
 
 @dataclass(frozen=True)
@@ -38,6 +65,8 @@ class SceneCount:
             with noise and drawing them again, of another by the inner part, which is not what it was.
         bare: released files that hold a picture and nothing else.
         left: released photos in which people are left as they are.
+        drawn: covered faces over which the surrogate of a group is drawn.
+        found_again: drawn faces that a detector sees in the released file.
     """
 
     came: int
@@ -53,6 +82,8 @@ class SceneCount:
     checked: int = 0
     bare: int = 0
     left: int = 0
+    drawn: int = 0
+    found_again: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +97,7 @@ class SceneCertificate:
         checks: each with its words.
         holds, holds_not: sentences.
         reasons: why people were left as they are, as the owner gave it.
+        surrogates: who stands behind what is drawn, None where nothing is.
     """
 
     kind: str
@@ -76,18 +108,27 @@ class SceneCertificate:
     holds: tuple[str, ...]
     holds_not: tuple[str, ...]
     reasons: tuple[str, ...] = ()
+    surrogates: SurrogateCount | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data; `pictures` is the number of files, as in other certificates."""
         return {**asdict(self), "pictures": self.count.released}
 
 
-def certify_scenes(count: SceneCount, cover: str, detectors: tuple[str, ...], reasons: tuple[str, ...]) -> SceneCertificate:
+def certify_scenes(
+    count: SceneCount,
+    cover: str,
+    detectors: tuple[str, ...],
+    reasons: tuple[str, ...],
+    surrogates: SurrogateCount | None = None,
+) -> SceneCertificate:
     """Return the certificate; level 2 (blind) where the cover never reads a face, else level 3 (covered).
 
     Raises:
-        ReleaseRefused: the counts do not add up, or a gate saw fewer faces or files than are released.
+        ReleaseRefused: the counts do not add up, a gate saw fewer faces or files than are released, or faces are drawn and nobody
+        counted who stands behind them.
     """
+    _behind(count.drawn, count.blind, surrogates)
     _equal("photos that came in", count.came, count.released + sum(count.withheld.values()))
     _equal("faces seen", count.sighted, count.covered + count.exempt)
     _equal("covered faces", count.covered, count.checked)
@@ -111,10 +152,40 @@ def certify_scenes(count: SceneCount, cover: str, detectors: tuple[str, ...], re
     else:
         words = f"the inner part of each of {count.checked} covered faces differs from what it was"
         checks.append(Check("no face handed back", True, words))
-    said = BLIND if count.blind else COVERED.format(cover=cover)
+    checks += _drawn(count.drawn, "face", surrogates)
+    said = _said(count.blind, cover, surrogates)
     exempt = (f"{counted(count.exempt, 'face')} left as they are, for the reasons given",) if count.exempt else ()
     kind = "blind scenes" if count.blind else "covered scenes"
-    return SceneCertificate(kind, cover, detectors, count, tuple(checks), (said,), (*exempt, *NOT_PROMISED), reasons)
+    return SceneCertificate(kind, cover, detectors, count, tuple(checks), (said,), (*exempt, *NOT_PROMISED), reasons, surrogates)
+
+
+def _behind(drawn: int, blind: bool, surrogates: SurrogateCount | None) -> None:
+    """Refuse drawn faces behind which stand too few people, or of whom nobody counted how many."""
+    if drawn and surrogates is None:
+        raise ReleaseRefused(f"{counted(drawn, 'face')} drawn, and nobody counted who stands behind them; nothing is released")
+    if drawn and not blind:
+        raise ReleaseRefused("surrogates are drawn by something that reads the faces beneath; nothing is released")
+    if surrogates is not None and surrogates.k_counted < max(2, surrogates.k_asked):
+        raise ReleaseRefused(
+            f"{surrogates.k_counted} people stand behind a surrogate, k = {surrogates.k_asked} was asked; nothing is released"
+        )
+
+
+def _drawn(drawn: int, what: str, surrogates: SurrogateCount | None) -> list[Check]:
+    if surrogates is None:
+        return []
+    s = surrogates
+    words = (
+        f"{counted(drawn, what)} drawn over with the surrogate of its group: {s.people} people in {s.groups} groups of at least"
+        f" {s.k_counted}; {s.scope} of each is erased"
+    )
+    return [Check("surrogates", True, words), *(Check(f"surrogates: {one.name}", one.held, one.words) for one in s.said)]
+
+
+def _said(blind: bool, cover: str, surrogates: SurrogateCount | None) -> str:
+    if surrogates is not None:
+        return DRAWN.format(k=surrogates.k_counted)
+    return BLIND if blind else COVERED.format(cover=cover)
 
 
 @dataclass(frozen=True)
@@ -206,10 +277,18 @@ def _equal(what: str, wanted: int, found: int) -> None:
         raise ReleaseRefused(f"{what}: {wanted} were expected and {found} counted; nothing is released")
 
 
-def scene_statement(certificate: SceneCertificate) -> Statement:
-    """Return what a folder of covered scenes says of itself."""
+def scene_statement(certificate: SceneCertificate, attacks: Sequence[Reached] = (), licences: Sequence[str] = ()) -> Statement:
+    """Return what a folder of covered scenes says of itself.
+
+    Args:
+        certificate: of its files.
+        attacks: those that were tried so far.
+        licences: of the weights behind what is drawn.
+    """
     tried = "No attack on these pictures has been tried: people may be recognised by what is left."
+    if attacks:
+        tried = f"{strongest(attacks)} People may be recognised by what is left around a face."
     if not certificate.count.blind:
-        return Statement(False, NO_PROMISE, tried, ())
+        return Statement(False, NO_PROMISE, tried, tuple(licences))
     sharing = f"It may be shared for what it states and for nothing else: {certificate.holds[0]}."
-    return Statement(True, sharing, tried, ())
+    return Statement(True, sharing, tried, tuple(licences))

@@ -77,13 +77,15 @@ def statement(certificate: Certificate, attacks: Sequence[Reached], licences: Se
         sharing = f"Do not share it: {broken}."
     else:
         sharing = NO_PROMISE
-    strongest = max(attacks, key=lambda one: one.value, default=None)
-    if strongest is None:
-        attack = "No attack on these pictures has been tried."
-    else:
-        attack = (
-            f'The strongest attack that was tried ("{strongest.attack}", seeing with {strongest.encoder}) named'
-            f" {strongest.value:.2f} [{strongest.low:.2f}, {strongest.high:.2f}] of the people right at rank 1, where guessing"
-            f" reaches {strongest.chance:.2f}. Stronger attacks than those may exist."
-        )
+    attack = strongest(attacks) if attacks else "No attack on these pictures has been tried."
     return Statement(promised, sharing, attack, tuple(licences))
+
+
+def strongest(attacks: Sequence[Reached]) -> str:
+    """Say what the strongest of several attacks reached."""
+    one = max(attacks, key=lambda attack: attack.value)
+    return (
+        f'The strongest attack that was tried ("{one.attack}", seeing with {one.encoder}) named'
+        f" {one.value:.2f} [{one.low:.2f}, {one.high:.2f}] of the people right at rank 1, where guessing"
+        f" reaches {one.chance:.2f}. Stronger attacks than those may exist."
+    )

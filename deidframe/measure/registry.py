@@ -121,6 +121,8 @@ METRICS = (
     Metric("sing_noise", _SHARE, "neither", "the same for scores that know nothing"),
     Metric("control1", _SHARE, "neither", "rank-1 against people who were exchanged for others: at most that of guessing"),
     Metric("faces_found", _SHARE, "higher is better", "released pictures in which the recipe's detector finds a face"),
+    Metric("scene_faces_found", _SHARE, "higher is better", "drawn or covered faces that a detector finds in the released files"),
+    Metric("scene_drawn", _SHARE, "higher is better", "faces in scenes that are drawn over; the others are covered by the fill"),
     Metric("found.{by}", _SHARE, "higher is better", "the same with another detector"),
     Metric("least_score.{by}", "the detector's score", "higher is better", "least of the best scores in the different pictures"),
     Metric("loss.{by}", _DISTANCE, "lower is better", "mean distance from a face to what is released for it"),

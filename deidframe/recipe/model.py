@@ -209,10 +209,15 @@ class Exemption(Table):
 class SceneSpec(Table):
     """Whole photos: every face that the detector or the audit's detector sees is covered, and photos are released whole.
 
-    `cover` is `fill` (from the pixels around, reads nothing of a face), `mosaic`, or a redactor with its parameters.
+    `cover` is `fill` (from the pixels around, reads nothing of a face), `mosaic`, or a redactor with its parameters. With methods
+    each face is drawn over by what the method makes of it: a `landmarker` says how the surrogate has to lie, `scope` how much is
+    erased (`face`: the oval over the mesh, or `wide`: .16 of it more on every side), and where nothing can be drawn the fill
+    stays.
     """
 
     cover: Part = Part(use="fill")
+    scope: Literal["face", "wide"] = "face"
+    landmarker: Part | None = None
     allow_faceless: bool = False
     exempt: Annotated[tuple[Exemption, ...], Field(max_length=10_000, strict=False)] = ()
 
@@ -235,20 +240,37 @@ class Recipe(Table):
     @model_validator(mode="before")
     @classmethod
     def _nobody_is_told_apart(cls, given: Any) -> Any:
-        """Scenes are covered whoever is on them, so their source says nothing of people."""
+        """Scenes are covered whoever is on them, so their source need not say it; methods ask for more."""
         source = given.get("source") if isinstance(given, dict) else None
-        if isinstance(given, dict) and "scene" in given and isinstance(source, dict) and "subjects" not in source:
-            return {**given, "source": {**source, "subjects": "one-per-image"}}
+        if isinstance(given, dict) and "scene" in given and isinstance(source, dict):
+            return {**given, "source": {"subjects": "one-per-image", **source}}
         return given
+
+    def _drawn(self, scene: SceneSpec) -> None:
+        """Refuse what cannot be drawn into scenes."""
+        if not self.method:
+            return
+        if isinstance(self.source.subjects, str):
+            raise ValueError(
+                'a scene shows several people, so methods need them found: subjects = { use = "average-linkage", encoder = ... }'
+            )
+        if scene.cover != Part(use="fill"):
+            raise ValueError("where no surrogate can be drawn the fill stays; leave out cover, or the methods")
+        if scene.landmarker is None:
+            raise ValueError("methods need a landmarker, which says how a surrogate has to lie over a face")
+        if self.source.carry:
+            raise ValueError("columns are released with pictures of faces, not with scenes; leave out carry")
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Recipe:
         if self.scene is None and not self.method:
             raise ValueError("a recipe needs at least one [[method]], or a [scene]")
         if self.scene is not None:
-            extra = [name for name in ("method", "attack", "quality", "elbow") if getattr(self, name)]
+            barred = ("elbow",) if self.method else ("attack", "quality", "elbow")
+            extra = [name for name in barred if getattr(self, name)]
             if extra:
                 raise ValueError(f"with [scene] whole photos are released; leave out {', '.join(extra)}")
+            self._drawn(self.scene)
             if self.detector is None:
                 raise ValueError("[scene] needs a [detector]: what it sees is covered")
         return self

@@ -26,6 +26,12 @@ class Record:
     cells: tuple[Cell, ...]
 
     @property
+    def scene(self) -> dict[str, Any] | None:
+        """What was gathered of whole photos and videos, None where pictures of faces were released."""
+        found: dict[str, Any] | None = self.run.get("scene")
+        return found
+
+    @property
     def methods(self) -> tuple[Cell, ...]:
         """The row of each method itself."""
         return tuple(c for c in self.cells if not c.attack)

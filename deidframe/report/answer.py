@@ -11,6 +11,8 @@ from deidframe.report.threats import BEYOND
 
 FEW_PEOPLE = 30
 """Below so many people an interval is too wide to say much."""
+BLIND = "blind scenes"
+"""Kind of a certificate of scenes in which nothing that is drawn follows from the face beneath."""
 WEAK = 0.9
 """A matcher that names fewer of the untouched faces at rank 1 proves nothing by failing on the others."""
 
@@ -27,6 +29,8 @@ def answer(record: Record) -> tuple[str, ...]:
     if groupings(record) and not all_rows:
         return _tightest(groupings(record))
     said = _warnings(record)
+    if record.scene is not None:
+        return (*said, *_scenes(record, all_rows))
     said.append(_promises(all_rows))
     chosen = best(all_rows)
     if chosen is not None and chosen.loss is not None:
@@ -49,6 +53,8 @@ def sharing(record: Record) -> tuple[str, ...]:
         return ()
     kept = [r.cell for r in rows(record) if r.cell in released and not r.broken and (r.cell.k or _promises_else(r.cell))]
     people = max(cell.people for cell in released)
+    if record.scene is not None:
+        return _shared_scenes(released, record.scene["files"])
     said = [f"What is protected: the faces of {people} people. Everything else in a picture was cut away."]
     if kept:
         names = _listed([cell.method for cell in kept])
@@ -60,6 +66,35 @@ def sharing(record: Record) -> tuple[str, ...]:
     else:
         said.append("Nothing here may be shared as de-identified: no method keeps a promise.")
     return tuple(said)
+
+
+def _shared_scenes(released: Sequence[Cell], files: int) -> tuple[str, ...]:
+    """Say what is protected in scenes, and what of them may be shared."""
+    blind = [cell for cell in released if (cell.certificate or {}).get("kind") == BLIND]
+    rest = [cell.method for cell in released if cell not in blind]
+    people = max(cell.people for cell in released)
+    said = [f"What is protected: the faces of {people} people in {files} files. Hair, ears, clothes, company and place stay."]
+    if blind:
+        names = _listed([cell.method for cell in blind])
+        said.append(f"What may be shared: {names}, under release/, for what the certificate states and for nothing else.")
+    if rest:
+        said.append(f"What may not: {_listed(rest)}, under compared/: what is left of a face there is promised nothing.")
+    return tuple(said)
+
+
+def _scenes(record: Record, all_rows: Sequence[Row]) -> list[str]:
+    """Say of scenes what stands behind the drawn faces, and what the strongest attack reached."""
+    said = ["No scene is k-anonymous: a face is drawn over, and people are known by what is around it, too."]
+    blind = [row for row in all_rows if (row.cell.certificate or {}).get("kind") == BLIND and row.cell.status == "ok"]
+    for row in blind:
+        surrogates = (row.cell.certificate or {}).get("surrogates") or {}
+        share = row.cell.metrics.get("scene_drawn", 0.0)
+        said.append(
+            f"Behind each face of {row.cell.method} stands a group of at least {surrogates.get('k_counted')} people;"
+            f" {100 * share:.0f} of 100 faces are drawn, the others filled from around them."
+        )
+    said.append(_strongest(record, all_rows, blind[0] if blind else None))
+    return said
 
 
 def _promises_else(cell: Cell) -> bool:

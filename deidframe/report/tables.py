@@ -41,7 +41,8 @@ def comparison(record: Record) -> Table[Row]:
         *worst,
         Column[Row]("1/k", lambda row: 1 / row.cell.k_counted if row.cell.k and row.cell.k_counted else None, narrow=True),
         Column[Row](f"loss,\n{encoder or 'no attack'}", lambda row: Estimate.of(row.loss), narrow=True, metric=f"loss.{encoder}"),
-        Column[Row]("found\n(%)", _found, 0, 100, metric="faces_found"),
+        *([Column[Row]("drawn\n(%)", lambda row: row.cell.metrics.get("scene_drawn"), 0, 100)] if record.scene else ()),
+        Column[Row]("found\n(%)", _found, 0, 100, metric="scene_faces_found" if record.scene else "faces_found"),
         Column[Row]("released,\nwithheld, failed", _released, narrow=True),
         Column[Row]("time\n(s)", lambda row: row.cell.stages.get("method", 0.0), 1),
     )
@@ -87,7 +88,7 @@ def _rank(name: str, *, narrow: bool) -> Column[Row]:
 
 
 def _found(row: Row) -> Value:
-    found = row.cell.metrics.get("faces_found")
+    found = row.cell.metrics.get("scene_faces_found") or row.cell.metrics.get("faces_found")
     return float(found["value"]) if found else None
 
 

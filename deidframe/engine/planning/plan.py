@@ -11,7 +11,7 @@ from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
 from deidframe.engine.runtime.progress import Reporter
-from deidframe.recipe.model import AttackSpec, ElbowSpec
+from deidframe.recipe.model import AttackSpec, ElbowSpec, SceneSpec
 from deidframe.recipe.parse import Parsed, slug
 
 ROLE_OF_KEY = {
@@ -138,6 +138,21 @@ class GatePlan:
 
 
 @dataclass(frozen=True)
+class ScenePart:
+    """Faces are drawn into whole photos.
+
+    Args:
+        spec: the recipe's.
+        detectors: what any of them sees is covered.
+        landmarker: lays a mesh over each face.
+    """
+
+    spec: SceneSpec
+    detectors: tuple[Step, ...]
+    landmarker: Step
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run will do.
 
@@ -158,6 +173,7 @@ class Plan:
         faces: which of several faces of a picture is meant: `"centre"`, `"largest"`, `"every"` or `"labelled
             person"`.
         notes: what the owner should know of the database before anything runs.
+        scene: whole photos are released, and no pictures of faces.
     """
 
     parsed: Parsed
@@ -177,6 +193,7 @@ class Plan:
     gate: GatePlan | None = None
     faces: str = "centre"
     notes: tuple[str, ...] = ()
+    scene: ScenePart | None = None
 
     def pool(self, scratch: Path, reporter: Reporter, *, offline: bool = False, cache: DiskCache | None = None) -> ComponentPool:
         """Return an empty pool for its components."""
@@ -210,5 +227,7 @@ class Plan:
             all_steps += [*self.quality.encoders, *self.quality.detectors, *([judges] if judges else [])]
         if self.gate and self.gate.encoder:
             all_steps.append(self.gate.encoder)
+        if self.scene:
+            all_steps.append(self.scene.landmarker)
         all_steps += [other for step in all_steps for other in step.recognizers.values()]
         return tuple({step.key: step for step in all_steps}.values())

@@ -21,6 +21,7 @@ from deidframe.engine.planning.plan import (
     MethodPlan,
     Plan,
     QualityPlan,
+    ScenePart,
 )
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.known import where_from
@@ -263,12 +264,13 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     judges = [*seen, *(quality.encoders if quality else ())]
     judges += [audit.encoder] if audit and audit.encoder else []
     gate = planner.gate(recipe.source, methods, judges)
+    scene = _scene(planner, detector, audit, methods)
     found: Database | None = None
     if source is not None:
         found = list_database(planner.complain, parsed, source, scratch, limit)
         count = len(set(found.people))
         for method in parsed.methods:
-            if found.people and method.spec.k is not None and method.spec.k > count:
+            if scene is None and found.people and method.spec.k is not None and method.spec.k > count:
                 at: KeyPath = (*method.at, "sweep") if "k" in _swept(planner, method) else (*method.at, "k")
                 planner.complain("R131", at, f"k = {method.spec.k} is larger than the number of people, {count}")
         _fitting(planner, found, methods)
@@ -293,7 +295,28 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
         gate,
         _faces(recipe.source, gate),
         found.notes,
+        scene,
     )
+
+
+def _scene(
+    planner: Planner, detector: Step | None, audit: AuditPlan | None, methods: Sequence[MethodPlan | None]
+) -> ScenePart | None:
+    """Resolve who lays meshes over faces, and complain about methods that cannot be drawn into scenes."""
+    spec = planner.parsed.recipe.scene
+    if spec is None or spec.landmarker is None:
+        return None
+    landmarker = planner.step("landmarker", spec.landmarker.use, spec.landmarker.params, ("scene", "landmarker"))
+    for method, plan_of in zip(planner.parsed.methods, methods, strict=True):
+        if plan_of is None:
+            continue
+        if plan_of.grouping:
+            planner.complain("R132", method.at, "a grouping releases nothing that could be drawn into scenes")
+        if plan_of.per_person:
+            said = "gives each person a target of its own; in scenes surrogates of groups are drawn, and nothing else"
+            planner.complain("R132", (*method.at, "anonymizer"), said)
+    detectors = tuple(step for step in (detector, audit.detector if audit else None) if step is not None)
+    return ScenePart(spec, detectors, landmarker) if landmarker is not None else None
 
 
 def _finder(planner: Planner, subjects: str | FoundSubjects) -> tuple[Step, Step] | None:

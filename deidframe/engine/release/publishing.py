@@ -43,19 +43,7 @@ def publish_release(
         columns: of the owner's table, for the private mapping.
         carried: columns that are released.
     """
-    person_of, groups = release.person_of, release.groups or {}
-    mapping = [
-        {"file": release.names[face], "face": face, "person": person_of[face], "group": groups.get(face)}
-        for face in release.faces.ids
-    ]
-    write_json(folder / "private" / "mapping" / f"{slug}.json", mapping, private=True)
-    table = mapping_csv(mapping, columns)
-    write_bytes(folder / "private" / "mapping" / f"{slug}.csv", table.encode("utf-8", "surrogateescape"), private=True)
-    if release.people is not None:
-        encodings, names = release.people.encodings, np.array(release.people.names)
-        part = pool.scratch / "encodings.npz"
-        np.savez(part, vectors=encodings.vectors, people=names, space=np.array(encodings.space))
-        write_bytes(folder / "private" / "encodings" / f"{slug}.npz", part.read_bytes(), private=True)
+    keep_private(folder, slug, release, pool, columns, release.names)
     facts: dict[str, Any] = {"method": release.method, "people": certificate.people, "pictures": certificate.pictures}
     if carried:
         body = carried_csv(release, carried)
@@ -67,6 +55,34 @@ def publish_release(
     moved = release.moved(target)
     pool.follow(release.faces, moved.faces)
     return moved
+
+
+def keep_private(
+    folder: Path,
+    slug: str,
+    release: Release,
+    pool: ComponentPool,
+    columns: Mapping[str, Mapping[str, str]],
+    file_of: Mapping[str, str],
+) -> None:
+    """Write under `private` who is on which released file, and the encodings that people were grouped by.
+
+    Args:
+        file_of: face -> the released file on which it is, "" for none.
+    """
+    person_of, groups = release.person_of, release.groups or {}
+    mapping = [
+        {"file": file_of.get(face, ""), "face": face, "person": person_of[face], "group": groups.get(face)}
+        for face in release.faces.ids
+    ]
+    write_json(folder / "private" / "mapping" / f"{slug}.json", mapping, private=True)
+    table = mapping_csv(mapping, columns)
+    write_bytes(folder / "private" / "mapping" / f"{slug}.csv", table.encode("utf-8", "surrogateescape"), private=True)
+    if release.people is not None:
+        encodings, names = release.people.encodings, np.array(release.people.names)
+        part = pool.scratch / "encodings.npz"
+        np.savez(part, vectors=encodings.vectors, people=names, space=np.array(encodings.space))
+        write_bytes(folder / "private" / "encodings" / f"{slug}.npz", part.read_bytes(), private=True)
 
 
 def mapping_csv(mapping: Sequence[Mapping[str, Any]], columns: Mapping[str, Mapping[str, str]]) -> str:
@@ -93,7 +109,7 @@ def restate_release(
         folder: of the run.
         attacks: the rows of those that were tried.
     """
-    said = statement(certificate, _reached(attacks), licences, _broken_by(attacks))
+    said = statement(certificate, reached(attacks), licences, _broken_by(attacks))
     target = folder / (PROMISED if said.promised else COMPARED) / release.folder.name
     restate(release.folder, target, said.as_dict(), said.text(release.method))
     return release.moved(target)
@@ -107,7 +123,8 @@ def licences_of(method: MethodPlan) -> tuple[str, ...]:
     return tuple(sorted({f"{one.name}: {one.licence}" for one in found if one.name in names}))
 
 
-def _reached(attacks: Sequence[Cell]) -> tuple[Reached, ...]:
+def reached(attacks: Sequence[Cell]) -> tuple[Reached, ...]:
+    """Return what attacks reached, for the statement of a release."""
     done = [(cell, cell.metrics["rank1"]) for cell in attacks if "rank1" in cell.metrics]
     return tuple(
         Reached(c.attack, c.encoder, r["value"], r["low"], r["high"], float(c.metrics.get("chance1", 0.0))) for c, r in done

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deidframe.contract.errors import ReleaseRefused, UsageError
 from deidframe.engine.release.verify import releases_in, verify
-from deidframe.guard.groups import check_groups
+from deidframe.guard.groups import check_groups, people_in_groups
 from deidframe.record.release import RELEASE
 
 
@@ -23,6 +24,7 @@ class Recount:
         k: the fewest different people who share one picture, counted now.
         people, pictures: likewise.
         problems: in words; none where all is as its certificate says.
+        scenes: the files are whole photos or videos, and k is that of the groups behind what is drawn, 0 where nothing is.
     """
 
     folder: Path
@@ -30,6 +32,7 @@ class Recount:
     people: int
     pictures: int
     problems: tuple[str, ...]
+    scenes: bool = False
 
 
 def recount(run: Path) -> list[Recount]:
@@ -47,10 +50,38 @@ def recount(run: Path) -> list[Recount]:
     return [_recount(folder, run / "private" / "mapping" / f"{folder.name}.json") for folder in releases_in(run)]
 
 
+def _recount_scenes(
+    folder: Path, rows: list[dict[str, Any]], stated: dict[str, Any], problems: list[str], held: Mapping[str, str]
+) -> Recount:
+    """Count who stands behind the surrogates that are drawn into scenes; a face on no released file is mapped to none."""
+    problems += [
+        f"{name}: the mapping lists it, but it is missing" for name in sorted({row["file"] for row in rows} - {"", *held})
+    ]
+    people = len({row["person"] for row in rows})
+    surrogates = stated.get("surrogates")
+    k = 0
+    if surrogates is not None:
+        groups = {str(row["face"]): int(row["group"]) for row in rows}
+        person_of = {str(row["face"]): str(row["person"]) for row in rows}
+        try:
+            counts = check_groups(groups, person_of, surrogates["k_asked"], folder.name)
+        except ReleaseRefused as error:
+            problems.append(str(error))
+            counts = people_in_groups(groups, person_of)
+        k = min(counts.values(), default=0)
+        for name, count in (("people", people), ("groups", len(counts)), ("k_counted", k)):
+            if surrogates[name] != count:
+                problems.append(f"the certificate says {name.replace('_', ' ')} = {surrogates[name]}, counted {count}")
+    return Recount(folder, k, people, len(held), tuple(problems), scenes=True)
+
+
 def _recount(folder: Path, path: Path) -> Recount:
     rows = _mapping(path)
     verdict = verify(folder)
     problems, held = list(verdict.problems), verdict.digests
+    stated = _certificate(folder)
+    if verdict.kind:
+        return _recount_scenes(folder, rows, stated, list(verdict.problems), verdict.digests)
     mapped = Counter(str(row["file"]) for row in rows)
     problems += [f"{name}: the mapping lists no person for it" for name in held if name not in mapped]
     problems += [f"{name}: the mapping lists it, but it is missing" for name in mapped if name not in held]
@@ -61,7 +92,6 @@ def _recount(folder: Path, path: Path) -> Recount:
         behind.setdefault(held[row["file"]], set()).add(row["person"])
     k = min((len(people) for people in behind.values()), default=0)
     people = len({row["person"] for row in present})
-    stated = _certificate(folder)
     counted: dict[str, int | None] = {"pictures": len(held), "people": people, "distinct_pictures": len(behind), "k_counted": k}
     asked = stated.get("k_asked")
     if asked is not None:

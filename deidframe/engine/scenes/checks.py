@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -31,6 +31,9 @@ landmarks are."""
 Pixels = NDArray[np.uint8]
 
 
+Planned = Callable[[str], tuple[Sighted, list[Face]]]
+
+
 @dataclass(frozen=True)
 class Wanted:
     """How photos are covered.
@@ -42,6 +45,8 @@ class Wanted:
         allow_faceless: photos in which nobody is seen are released as they are.
         told: the cover with its parameters, by which a run that goes on is known.
         exempt: photo ids in which people are left as they are, with the owner's reason.
+        planned: photo id -> its faces as they were seen before, and what is drawn over each; None where a photo is looked at when
+            it is covered.
     """
 
     cover: Cover
@@ -50,6 +55,7 @@ class Wanted:
     allow_faceless: bool = False
     exempt: tuple[tuple[str, str], ...] = ()
     told: str = ""
+    planned: Planned | None = None
 
     def signature(self, names: Sequence[str], lookers: Sequence[Looker], *more: object) -> str:
         """Return a text that changes when the outcome would, for files that stay what they are."""
@@ -67,14 +73,14 @@ def faces_of(sighted: Sighted) -> list[Face]:
     return [Face(Region.of(box, marks), marks) for box, marks in each]
 
 
-def leaks(released: Pixels, lookers: Sequence[Looker], regions: Sequence[Region]) -> Sighted:
-    """Return the faces that detectors still see in a released picture, outside of what was drawn.
+def leaks(released: Pixels, lookers: Sequence[Looker], regions: Sequence[Region]) -> tuple[Sighted, Sighted]:
+    """Return the faces that detectors still see in a released picture outside of what was drawn, and those that they surely see.
 
     Where a detector is sure, half of a face has to be covered; where it only guesses, a quarter that was drawn explains it.
     """
     sure, guessed = (look(released, lookers, turns=False, eager=eager) for eager in (False, True))
     found = (outside(sure, regions, released.shape, HALF), outside(guessed, regions, released.shape, HALF / 2))
-    return Sighted.joined(found)
+    return Sighted.joined(found), sure
 
 
 def outside(sighted: Sighted, regions: Sequence[Region], shape: tuple[int, ...], least: float) -> Sighted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.photos import Detections, Photos
+from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.components.step import Step
 from deidframe.engine.intake.look_again import Faces, look_again
 
 Detect = Callable[[Photos], Detections]
@@ -38,6 +41,14 @@ class Looker:
     eager: tuple[Detect, ...]
     sure: float | None
     told: str = ""
+
+    @classmethod
+    def of(cls, pool: ComponentPool, plain: Step) -> Looker:
+        """Return a detector with its ways to look: the eager ones on top of its own parameters."""
+        component, own = plain.loaded.component, plain.params.model_dump(mode="json", exclude_unset=True)
+        steps = [Step("detector", plain.loaded, component.params.model_validate({**own, **params})) for params in component.eager]
+        eager = tuple(functools.partial(pool.call, step) for step in steps)
+        return cls(plain.name, functools.partial(pool.call, plain), eager, component.sure, plain.key)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from deidframe.contract.photos import Photos
 from deidframe.engine.run_folder import check_not_nested
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.checks import NO_FACE, REPAIRS, STILL_A_FACE, Wanted, Withheld, check_cover, faces_of, leaks
+from deidframe.engine.scenes.covers import Face
 from deidframe.engine.scenes.folder import Outcome, begun, published, released_name, write_withheld
 from deidframe.engine.scenes.look import Looker, Sighted, look
+from deidframe.engine.scenes.posed import Posed
 from deidframe.guard.hygiene import TIME, bare_jpeg, decode_jpeg, encode_jpeg
 from deidframe.guard.scene import SceneCount, certify_scenes
 from deidframe.record.write import write_bytes
@@ -39,41 +42,92 @@ class Covered:
     Args:
         data: the file that is to be released.
         sighted: all faces.
+        faces: what was drawn over each, in their order.
         repaired: how many of them were seen only in the covered picture.
         checked: faces of which it was checked that the cover did its work.
         looked_again: whether the file was looked at as it is written.
+        shown: the faces that detectors are sure to see in it now: those that were drawn.
     """
 
     data: bytes
     sighted: Sighted
+    faces: tuple[Face, ...] = ()
     repaired: int = 0
     checked: int = 0
     looked_again: bool = False
+    shown: Sighted = field(default_factory=Sighted.none)
 
 
-def cover_photo(picture: Pixels, lookers: Sequence[Looker], wanted: Wanted) -> Covered:
+def cover_photo(picture: Pixels, lookers: Sequence[Looker], wanted: Wanted, photo: str = "") -> Covered:
     """Cover every face of a photo, write it, read it and look at it again.
+
+    Args:
+        picture: the photo.
+        photo: its id, where what is drawn was planned.
 
     Raises:
         Withheld: nobody is seen, a face shows in the end, or the cover did not do its work.
     """
-    sighted = look(picture, lookers)
+    if wanted.planned is not None:
+        sighted, faces = wanted.planned(photo)
+    else:
+        sighted = look(picture, lookers)
+        faces = faces_of(sighted)
     if not len(sighted) and not wanted.allow_faceless:
         raise Withheld(NO_FACE)
     repaired = 0
     for attempt in range(REPAIRS + 1):
-        faces = faces_of(sighted)
         covered = picture.copy()
         wanted.cover(covered, faces)
         checked = check_cover(picture, covered, faces, wanted)
         data = encode_jpeg(covered)
-        shown = leaks(decode_jpeg(data), lookers, [face.region for face in faces])
-        if not len(shown):
-            return Covered(data, sighted, repaired, checked, looked_again=True)
+        left, shown = leaks(decode_jpeg(data), lookers, [face.region for face in faces])
+        if not len(left):
+            return Covered(data, sighted, tuple(faces), repaired, checked, looked_again=True, shown=shown)
         if attempt < REPAIRS:
-            repaired += len(shown)
-            sighted = sighted.with_more(shown)
+            repaired += len(left)
+            sighted, faces = sighted.with_more(left), [*faces, *faces_of(left)]
     raise Withheld(STILL_A_FACE)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Photos that were covered and lie staged.
+
+    Args:
+        rows: of the journal, one for each photo that may be released.
+        withheld: photo or file -> reason.
+        files: released name -> sha256.
+        came: photos and other files that came in.
+    """
+
+    rows: tuple[dict[str, Any], ...]
+    withheld: dict[str, str]
+    files: dict[str, str]
+    came: int
+
+    def count(self, *, blind: bool) -> SceneCount:
+        """Return what was counted."""
+        rows = self.rows
+        covered = sum(len(row["faces"]) for row in rows if not row["exempt"])
+        exempt = sum(len(row["faces"]) for row in rows if row["exempt"])
+        return SceneCount(
+            came=self.came,
+            released=len(rows),
+            withheld=dict(Counter(self.withheld.values())),
+            sighted=covered + exempt,
+            covered=covered,
+            exempt=exempt,
+            repaired=sum(row["repaired"] for row in rows),
+            faceless=sum(not row["faces"] for row in rows),
+            looked_again=sum(row["looked_again"] for row in rows),
+            left=sum(bool(row["exempt"]) for row in rows),
+            blind=blind,
+            checked=sum(row["checked"] for row in rows),
+            bare=sum(row["bare"] for row in rows),
+            drawn=sum(bool(face["drawn"]) for row in rows for face in row["faces"]),
+            found_again=sum(face["again"] is not None for row in rows for face in row["faces"] if face["drawn"]),
+        )
 
 
 def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, folder: Path, reporter: Reporter) -> Outcome:
@@ -88,8 +142,26 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
     check_not_nested(photos.folder, folder)
     if not len(photos):
         raise NothingToDo("there is no photo")
-    private, staged = folder / "private", folder / "private" / "staged"
     begun(folder, wanted.signature(photos.ids, lookers))
+    done = draw_photos(photos, lookers, wanted, folder / "private", reporter)
+    write_withheld(folder / "private", done.withheld)
+    certificate = certify_scenes(
+        done.count(blind=wanted.blind),
+        wanted.named,
+        tuple(one.name for one in lookers),
+        tuple(dict(wanted.exempt).values()),
+    )
+    return published(folder, done.files, certificate, wanted)
+
+
+def draw_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, private: Path, reporter: Reporter) -> Drawn:
+    """Cover photos into `private/staged`, with a journal beside it by which a run that was cut short goes on.
+
+    Raises:
+        UsageError: an exempt photo is not there. NothingToDo: no photo could be released. StoreError: full disk.
+    """
+    staged = private / "staged"
+    staged.mkdir(parents=True, exist_ok=True)
     done = _journal(private / JOURNAL)
     exempt = dict(wanted.exempt)
     strangers = sorted(set(exempt) - set(photos.ids))
@@ -113,17 +185,12 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
                 rows.append(row)
                 files[name] = row["sha256"]
             advance(1)
-    _write_lists(private, withheld, rows)
+    _write_faces(private, rows)
     if not rows:
+        write_withheld(private, withheld)
         reasons = "; ".join(f"{count} {why}" for why, count in Counter(withheld.values()).most_common())
         raise NothingToDo(f"no photo could be released: {reasons}")
-    certificate = certify_scenes(
-        _count(rows, withheld, len(photos) + len(photos.skipped), blind=wanted.blind),
-        wanted.named,
-        tuple(one.name for one in lookers),
-        tuple(dict.fromkeys(exempt.values())),
-    )
-    return published(folder, files, certificate, wanted)
+    return Drawn(tuple(rows), withheld, files, len(photos) + len(photos.skipped))
 
 
 def _journal(journal: Path) -> dict[str, dict[str, Any]]:
@@ -154,7 +221,7 @@ def _one(
         if exempt is not None:
             done = Covered(encode_jpeg(picture), look(picture, lookers))
         else:
-            done = cover_photo(picture, lookers, wanted)
+            done = cover_photo(picture, lookers, wanted, photo)
     except (Withheld, UnreadablePhoto) as error:
         return {**row, "withheld": str(error)}
     target = staged / name
@@ -167,42 +234,41 @@ def _one(
         raise StoreError(f"cannot write {str(target)!r}: {error.strerror}") from error
     if written != done.data or not bare_jpeg(written):
         return {**row, "withheld": "the written file is not what was meant"}
+    again = found_again(done.faces, done.shown)
     faces = [
-        {"box": [round(float(v), 1) for v in box], "score": round(float(score), 3), "by": by}
-        for box, score, by in zip(done.sighted.boxes, done.sighted.scores, done.sighted.by, strict=True)
+        {
+            "box": [round(float(v), 1) for v in box],
+            "score": round(float(score), 3),
+            "by": by,
+            "drawn": isinstance(face, Posed),
+            "again": None if marks is None else marks.round(2).tolist(),
+        }
+        for box, score, by, face, marks in itertools.zip_longest(
+            done.sighted.boxes, done.sighted.scores, done.sighted.by, done.faces, again
+        )
     ]
     gates = {"repaired": done.repaired, "checked": done.checked, "looked_again": done.looked_again, "bare": True}
     return {**row, **gates, "faces": faces, "sha256": hashlib.sha256(written).hexdigest()}
 
 
-def _count(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, *, blind: bool) -> SceneCount:
-    covered = sum(len(row["faces"]) for row in rows if not row["exempt"])
-    exempt = sum(len(row["faces"]) for row in rows if row["exempt"])
-    return SceneCount(
-        came=came,
-        released=len(rows),
-        withheld=dict(Counter(withheld.values())),
-        sighted=covered + exempt,
-        covered=covered,
-        exempt=exempt,
-        repaired=sum(row["repaired"] for row in rows),
-        faceless=sum(not row["faces"] for row in rows),
-        looked_again=sum(row["looked_again"] for row in rows),
-        left=sum(bool(row["exempt"]) for row in rows),
-        blind=blind,
-        checked=sum(row["checked"] for row in rows),
-        bare=sum(row["bare"] for row in rows),
-    )
+def found_again(faces: Sequence[Face], shown: Sighted) -> list[NDArray[np.float32] | None]:
+    """Return for each face the landmarks of the one that a detector sees there now, None where it sees none."""
+    middles = shown.boxes.reshape(-1, 2, 2).mean(axis=1)
+    out: list[NDArray[np.float32] | None] = []
+    for face in faces:
+        depth = face.region.depth(middles) if len(middles) else np.zeros(0)
+        near = int(depth.argmin()) if len(depth) else -1
+        out.append(shown.landmarks[near] if near >= 0 and depth[near] < 0.5 else None)
+    return out
 
 
-def _write_lists(private: Path, withheld: dict[str, str], rows: Sequence[dict[str, Any]]) -> None:
-    """Write what was withheld and where faces are, for the owner's eyes."""
-    write_withheld(private, withheld)
+def _write_faces(private: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write where faces are, for the owner's eyes."""
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(["photo", "released", "face", "x0", "y0", "x1", "y1", "score", "seen_by", "done"])
     for row in rows:
         for number, face in enumerate(row["faces"]):
-            did = "left as it is" if row["exempt"] else "covered"
+            did = "left as it is" if row["exempt"] else "drawn over" if face["drawn"] else "covered"
             lines.writerow([row["photo"], row["name"], number, *face["box"], face["score"], face["by"], did])
     write_bytes(private / FACES, out.getvalue().encode("utf-8", "surrogateescape"), private=True)

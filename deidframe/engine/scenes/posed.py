@@ -6,6 +6,8 @@ colour). Its shape does not: the surrogate's mesh is moved as a rigid body.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,21 +18,19 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from deidframe.engine.scenes.covers import Face, fill, filled, union_of
-from deidframe.engine.scenes.regions import TEMPLES, Region
+from deidframe.engine.scenes.regions import GROW, Region
+from deidframe.engine.scenes.shapes import RIGID, SKIN, Shapes, colours_at
 
-RIGID = (
-    *(33, 133, 362, 263),  # corners of the eyes
-    *(6, 168, 197, 195, 5, 4),  # bridge and tip of the nose
-    *(98, 327, 48, 278, 64, 294, 2),  # its wings and base
-    *(10, 151, 9, 8, 108, 337),  # forehead
-    *(234, 454, 127, 356, 116),  # temples and cheeks
-)
-"""Points that a face does not move when it speaks, looks or smiles."""
-SKIN = (10, 151, 9, 67, 297, 109, 338, 50, 280, 101, 330, 205, 425, 36, 266, 117, 346, 123, 352, 187, 411, 18, 200, 199, 175)
-"""Points on bare skin, at which light is compared."""
 MOST_TURNED = 45.0
 """Degrees of yaw, and two thirds of it of pitch, beyond which half of the surrogate would have to be made up: the fill stays."""
 SURE = 0.5
+"""Presence of a mesh from which on a face is drawn."""
+INSIDE, AROUND = 0.75, 0.7
+"""Share of a sighting's inner part (its oval, so many times as large) that the oval over the mesh has to hold."""
+WIDEST = 1.5
+"""Of the region of a sighting, beyond which an oval over a mesh does not lie on that face."""
+SMALLEST = 10.0
+"""Half axis in pixels of an oval below which nothing of a surrogate would show."""
 FACING = 0.35
 """Cosine between the line of sight and a point's direction from the middle of the head, from which on it counts for light."""
 SLANT = 0.12
@@ -49,17 +49,25 @@ class Texture:
         picture: `(S, S, 3)` uint8.
         points: `(P, 3)` pixels of it.
         triangles: `(T, 3)` rows of points, as they lie in the picture.
+        digest: of picture and points.
     """
 
     picture: Pixels
     points: Floats
     triangles: NDArray[np.int64]
+    digest: bytes
 
     @classmethod
     def of(cls, picture: Pixels, points: NDArray[np.float32]) -> Texture:
         """Return it; triangles are those of the flat mesh (Delaunay)."""
         flat = np.asarray(points, np.float64)
-        return cls(picture, flat, Delaunay(flat[:, :2]).simplices.astype(np.int64))
+        digest = hashlib.sha256(np.ascontiguousarray(picture).tobytes() + flat.tobytes()).digest()
+        return cls(picture, flat, Delaunay(flat[:, :2]).simplices.astype(np.int64), digest)
+
+    @functools.cached_property
+    def skin(self) -> NDArray[np.float32]:
+        """`(S, 3)` colours at the points on skin."""
+        return colours_at(np.asarray(cv2.blur(self.picture, (5, 5))), self.points[list(SKIN)])
 
 
 @dataclass(frozen=True)
@@ -78,12 +86,12 @@ class Pose:
 
     @classmethod
     def between(cls, source: Floats, target: Floats) -> Pose:
-        """Return the least-squares similarity of two meshes by their rigid points (Umeyama, IEEE TPAMI 13(4), 1991).
+        """Return the least-squares similarity of two sets of rigid points (Umeyama, IEEE TPAMI 13(4), 1991).
 
         Args:
-            source, target: `(P, 3)`.
+            source, target: `(R, 3)`.
         """
-        a, b = (np.asarray(one, np.float64)[list(RIGID)] for one in (source, target))
+        a, b = (np.asarray(one, np.float64) for one in (source, target))
         mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
         left, values, right = np.linalg.svd((b - mean_b).T @ (a - mean_a))
         flip = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
@@ -127,36 +135,57 @@ class Posed(Face):
     light: Floats
 
 
-def posed(scene: Pixels, whole: Region, landmarks: NDArray[np.float32], mesh: Floats, texture: Texture, grow: float) -> Face:
+def posed(shapes: Shapes, row: int, whole: Region, texture: Texture | None, grow: float, marks: NDArray[np.float32]) -> Face:
     """Return what is drawn over a face: the surrogate in its pose and light, or the fill alone where that cannot be done well.
 
     Args:
-        scene: the picture.
+        shapes, row: the face, as its mesh lies in the scene.
         whole: the region that is filled where nothing is drawn.
-        landmarks: `(5, 2)`.
+        texture: the surrogate of its group, None where it has none.
         grow: of the oval over the mesh that is erased.
-        mesh: `(P, 3)` points on the face, in pixels of the scene.
-        texture: the surrogate of its group.
+        marks: `(5, 2)` landmarks.
     """
-    pose = Pose.between(texture.points, mesh)
+    bare = Face(whole, marks)
+    if texture is None or shapes.presence[row] < SURE:
+        return bare
+    region = shapes.region(row, grow)
+    if min(region.across, region.down) < SMALLEST or not holds(region, whole):
+        return bare
+    pose = Pose.between(texture.points[list(RIGID)], shapes.rigid[row])
     if not pose.frontal_enough or not 0.05 <= pose.scale <= 20:
-        return Face(whole, landmarks)
-    region = Region.over(np.concatenate([mesh[:, :2], landmarks]), grow)
-    return Posed(region, landmarks, texture, pose, light_of(scene, region, mesh, texture))
+        return bare
+    light = light_of(region, shapes.skin[row], shapes.colours[row], shapes.ears[row], texture)
+    return Posed(region, marks, texture, pose, light)
 
 
-def light_of(scene: Pixels, region: Region, mesh: Floats, texture: Texture) -> Floats:
-    """Return nine numbers: a plane for each colour, by which skin is brighter in the scene than in the surrogate's picture."""
-    there, own = (np.asarray(points, np.float64)[list(SKIN), :2] for points in (mesh, texture.points))
-    seen, painted = _colours(scene, there), _colours(texture.picture, own)
-    ratio = np.log((seen + 8) / (painted + 8))
-    ears = mesh[list(TEMPLES)].mean(axis=0)
-    away = mesh[list(SKIN)] - ears
+def holds(region: Region, whole: Region) -> bool:
+    """Return whether an oval over a mesh holds most of what was sighted as a face, and little else."""
+    if max(region.across, region.down) > WIDEST * max(whole.across, whole.down):  # mesh and landmarks lie apart
+        return False
+    inner = whole.grown(AROUND / GROW)
+    turn, at = np.radians(inner.angle), np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    along, down = inner.across * np.cos(at), inner.down * np.sin(at)
+    x = inner.x + along * np.cos(turn) - down * np.sin(turn)
+    y = inner.y + along * np.sin(turn) + down * np.cos(turn)
+    return bool((region.depth(np.stack([x, y], axis=1).astype(np.float32)) <= 1).mean() >= INSIDE)
+
+
+def light_of(
+    region: Region, skin: NDArray[np.float32], colours: NDArray[np.float32], ears: NDArray[np.float32], texture: Texture
+) -> Floats:
+    """Return nine numbers: a plane for each colour, by which skin is brighter in the scene than in the surrogate's picture.
+
+    Args:
+        skin, colours: `(S, 3)` where points on skin lie in the scene, and RGB there.
+        ears: `(3,)` the middle of the head.
+    """
+    ratio = np.log((colours.astype(np.float64) + 8) / (texture.skin.astype(np.float64) + 8))
+    away = skin.astype(np.float64) - ears
     facing = -away[:, 2] / np.maximum(np.linalg.norm(away, axis=1), 1e-6)
-    there, ratio = there[facing > FACING], ratio[facing > FACING]  # a cheek that is turned away shows another light
+    there, ratio = skin[facing > FACING, :2], ratio[facing > FACING]  # a cheek that is turned away shows another light
     if len(there) < 8:
         return np.zeros((3, 3))
-    at = (there - (region.x, region.y)) / max(region.across, region.down)
+    at = (there.astype(np.float64) - (region.x, region.y)) / max(region.across, region.down)
     table = np.column_stack([np.ones(len(at)), at])
     out = np.zeros((3, 3))
     for colour in range(3):
@@ -164,17 +193,9 @@ def light_of(scene: Pixels, region: Region, mesh: Floats, texture: Texture) -> F
         for _ in range(4):  # hair, glasses and shadows are no light: what lies far off counts little (Huber, 1964)
             root = np.sqrt(weight)[:, None]
             out[colour] = np.linalg.lstsq(root * table, root[:, 0] * ratio[:, colour], rcond=None)[0]
-            away = np.abs(ratio[:, colour] - table @ out[colour])
-            weight = np.minimum(1.0, 0.15 / np.maximum(away, 1e-6))
+            off = np.abs(ratio[:, colour] - table @ out[colour])
+            weight = np.minimum(1.0, 0.15 / np.maximum(off, 1e-6))
     return np.clip(out, -1.2, 1.2)
-
-
-def _colours(picture: Pixels, at: Floats) -> Floats:
-    """Return `(M, 3)` colours around points, the mean of 5 x 5 pixels."""
-    near = np.asarray(cv2.blur(picture, (5, 5)))
-    x = np.clip(np.rint(at[:, 0]).astype(np.int64), 0, picture.shape[1] - 1)
-    y = np.clip(np.rint(at[:, 1]).astype(np.int64), 0, picture.shape[0] - 1)
-    return np.asarray(near[y, x], np.float64)
 
 
 def draw(picture: Pixels, faces: Sequence[Face]) -> None:

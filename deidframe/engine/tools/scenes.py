@@ -55,7 +55,7 @@ def scene_tools(cover: str, detectors: Sequence[str], scratch: Path, reporter: R
         UsageError: a name is unknown. PluginError: the redactor protects nothing.
     """
     pool = ComponentPool(0, None, scratch, reporter, offline=offline)
-    lookers = tuple(looker(pool, step_of("detector", name)) for name in dict.fromkeys(detectors))
+    lookers = tuple(Looker.of(pool, step_of("detector", name)) for name in dict.fromkeys(detectors))
     made, blind = cover_of(pool, cover)
     return SceneTools(pool, lookers, Wanted(made, cover, blind), reporter)
 
@@ -101,7 +101,7 @@ def run_scene(plan: ScenePlan, folder: Path, scratch: Path, reporter: Reporter, 
     photos = pool.call(plan.source)
     if not isinstance(photos, Photos):
         raise NothingToDo("the source gives encodings and no photo")
-    return cover_photos(photos, [looker(pool, step) for step in plan.detectors], wanted, folder, reporter)
+    return cover_photos(photos, [Looker.of(pool, step) for step in plan.detectors], wanted, folder, reporter)
 
 
 def preview_film(tools: SceneTools, source: Path, every: int) -> bytes:
@@ -129,14 +129,6 @@ def step_of(role: str, name: str, params: dict[str, Any] | None = None) -> Step:
     loaded = catalogue.load(role, name)
     checked: Params = loaded.component.params.model_validate(params or {})
     return Step(role, loaded, checked)
-
-
-def looker(pool: ComponentPool, plain: Step) -> Looker:
-    """Return a detector with its ways to look: the eager ones on top of its own parameters."""
-    component, own = plain.loaded.component, plain.params.model_dump(mode="json", exclude_unset=True)
-    steps = [Step("detector", plain.loaded, component.params.model_validate({**own, **params})) for params in component.eager]
-    eager = tuple(functools.partial(pool.call, step) for step in steps)
-    return Looker(plain.name, functools.partial(pool.call, plain), eager, component.sure, plain.key)
 
 
 def cover_of(pool: ComponentPool, name: str) -> tuple[Cover, bool]:

@@ -52,9 +52,17 @@ class HdbscanParams(Params):
     method: Literal["eom", "leaf"] = "eom"
 
 
+class AverageLinkageParams(Params):
+    """How alike pictures of one person are."""
+
+    cosine: float = Field(default=0.4, gt=-1, lt=1, strict=False)
+    """Two groups of pictures are joined while the mean cosine between their pictures lies above this; low rather takes two people
+    for one, which costs surrogates and no privacy."""
+
+
 @hookimpl
 def deidframe_clusterers() -> list[Component]:
-    """Bring `aroc`, `k-means`, `dbscan`, `optics` and `hdbscan`."""
+    """Bring `aroc`, `average-linkage`, `k-means`, `dbscan`, `optics` and `hdbscan`."""
     return [
         Component(
             name="aroc",
@@ -63,6 +71,14 @@ def deidframe_clusterers() -> list[Component]:
             summary="approximate rank-order clustering: neighbour lists, rank-order distance, threshold, transitive merge",
             example='clusterer = { use = "aroc" }\n',
             reference="Otto, Wang, Jain, Clustering millions of faces by identity, IEEE TPAMI 40(2), 2018",
+        ),
+        Component(
+            name="average-linkage",
+            make="deidframe_identities.linkage:AverageLinkage",
+            params=AverageLinkageParams,
+            summary="joins the two nearest groups, by the mean cosine between them, until none are near; no picture is noise",
+            example='clusterer = { use = "average-linkage", params = { cosine = 0.4 } }\n',
+            reference="Sokal, Michener, A statistical method for evaluating systematic relationships, 1958",
         ),
         Component(
             name="k-means",

@@ -12,8 +12,9 @@ from deidframe.contract import Context, Embeddings, UsageError
 from deidframe_identities.aroc import Aroc, aroc
 from deidframe_identities.density import Dbscan, Hdbscan, KMeans, Optics
 from deidframe_identities.kernel import components, rank_order_distances
+from deidframe_identities.linkage import MOST, AverageLinkage
 from deidframe_identities.neighbours import nearest
-from deidframe_identities.plugin import ArocParams, DbscanParams, HdbscanParams, KMeansParams, OpticsParams
+from deidframe_identities.plugin import ArocParams, AverageLinkageParams, DbscanParams, HdbscanParams, KMeansParams, OpticsParams
 
 CONTEXT = Context(seed=1, scratch=Path())
 ALL = [
@@ -22,6 +23,7 @@ ALL = [
     Dbscan(DbscanParams(), CONTEXT),
     Optics(OpticsParams(), CONTEXT),
     Hdbscan(HdbscanParams(), CONTEXT),
+    AverageLinkage(AverageLinkageParams(cosine=0.75), CONTEXT),
 ]
 
 
@@ -126,3 +128,25 @@ clusterer = {{ use = "aroc" }}
     assert cell.status == "ok", cell.reason
     assert cell.metrics["pairwise_f"] > 0.95
     assert 95 <= cell.groups <= 130
+
+
+def test_average_linkage_joins_while_the_mean_cosine_lies_above_its_number() -> None:
+    angles = np.radians([0, 20, 80, 100, 200])
+    rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    people = Embeddings(tuple("abcde"), rows, "test")
+    apart = AverageLinkage(AverageLinkageParams(cosine=0.5), CONTEXT).cluster(people, 1).labels
+    assert apart[0] == apart[1] != apart[2] == apart[3] != apart[4]
+    mean = float(np.mean([np.cos(np.radians(d)) for d in (80, 100, 60, 80)]))
+    for cosine, joined in ((mean - 0.01, True), (mean + 0.01, False)):
+        labels = AverageLinkage(AverageLinkageParams(cosine=cosine), CONTEXT).cluster(people, 1).labels
+        assert bool(labels[0] == labels[2]) is joined
+    assert AverageLinkage(AverageLinkageParams(), CONTEXT).cluster(people.take([0]), 1).labels.tolist() == [0]
+
+
+def test_average_linkage_says_what_it_cannot_do() -> None:
+    clusterer = AverageLinkage(AverageLinkageParams(), CONTEXT)
+    many = Embeddings(tuple(map(str, range(MOST + 1))), np.ones((MOST + 1, 2), np.float32), "test")
+    with pytest.raises(UsageError, match="use aroc"):
+        clusterer.cluster(many, 1)
+    with pytest.raises(UsageError, match="no direction"):
+        clusterer.cluster(Embeddings(("a", "b"), np.zeros((2, 2), np.float32), "test"), 1)

@@ -16,7 +16,7 @@ from deidframe.engine.scenes.look import Looker
 from deidframe.engine.scenes.regions import Region
 from deidframe.engine.scenes.tracks import EXTENDED, FILLED, SEEN, Sightings, shots_of, small, track
 from deidframe.engine.scenes.video import look_at
-from deidframe.engine.tools.scenes import looker, step_of
+from deidframe.engine.tools.scenes import step_of
 
 LEAST = 0.5
 """A face of whose inner part less is covered has leaked."""
@@ -105,7 +105,7 @@ def leaked(clip: Clip, detectors: list[Looker], *, through: bool) -> tuple[int, 
 
 def test_on_made_clips_next_to_nothing_leaks() -> None:
     pytest.importorskip("deidframe_people")
-    detectors = [looker(ComponentPool(0, None, Path(tempfile.mkdtemp()), Quiet()), step_of("detector", "yunet"))]
+    detectors = [Looker.of(ComponentPool(0, None, Path(tempfile.mkdtemp()), Quiet()), step_of("detector", "yunet"))]
     alone = [leaked(clip, detectors, through=False) for clip in CLIPS]
     tracked = {clip.name: leaked(clip, detectors, through=True) for clip in CLIPS}
     print({clip.name: one for clip, one in zip(CLIPS, alone, strict=True)}, tracked)

@@ -1,0 +1,63 @@
+"""Who is drawn over whom: the surrogate of each face's group, with the mesh over it."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from deidframe.contract.artifacts import FaceSet
+from deidframe.engine.scenes.covers import Face
+from deidframe.engine.scenes.gathered import Gathered
+from deidframe.engine.scenes.look import Sighted
+from deidframe.engine.scenes.posed import SURE, Texture, posed
+from deidframe.engine.scenes.regions import Region
+from deidframe.engine.scenes.shapes import Mark, marked
+from deidframe.guard.release import Release
+
+SCOPES = {"face": 1.07, "wide": 1.23}
+"""How much is erased -> of the oval over the mesh; the wider takes brows, jaw and the rim of the hair with it."""
+HELD = 256
+"""Surrogates that are kept at hand."""
+
+
+class Cast:
+    """The surrogates of a method, as they lie in its files.
+
+    Args:
+        release: faces of groups, each of at least k people, on their files.
+        mark: asks a landmarker.
+    """
+
+    def __init__(self, release: Release, mark: Mark) -> None:
+        self._faces, self._mark = release.faces, mark
+        first = np.fromiter(release.first_rows.values(), np.int64)
+        self._row_of = dict(zip(release.faces.ids, first[release.picture_of].tolist(), strict=True))
+        self._texture = functools.lru_cache(HELD)(self._made)
+
+    def texture(self, view: str) -> Texture | None:
+        """Return the surrogate of the group of a face, None where it is in none or its surrogate shows no face."""
+        row = self._row_of.get(view)
+        return None if row is None else self._texture(row)
+
+    def _made(self, row: int) -> Texture | None:
+        picture = np.asarray(self._faces.images[row : row + 1])
+        found = marked(self._mark, FaceSet(("surrogate",), picture, None))
+        return Texture.of(picture[0], found.points[0]) if found.presence[0] >= SURE else None
+
+
+def planned_photo(gathered: Gathered, cast: Cast | None, grow: float, photo: str) -> tuple[Sighted, list[Face]]:
+    """Return the faces of a photo and what is drawn over each: its surrogate where it has one that can be drawn.
+
+    Args:
+        cast: the surrogates, None where a redactor covers all.
+        grow: of the oval over a mesh.
+    """
+    rows = gathered.rows(photo)
+    faces = []
+    for row in range(len(rows.scene)):
+        marks = rows.landmarks[row]
+        whole = Region.of(rows.boxes[row], marks)
+        texture = cast.texture(f"{photo}#{row + 1}") if cast is not None else None
+        faces.append(posed(rows.shapes, row, whole, texture, grow, marks))
+    return rows.sighted(), faces
