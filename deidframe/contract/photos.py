@@ -40,6 +40,7 @@ class Photos:
         folder: where the pictures lie on disk, if they do; nothing is ever written there.
         boxes: id -> `(x0, y0, x1, y1)` in pixels of the face that is meant, where the source knows it.
         columns: id -> what else the owner's table says of the picture, column -> text; it never leaves `private` unasked.
+        films: id -> file of each video that was found; each is in `skipped`, too, and taken up where scenes are released whole.
         notes: what the owner should know of how files were taken for pictures and people, a sentence each; said before a run.
 
     Raises:
@@ -55,6 +56,7 @@ class Photos:
     notes: tuple[str, ...] = ()
     boxes: Mapping[str, tuple[float, float, float, float]] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    films: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", checked_ids("photos", self.ids))
@@ -66,6 +68,9 @@ class Photos:
         both = set(self.ids) & set(self.skipped)
         if both:
             raise ArtifactError("photos", "skipped", "ids that are not also pictures", sorted(both)[0])
+        unaccounted = set(self.films) - set(self.skipped)
+        if unaccounted:
+            raise ArtifactError("photos", "films", "ids that are in skipped, with a reason", sorted(unaccounted)[0])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -92,10 +97,10 @@ class Photos:
         return checked
 
     def take(self, rows: Sequence[int]) -> Photos:
-        """Return the pictures of these rows, in this order; `skipped` stays with the whole."""
+        """Return the pictures of these rows, in this order; `skipped` and `films` stay with the whole."""
         subjects = None if self.subjects is None else tuple(self.subjects[r] for r in rows)
         ids = tuple(self.ids[r] for r in rows)
-        return replace(self, ids=ids, subjects=subjects, skipped={})
+        return replace(self, ids=ids, subjects=subjects, skipped={}, films={})
 
     def without_subjects(self) -> Photos:
         """Return the same pictures without who is on them."""

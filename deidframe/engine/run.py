@@ -25,7 +25,7 @@ from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, fact
 from deidframe.engine.runtime.crashes import MAX_CRASHES, Crashes
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.engine.runtime.timeout import limit_calls
-from deidframe.engine.scenes.method import SceneRoom
+from deidframe.engine.scenes.method import SceneRoom, digests_of
 from deidframe.engine.tools.elbow import draw
 from deidframe.environment import cache_folder
 from deidframe.guard.release import Vouched
@@ -64,7 +64,8 @@ def run(
     reporter = reporter or Quiet()
     check_not_nested(plan.photos.folder, folder)
     fingerprints = [] if plan.encodings is not None else fingerprints_of(plan.photos)
-    signed = signature(plan, fingerprints)
+    digests = digests_of(plan.photos.films) if plan.scene is not None else {}
+    signed = signature(plan, fingerprints, digests)
     before = None if with_originals else finished(folder, signed)  # the page with originals may be missing from it
     if before is not None:
         reporter.say(f"{folder} is finished and nothing has changed since: nothing is computed")
@@ -97,19 +98,21 @@ def run(
         if plan.detector is not None and plan.encodings is None:
             with timed() as seconds:
                 if scenes is not None:
-                    intake = scenes.gather(plan.photos, fingerprints).intake
+                    intake = scenes.gather(plan.photos, fingerprints, digests).intake
                     pool.use_database(intake.faces, intake.shards)
                 else:
                     intake = find_faces(plan, pool, reporter, fingerprints)
-            withheld.add(plan.photos.skipped, LISTING)
-            withheld.add({file: why for file, why in intake.withheld.items() if file not in plan.photos.skipped}, READING)
+            listed = {file: why for file, why in plan.photos.skipped.items() if scenes is None or file not in plan.photos.films}
+            withheld.add(listed, LISTING)
+            withheld.add({file: why for file, why in intake.withheld.items() if file not in listed}, READING)
             read = intake.withheld
             if plan.finder:
                 labelled = plan.photos.subjects if scenes is None else None  # a scene's label names no one of its faces
                 known = dict(zip(plan.photos.ids, labelled, strict=True)) if labelled else None
                 if known is not None:  # faces besides the labelled one are nobody's
                     known = {face: known.get(face, face) for face in intake.faces.ids}
-                people = find_people(pool, intake, *plan.finder, known)
+                tracks = scenes.gathered.tracks if scenes is not None and scenes.gathered is not None else None
+                people = find_people(pool, intake, *plan.finder, known, tracks)
                 intake, facts["people"] = people.intake, people.facts
             if plan.gate:
                 by = _labelled_by(plan)
@@ -122,7 +125,11 @@ def run(
             counts = {"total": intake.total, "faces": len(intake.faces), "withheld": len(intake.withheld)}
             facts["intake"] = {**counts, "seconds": seconds(), "again": dict(intake.again), "which": plan.faces}
             if scenes is not None and scenes.gathered is not None:
-                facts["scene"] = {"scope": scenes.part.spec.scope, "files": len(plan.photos), "sighted": scenes.gathered.sighted}
+                facts["scene"] = {
+                    "scope": scenes.part.spec.scope,
+                    "files": len(plan.photos) + len(plan.photos.films),
+                    "sighted": scenes.gathered.sighted,
+                }
             if plan.audit is not None and intake is not None and scenes is None:
                 facts["intake"]["audit"] = {
                     "detector": plan.audit.detector.name,

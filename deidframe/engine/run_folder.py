@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -51,12 +51,13 @@ class Outcome:
         return 6 if "refused" in states else 1 if "failed" in states else 0
 
 
-def signature(plan: Plan, fingerprints: Sequence[str]) -> str:
+def signature(plan: Plan, fingerprints: Sequence[str], films: Mapping[str, str] | None = None) -> str:
     """Return one sha256 of all that a run's results depend on, "" where the source cannot say what its pictures hold.
 
     Args:
         plan: of the run.
         fingerprints: of its photos, from `fingerprints_of`; not looked at where the source gives encodings.
+        films: video -> its sha256.
     """
     if plan.encodings is not None:
         content = [hashlib.sha256(np.ascontiguousarray(plan.encodings.vectors).tobytes()).hexdigest(), *plan.encodings.ids]
@@ -65,7 +66,8 @@ def signature(plan: Plan, fingerprints: Sequence[str]) -> str:
         if not all(content):
             return ""
     recipe = plan.parsed
-    facts = {"recipe": recipe.text, "set": list(recipe.overrides), "limit": plan.limit, "content": content}
+    facts: dict[str, Any] = {"recipe": recipe.text, "set": list(recipe.overrides), "limit": plan.limit, "content": content}
+    facts |= {"films": dict(films)} if films else {}
     who = {"ids": list(plan.photos.ids), "people": list(plan.people), "skipped": dict(plan.photos.skipped)}
     steps = sorted((identity(step) for step in plan.steps()), key=lambda one: DiskCache.key(one))
     return DiskCache.key({**facts, **who, "steps": steps, "core": code_of("deidframe")})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from deidframe.contract.errors import ReleaseRefused
@@ -98,6 +98,7 @@ class SceneCertificate:
         holds, holds_not: sentences.
         reasons: why people were left as they are, as the owner gave it.
         surrogates: who stands behind what is drawn, None where nothing is.
+        films: what was counted of videos, where photos are released beside them.
     """
 
     kind: str
@@ -109,10 +110,11 @@ class SceneCertificate:
     holds_not: tuple[str, ...]
     reasons: tuple[str, ...] = ()
     surrogates: SurrogateCount | None = None
+    films: SceneCount | FilmCount | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data; `pictures` is the number of files, as in other certificates."""
-        return {**asdict(self), "pictures": self.count.released}
+        return {**asdict(self), "pictures": self.count.released + (self.films.released if self.films else 0)}
 
 
 def certify_scenes(
@@ -205,6 +207,7 @@ class FilmCount:
         looked_again: frames of released files that the detectors looked at once more.
         sound: streams of sound that were kept.
         left_out: what of files is not in the release.
+        drawn: face-frames over which the surrogate of a group is drawn.
     """
 
     came: int
@@ -222,14 +225,19 @@ class FilmCount:
     looked_again: int = 0
     sound: int = 0
     left_out: tuple[str, ...] = ()
+    drawn: int = 0
 
 
-def certify_films(count: FilmCount, cover: str, detectors: tuple[str, ...]) -> SceneCertificate:
+def certify_films(
+    count: FilmCount, cover: str, detectors: tuple[str, ...], surrogates: SurrogateCount | None = None
+) -> SceneCertificate:
     """Return the certificate of a folder of videos.
 
     Raises:
-        ReleaseRefused: the counts do not add up, or a gate saw fewer frames than are released.
+        ReleaseRefused: the counts do not add up, a gate saw fewer frames than are released, or faces are drawn and nobody counted
+        who stands behind them.
     """
+    _behind(count.drawn, count.blind, surrogates)
     _equal("videos that came in", count.came, count.released + sum(count.withheld.values()))
     _equal("frames looked at again", count.frames, count.looked_again)
     if count.seen and not count.checked:
@@ -260,15 +268,47 @@ def certify_films(count: FilmCount, cover: str, detectors: tuple[str, ...]) -> S
         checks.append(Check("no face handed back", True, words))
     if count.damaged:
         checks.append(Check("damaged", True, f"{counted(count.damaged, 'damaged frame')} covered whole"))
-    said = BLIND if count.blind else COVERED.format(cover=cover)
+    checks += _drawn(count.drawn, "face-frame", surrogates)
+    said = _said(count.blind, cover, surrogates)
     voices = (
         (f"voices: {counted(count.sound, 'stream')} of sound kept, and people are known by their voice",) if count.sound else ()
     )
     gone = tuple(f"not in the release: {one}" for one in count.left_out)
     kind = "blind scenes" if count.blind else "covered scenes"
     return SceneCertificate(
-        kind, cover, detectors, count, tuple(checks), (said.replace("picture", "frame"),), (*voices, *gone, *NOT_PROMISED)
+        kind,
+        cover,
+        detectors,
+        count,
+        tuple(checks),
+        (said.replace("picture", "frame"),),
+        (*voices, *gone, *NOT_PROMISED),
+        (),
+        surrogates,
     )
+
+
+def both(photos: SceneCertificate | None, films: SceneCertificate | None) -> SceneCertificate:
+    """Return one certificate of a release of photos and videos: of each what was counted, of both what holds.
+
+    Raises:
+        ReleaseRefused: they are of two covers, or there is neither.
+    """
+    if photos is None or films is None:
+        only = photos or films
+        if only is None:
+            raise ReleaseRefused("neither photos nor videos were counted; nothing is released")
+        return only
+    if (photos.kind, photos.cover, photos.surrogates) != (films.kind, films.cover, films.surrogates):
+        raise ReleaseRefused("photos and videos of one release are covered in two ways; nothing is released")
+    known = {check.name for check in photos.checks}
+    parted = [Check(f"{one.name} in videos", one.held, one.words) for one in films.checks if one.name in known]
+    shared = {check.words for check in photos.checks}
+    checks = [*photos.checks, *(one for one in parted if one.words not in shared)]
+    checks += [one for one in films.checks if one.name not in known]
+    holds_not = tuple(dict.fromkeys((*photos.holds_not, *films.holds_not)))
+    holds = (photos.holds[0].replace("in every picture", "in every picture and every frame"),)
+    return replace(photos, checks=tuple(checks), holds=holds, holds_not=holds_not, films=films.count)
 
 
 def _equal(what: str, wanted: int, found: int) -> None:

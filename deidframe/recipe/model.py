@@ -217,6 +217,7 @@ class SceneSpec(Table):
 
     cover: Part = Part(use="fill")
     scope: Literal["face", "wide"] = "face"
+    sound: Literal["keep", "drop"] = "keep"
     landmarker: Part | None = None
     allow_faceless: bool = False
     exempt: Annotated[tuple[Exemption, ...], Field(max_length=10_000, strict=False)] = ()

@@ -62,14 +62,14 @@ class CropStack:
         matrix = self._matrices[row]
         face = align.warp(self._photos.open(self._ids[row]), matrix, SIZE)
         for box in self._bystanders[row]:
-            _cover(face, box, matrix)
+            cover_bystander(face, box, matrix)
         if len(self._cache) * face.nbytes < CACHE_BYTES:
             face.flags.writeable = False
             self._cache[row] = face
         return face
 
 
-def _cover(face: NDArray[np.uint8], box: NDArray[np.float32], matrix: NDArray[np.float64]) -> None:
+def cover_bystander(face: NDArray[np.uint8], box: NDArray[np.float32], matrix: NDArray[np.float64]) -> None:
     """Fill another face's box, grown by a tenth, with the picture's mean colour, leaving the middle where the own face is."""
     grow = 0.1 * (box[2:] - box[:2])
     x0, y0 = box[:2] - grow

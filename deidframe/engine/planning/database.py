@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import Embeddings
-from deidframe.contract.errors import UnreadablePhoto
+from deidframe.contract.errors import NothingToDo, UnreadablePhoto
 from deidframe.contract.photos import Photos
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
@@ -38,6 +38,12 @@ def list_database(complain: Complain, parsed: Parsed, source: Step, scratch: Pat
     with pool.working_on("listing the database"):
         loaded: Photos | Embeddings = pool.call(source)
     kept = loaded if limit is None else loaded.take(range(min(limit, len(loaded))))
+    if isinstance(loaded, Photos) and loaded.films:
+        if parsed.recipe.scene is None and not len(loaded):
+            raise NothingToDo(f"source {source.name}: there are videos and no picture; a recipe with [scene] releases them whole")
+        if limit is not None and isinstance(kept, Photos):
+            first = dict(list(loaded.films.items())[: max(0, limit - len(kept))])
+            kept = replace(kept, films=first, skipped={name: loaded.skipped[name] for name in first})
     photos = kept if isinstance(kept, Photos) else Photos((), _no_picture)
     encodings = kept if isinstance(kept, Embeddings) else None
     if not isinstance(parsed.recipe.source.subjects, str):  # found later; what the source knows judges them

@@ -102,6 +102,17 @@ def outside(sighted: Sighted, regions: Sequence[Region], shape: tuple[int, ...],
     return sighted.take(rows)
 
 
+def found_again(faces: Sequence[Face], shown: Sighted) -> list[NDArray[np.float32] | None]:
+    """Return for each face the landmarks of the one that a detector sees there now, None where it sees none."""
+    middles = shown.boxes.reshape(-1, 2, 2).mean(axis=1)
+    out: list[NDArray[np.float32] | None] = []
+    for face in faces:
+        depth = face.region.depth(middles) if len(middles) else np.zeros(0)
+        near = int(depth.argmin()) if len(depth) else -1
+        out.append(shown.landmarks[near] if near >= 0 and depth[near] < 0.5 else None)
+    return out
+
+
 def check_cover(before: Pixels, after: Pixels, faces: Sequence[Face], wanted: Wanted) -> int:
     """Refuse a picture in which the cover did not do its work, and return the number of faces of which that was checked.
 

@@ -32,6 +32,11 @@ class Face:
     region: Region
     landmarks: NDArray[np.float32]
 
+    def told(self) -> bytes:
+        """Return what is drawn, as bytes that are equal where the outcome is."""
+        r = self.region
+        return np.array([r.x, r.y, r.across, r.down, r.angle]).tobytes() + self.landmarks.tobytes()
+
 
 Cover = Callable[[Pixels, Sequence[Face]], None]
 """Changes the pixels of the regions of all faces of a picture in place, and no others."""

@@ -93,7 +93,7 @@ def cover_videos(
         reasons = "; ".join(f"{count} {why}" for why, count in Counter(withheld.values()).most_common())
         raise NothingToDo(f"no video could be released: {reasons}")
     certificate = certify_films(
-        _count(list(rows.values()), withheld, len(names) + len(skipped), blind=wanted.blind),
+        count_films(list(rows.values()), withheld, len(names) + len(skipped), blind=wanted.blind),
         wanted.named,
         tuple(one.name for one in lookers),
     )
@@ -144,7 +144,9 @@ def _one(
         return {**row, "sha256": hashlib.file_digest(stream, "sha256").hexdigest(), "count": asdict(count)}
 
 
-def _count(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, *, blind: bool) -> FilmCount:
+def count_films(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, *, blind: bool) -> FilmCount:
+    """Return what was counted of all videos."""
+
     def total(name: str) -> int:
         return sum(int(row["count"][name] or 0) for row in rows)
 
@@ -163,5 +165,6 @@ def _count(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, 
         checked=total("checked"),
         looked_again=total("looked_again"),
         sound=total("sound"),
+        drawn=total("drawn"),
         left_out=tuple(dict.fromkeys(one for row in rows for one in row["count"]["left_out"])),
     )

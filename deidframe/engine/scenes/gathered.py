@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,20 @@ from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import NothingToDo, UnreadablePhoto
 from deidframe.contract.photos import Photos
+from deidframe.contract.stacks import Stack
 from deidframe.engine.intake.crops import SIZE, CropStack
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.runtime.progress import Reporter
+from deidframe.engine.scenes.film import LEAST_EYES, see_film
+from deidframe.engine.scenes.films import TWICE
 from deidframe.engine.scenes.look import Looker, Sighted, look
 from deidframe.engine.scenes.posed import SURE
 from deidframe.engine.scenes.shapes import Mark, Shapes, shapes_of
 from deidframe.record.write import write_bytes
+from deidframe.words import counted
 
 SHARD = 64
 """Photos whose faces are kept in one file."""
-LEAST_EYES = 8.0
-"""Pixels between the eyes below which a face is covered and nobody is told by it: encodings of so few pixels all look alike."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,35 @@ PLAIN = ("scene", "boxes", "landmarks", "scores", "by")
 
 
 @dataclass(frozen=True)
+class FilmViews:
+    """The views of one video; the rest of what was seen of it lies in its folder.
+
+    Args:
+        name, path, work: of the video.
+        rows: view -> row of its tracks.
+        track_of: view -> track.
+    """
+
+    name: str
+    path: Path
+    work: Path
+    rows: Mapping[str, int]
+    track_of: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Gathered:
-    """All faces of a database of photos.
+    """All faces of a database of photos and videos.
 
     Args:
         photos: the database.
         intake: a view for each face by which somebody can be told, under its photo's id and a number.
         place_of: view -> its photo, and its row among the faces of that photo.
         parts: photo -> file of its part, and its number there.
-        sighted: how many faces were seen.
+        sighted: how many faces were seen in photos.
+        unread: file -> why it is neither a photo nor a video that can be looked at.
+        films: the videos, by id.
+        tracks: of each view the track that it is of, None where there are photos alone.
     """
 
     photos: Photos
@@ -103,6 +125,9 @@ class Gathered:
     place_of: Mapping[str, tuple[str, int]]
     parts: Mapping[str, tuple[Path, int]]
     sighted: int
+    unread: Mapping[str, str] = field(default_factory=dict)
+    films: Mapping[str, FilmViews] = field(default_factory=dict)
+    tracks: tuple[str, ...] | None = None
 
     def rows(self, photo: str) -> Rows:
         """Return the faces of one photo."""
@@ -152,17 +177,19 @@ def _look_at(photos: Photos, names: Sequence[str], lookers: Sequence[Looker], ma
 def gather(
     photos: Photos,
     fingerprints: Sequence[str],
+    digests: Mapping[str, str],
     lookers: Sequence[Looker],
     mark: Mark,
     told: str,
     folder: Path,
     reporter: Reporter,
 ) -> Gathered:
-    """Look at every photo and lay a mesh over every face; what a run that was cut short has seen is taken over.
+    """Look at every photo and every video, and lay a mesh over every face; what a run that was cut short has seen is taken over.
 
     Args:
         photos: the database.
         fingerprints: of the photos.
+        digests: of the videos, by id.
         lookers: the detectors.
         mark: asks a landmarker.
         told: lookers and landmarker in words, by which what was seen is known again.
@@ -172,7 +199,7 @@ def gather(
         NothingToDo: there is no face by which anybody can be told.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    withheld = dict(photos.skipped)
+    withheld = {file: why for file, why in photos.skipped.items() if file not in photos.films}
     ids: list[str] = []
     photo_ids: list[str] = []
     matrices: list[NDArray[np.float64]] = []
@@ -210,9 +237,62 @@ def gather(
                     marks.append(align.apply(matrix, own.landmarks[row]))
                     bystanders.append(np.delete(own.boxes, row, axis=0))
                     place_of[view] = (photo, row)
+    tracks = list(ids)
+    unread = {file: why for file, why in withheld.items() if file not in set(photos.ids)}
+    stacks: list[Stack] = [CropStack(photos, tuple(photo_ids), np.array(matrices).reshape(-1, 2, 3), tuple(bystanders))]
+    films: dict[str, FilmViews] = {}
+    seen_twice: dict[str, str] = {}
+    for name, path in photos.films.items():
+        if seen_twice.setdefault(digests[name], name) != name:
+            withheld[name] = TWICE
+            continue
+        key = "|".join([told, name, digests[name]]).encode("utf-8", "surrogateescape")
+        try:
+            film = see_film(name, path, folder / hashlib.sha256(key).hexdigest()[:32], lookers, mark, reporter)
+        except UnreadablePhoto as error:
+            withheld[name] = str(error)
+            continue
+        of_film = [film.view_name(place) for place in range(len(film.views))]
+        of = film.tracks.track[film.views].tolist()
+        rows_of = dict(zip(of_film, film.views.tolist(), strict=True))
+        films[name] = FilmViews(name, path, film.work, rows_of, dict(zip(of_film, of, strict=True)))
+        ids += of_film
+        tracks += [film.track_name(row) for row in film.views.tolist()]
+        marks += list(film.marks)
+        stacks.append(film.crops)
     if not ids:
-        raise NothingToDo(f"no face by which anybody can be told in {len(photos)} photos; nothing was released")
-    stack = CropStack(photos, tuple(photo_ids), np.stack(matrices), tuple(bystanders))
-    faces = FaceSet(tuple(ids), stack, np.stack(marks), tuple(ids))
+        what = f"{counted(len(photos), 'photo')} and {counted(len(photos.films), 'video')}"
+        raise NothingToDo(f"no face by which anybody can be told in {what}; nothing was released")
+    faces = FaceSet(tuple(ids), JoinedStack(tuple(stacks)), np.stack(marks), tuple(ids))
     intake = Intake(faces, withheld, len(ids) + len(withheld))
-    return Gathered(photos, intake, place_of, parts, sighted)
+    return Gathered(photos, intake, place_of, parts, sighted, unread, films, tuple(tracks) if films else None)
+
+
+class JoinedStack:
+    """Several stacks of pictures of one size, one after another.
+
+    Args:
+        parts: the stacks.
+    """
+
+    def __init__(self, parts: tuple[Stack, ...]) -> None:
+        self._parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(N, 256, 256, 3)`."""
+        return (len(self), SIZE, SIZE, 3)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        rows = np.arange(len(self))[key].reshape(-1)
+        out = np.empty((len(rows), SIZE, SIZE, 3), np.uint8)
+        part_of = np.searchsorted(self._ends, rows, side="right")
+        for number in np.unique(part_of).tolist():
+            own = np.flatnonzero(part_of == number)
+            first = int(self._ends[number - 1]) if number else 0
+            out[own] = self._parts[number][rows[own] - first]
+        return out

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet
-from deidframe.contract.errors import UnreadablePhoto
+from deidframe.contract.errors import NothingToDo, UnreadablePhoto
 from deidframe.contract.photos import Photos
+from deidframe.contract.stacks import Stack
 from deidframe.engine.cache.shards import fingerprints_of
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.intake.crops import SIZE, CropStack
@@ -24,14 +25,25 @@ from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.cast import SCOPES, Cast, planned_photo
 from deidframe.engine.scenes.checks import Wanted
 from deidframe.engine.scenes.covers import redacted
-from deidframe.engine.scenes.gathered import Gathered, gather
+from deidframe.engine.scenes.drawn_films import DrawnFilms, draw_films
+from deidframe.engine.scenes.film import ViewStack
+from deidframe.engine.scenes.folder import write_withheld
+from deidframe.engine.scenes.gathered import Gathered, JoinedStack, gather
 from deidframe.engine.scenes.look import Looker
-from deidframe.engine.scenes.photos import Drawn, draw_photos
+from deidframe.engine.scenes.photos import Drawn, draw_photos, in_words
 from deidframe.engine.scenes.posed import draw
 from deidframe.guard.certificate import Certificate
 from deidframe.guard.hygiene import decode_jpeg
 from deidframe.guard.release import Release
-from deidframe.guard.scene import SceneCertificate, SurrogateCount, certify_scenes, scene_statement
+from deidframe.guard.scene import (
+    SceneCertificate,
+    SceneCount,
+    SurrogateCount,
+    both,
+    certify_films,
+    certify_scenes,
+    scene_statement,
+)
 from deidframe.guard.statement import Reached
 from deidframe.measure.interval import mean_by_person
 from deidframe.measure.rank import by_person
@@ -80,16 +92,17 @@ class SceneRoom:
         self._home = folder / "private" / "scenes"
         self.gathered: Gathered | None = None
 
-    def gather(self, photos: Photos, fingerprints: Sequence[str] | None) -> Gathered:
-        """Look at every photo; see `gather`."""
+    def gather(self, photos: Photos, fingerprints: Sequence[str] | None, digests: Mapping[str, str]) -> Gathered:
+        """Look at every photo and video; see `gather`."""
         told = "|".join([*(one.told for one in self._lookers), self.part.landmarker.key])
         with self._pool.working_on("finding faces"):
             marks = list(fingerprints) if fingerprints else fingerprints_of(photos)
-            self.gathered = gather(photos, marks, self._lookers, self._mark, told, self._home / "seen", self._reporter)
+            home = self._home / "seen"
+            self.gathered = gather(photos, marks, digests, self._lookers, self._mark, told, home, self._reporter)
         return self.gathered
 
     def release(self, method: MethodPlan, release: Release, certificate: Certificate) -> SceneRelease:
-        """Draw a method's surrogates into all photos, check the files and publish them.
+        """Draw a method's surrogates into all photos and videos, check the files and publish them.
 
         Args:
             method: the method.
@@ -97,41 +110,54 @@ class SceneRoom:
             certificate: of the surrogates.
 
         Raises:
-            NothingToDo: no photo could be released. ReleaseRefused: a count does not add up.
+            NothingToDo: no file could be released. ReleaseRefused: a count does not add up.
         """
         gathered = self.gathered
-        assert gathered is not None, "photos are looked at before methods begin"
+        assert gathered is not None, "scenes are looked at before methods begin"
         spec = self.part.spec
-        drawn_with = Cast(release, self._mark) if release.groups is not None else None
+        cast = Cast(release, self._mark) if release.groups is not None else None
         grow = SCOPES[spec.scope]
-        cover = draw if drawn_with else redacted(functools.partial(self._pool.call, method.steps["redactor"]))
+        cover = draw if cast else redacted(functools.partial(self._pool.call, method.steps["redactor"]))
         behind = "|".join([method.slug, spec.scope, *(f"{face}:{digest}" for face, digest in release.digests.items())])
         told = hashlib.sha256(behind.encode("utf-8", "surrogateescape")).hexdigest()
         exempt = tuple((one.photo, one.reason) for one in spec.exempt)
-        planned = functools.partial(planned_photo, gathered, drawn_with, grow)
-        wanted = Wanted(cover, method.name, drawn_with is not None, spec.allow_faceless, exempt, told, planned)
-        private = self._home / f"{method.slug}-{told[:16]}"
-        done = draw_photos(gathered.photos, self._lookers, wanted, private, self._reporter)
-        behind_it = None
-        if drawn_with is not None:
-            assert certificate.k_asked is not None and certificate.groups is not None
-            scope = SCOPE_WORDS[spec.scope]
-            behind_it = SurrogateCount(
-                method.name,
-                scope,
-                certificate.k_asked,
-                certificate.k_counted,
-                certificate.people,
-                certificate.groups,
-                certificate.checks,
-            )
+        planned = functools.partial(planned_photo, gathered, cast, grow)
+        wanted = Wanted(cover, method.name, cast is not None, spec.allow_faceless, exempt, told, planned)
+        private, taken = self._home / f"{method.slug}-{told[:16]}", set[str]()
+        still = replace(gathered.photos, skipped=gathered.unread, films={})
+        photos = draw_photos(still, self._lookers, wanted, private, taken, self._reporter)
+        films = draw_films(
+            gathered.films,
+            cast,
+            grow,
+            self._mark,
+            self._lookers,
+            wanted,
+            private,
+            taken,
+            self._reporter,
+            sound=spec.sound == "keep",
+        )
+        if not len(still):  # what is no video either is told with the videos
+            films = replace(films, withheld={**films.withheld, **gathered.unread})
+        withheld = {**photos.withheld, **films.withheld}
+        write_withheld(private, withheld)
+        if not photos.rows and not films.rows:
+            raise NothingToDo(f"no photo or video could be released: {in_words(withheld)}")
+        behind_it = _surrogates(method, SCOPE_WORDS[spec.scope], certificate) if cast is not None else None
         names = tuple(one.name for one in self._lookers)
-        said = certify_scenes(done.count(blind=wanted.blind), method.name, names, tuple(dict(exempt).values()), behind_it)
+        reasons = tuple(dict(exempt).values())
+        blind = wanted.blind
+        said = both(
+            certify_scenes(photos.count(blind=blind), method.name, names, reasons, behind_it) if len(still) else None,
+            certify_films(films.count(blind=blind), method.name, names, behind_it) if gathered.films or not len(still) else None,
+        )
         stated = scene_statement(said)
         target = self._folder / (PROMISED if stated.promised else COMPARED) / method.slug
         facts = {**FACTS, "method": method.name}
-        publish(private / "staged", target, done.files, said.as_dict(), facts, stated.as_dict(), stated.text(method.name))
-        return self._found(method, target, said, done, release)
+        files = {**photos.files, **films.files}
+        publish(private / "staged", target, files, said.as_dict(), facts, stated.as_dict(), stated.text(method.name))
+        return self._found(method, target, said, photos, films, release)
 
     def restate(self, release: SceneRelease, attacks: Sequence[Reached], licences: Sequence[str]) -> None:
         """Say in a published folder what the attacks reached."""
@@ -139,19 +165,18 @@ class SceneRoom:
         restate(release.folder, release.folder, said.as_dict(), said.text(release.method))
 
     def _found(
-        self, method: MethodPlan, folder: Path, certificate: SceneCertificate, done: Drawn, release: Release
+        self, method: MethodPlan, folder: Path, certificate: SceneCertificate, photos: Drawn, films: DrawnFilms, release: Release
     ) -> SceneRelease:
-        """Cut the released faces out of the published photos, as somebody would who has nothing else."""
+        """Return the released faces, cut out of the published files as somebody would who has nothing else."""
         gathered = self.gathered
         assert gathered is not None
-        rows = {row["photo"]: row for row in done.rows}
+        rows = {row["photo"]: row for row in photos.rows}
         names = {photo: row["name"] for photo, row in rows.items()}
-        target = align.template(SIZE)
-        kept: list[int] = []
+        person_of, target = release.person_of, align.template(SIZE)
+        views, again, file_of = list[str](), list[float](), dict[str, str]()
         matrices, marks, beside = list[NDArray[np.float64]](), list[NDArray[np.float32]](), list[NDArray[np.float32]]()
-        again: list[float] = []
-        for place, view in enumerate(release.faces.ids):
-            photo, number = gathered.place_of[view]
+        for view in release.faces.ids:
+            photo, number = gathered.place_of.get(view, ("", 0))
             if photo not in rows or rows[photo]["exempt"]:
                 continue
             seen = rows[photo]["faces"][number]
@@ -161,25 +186,60 @@ class SceneRoom:
                 matrix = align.similarity(points, target)
             except ValueError:
                 matrix = align.similarity(own.landmarks[number], target)
-            kept.append(place)
+            views.append(view)
             again.append(float(seen["again"] is not None))
+            file_of[view] = names[photo]
             matrices.append(matrix)
             marks.append(align.apply(matrix, points))
             beside.append(np.delete(own.boxes, number, axis=0))
-        taken = [release.faces.ids[place] for place in kept]
-        photo_ids = tuple(gathered.place_of[view][0] for view in taken)
-        photos = Photos(tuple(names), ReleasedPhotos(folder, names))
-        people = tuple(release.subjects[place] for place in kept)
-        stack = CropStack(photos, photo_ids, np.array(matrices).reshape(-1, 2, 3), tuple(beside))
-        faces = FaceSet(tuple(taken), stack, np.array(marks, np.float32).reshape(-1, 5, 2), people)
+        photo_ids = tuple(gathered.place_of[view][0] for view in views)
+        opened = Photos(tuple(names), ReleasedPhotos(folder, names))
+        stacks: list[Stack] = [CropStack(opened, photo_ids, np.array(matrices).reshape(-1, 2, 3), tuple(beside))]
+        for one in films.found:
+            kept = [row for row, view in enumerate(one.views) if view in person_of]
+            views += [one.views[row] for row in kept]
+            again += one.again[kept].astype(float).tolist()
+            file_of |= {one.views[row]: one.file for row in kept}
+            marks += list(one.marks[kept])
+            stacks.append(ViewStack(one.faces.path, one.faces.slots[kept]))
+        people = tuple(person_of[view] for view in views)
+        shown = FaceSet(tuple(views), JoinedStack(tuple(stacks)), np.array(marks, np.float32).reshape(-1, 5, 2), people)
         metrics: dict[str, Any] = {}
-        share = mean_by_person(by_person(list(people), np.array(again)), proportion=True) if kept else None
+        share = mean_by_person(by_person(list(people), np.array(again)), proportion=True) if views else None
         if share is not None:
             metrics["scene_faces_found"] = share.as_dict()
-        count = certificate.count
-        metrics["scene_drawn"] = getattr(count, "drawn", 0) / max(1, getattr(count, "covered", 0))
-        file_of = {view: names[photo] for view, photo in zip(taken, photo_ids, strict=True)}
-        return SceneRelease(method.name, folder, certificate, faces, file_of, metrics)
+        metrics["scene_drawn"] = drawn_share(certificate)
+        return SceneRelease(method.name, folder, certificate, shown, file_of, metrics)
+
+
+def drawn_share(certificate: SceneCertificate) -> float:
+    """Return how many of the covered faces of photos, and of frames, are drawn over."""
+    drawn = covered = 0
+    for count in (certificate.count, certificate.films):
+        if isinstance(count, SceneCount):
+            drawn, covered = drawn + count.drawn, covered + count.covered
+        elif count is not None:
+            drawn, covered = drawn + count.drawn, covered + count.seen + count.filled + count.extended
+    return drawn / max(1, covered)
+
+
+def _surrogates(method: MethodPlan, scope: str, certificate: Certificate) -> SurrogateCount:
+    """Return who stands behind what is drawn, as it was counted on the files of the surrogates."""
+    assert certificate.k_asked is not None and certificate.groups is not None, "a method of groups has a k"
+    asked, counted = certificate.k_asked, certificate.k_counted
+    return SurrogateCount(method.name, scope, asked, counted, certificate.people, certificate.groups, certificate.checks)
+
+
+def digests_of(films: Mapping[str, Path]) -> dict[str, str]:
+    """Return the sha256 of each video; "" of one that cannot be read."""
+    out = {}
+    for name, path in films.items():
+        try:
+            with path.open("rb") as stream:
+                out[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            out[name] = f"unread {name}"
+    return out
 
 
 class ReleasedPhotos:

@@ -21,7 +21,17 @@ from deidframe.contract.errors import NothingToDo, StoreError, UnreadablePhoto, 
 from deidframe.contract.photos import Photos
 from deidframe.engine.run_folder import check_not_nested
 from deidframe.engine.runtime.progress import Reporter
-from deidframe.engine.scenes.checks import NO_FACE, REPAIRS, STILL_A_FACE, Wanted, Withheld, check_cover, faces_of, leaks
+from deidframe.engine.scenes.checks import (
+    NO_FACE,
+    REPAIRS,
+    STILL_A_FACE,
+    Wanted,
+    Withheld,
+    check_cover,
+    faces_of,
+    found_again,
+    leaks,
+)
 from deidframe.engine.scenes.covers import Face
 from deidframe.engine.scenes.folder import Outcome, begun, published, released_name, write_withheld
 from deidframe.engine.scenes.look import Looker, Sighted, look
@@ -143,8 +153,10 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
     if not len(photos):
         raise NothingToDo("there is no photo")
     begun(folder, wanted.signature(photos.ids, lookers))
-    done = draw_photos(photos, lookers, wanted, folder / "private", reporter)
+    done = draw_photos(photos, lookers, wanted, folder / "private", set(), reporter)
     write_withheld(folder / "private", done.withheld)
+    if not done.rows:
+        raise NothingToDo(f"no photo could be released: {in_words(done.withheld)}")
     certificate = certify_scenes(
         done.count(blind=wanted.blind),
         wanted.named,
@@ -154,11 +166,16 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
     return published(folder, done.files, certificate, wanted)
 
 
-def draw_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, private: Path, reporter: Reporter) -> Drawn:
+def draw_photos(
+    photos: Photos, lookers: Sequence[Looker], wanted: Wanted, private: Path, taken: set[str], reporter: Reporter
+) -> Drawn:
     """Cover photos into `private/staged`, with a journal beside it by which a run that was cut short goes on.
 
+    Args:
+        taken: released names that are in use; those of the photos are added.
+
     Raises:
-        UsageError: an exempt photo is not there. NothingToDo: no photo could be released. StoreError: full disk.
+        UsageError: an exempt photo is not there. StoreError: full disk.
     """
     staged = private / "staged"
     staged.mkdir(parents=True, exist_ok=True)
@@ -170,7 +187,6 @@ def draw_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, priva
     withheld: dict[str, str] = dict(photos.skipped)
     rows: list[dict[str, Any]] = []
     files: dict[str, str] = {}
-    taken: set[str] = set()
     with (private / JOURNAL).open("a", encoding="utf-8") as journal, reporter.task("cover photos", len(photos)) as advance:
         for photo in photos.ids:
             name = released_name(photo, taken)
@@ -186,11 +202,12 @@ def draw_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, priva
                 files[name] = row["sha256"]
             advance(1)
     _write_faces(private, rows)
-    if not rows:
-        write_withheld(private, withheld)
-        reasons = "; ".join(f"{count} {why}" for why, count in Counter(withheld.values()).most_common())
-        raise NothingToDo(f"no photo could be released: {reasons}")
     return Drawn(tuple(rows), withheld, files, len(photos) + len(photos.skipped))
+
+
+def in_words(withheld: dict[str, str]) -> str:
+    """Say why files were withheld, and how many for each reason."""
+    return "; ".join(f"{count} {why}" for why, count in Counter(withheld.values()).most_common())
 
 
 def _journal(journal: Path) -> dict[str, dict[str, Any]]:
@@ -249,17 +266,6 @@ def _one(
     ]
     gates = {"repaired": done.repaired, "checked": done.checked, "looked_again": done.looked_again, "bare": True}
     return {**row, **gates, "faces": faces, "sha256": hashlib.sha256(written).hexdigest()}
-
-
-def found_again(faces: Sequence[Face], shown: Sighted) -> list[NDArray[np.float32] | None]:
-    """Return for each face the landmarks of the one that a detector sees there now, None where it sees none."""
-    middles = shown.boxes.reshape(-1, 2, 2).mean(axis=1)
-    out: list[NDArray[np.float32] | None] = []
-    for face in faces:
-        depth = face.region.depth(middles) if len(middles) else np.zeros(0)
-        near = int(depth.argmin()) if len(depth) else -1
-        out.append(shown.landmarks[near] if near >= 0 and depth[near] < 0.5 else None)
-    return out
 
 
 def _write_faces(private: Path, rows: Sequence[dict[str, Any]]) -> None:

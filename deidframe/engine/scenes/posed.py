@@ -65,6 +65,11 @@ class Texture:
         return cls(picture, flat, Delaunay(flat[:, :2]).simplices.astype(np.int64), digest)
 
     @functools.cached_property
+    def rigid(self) -> Floats:
+        """`(R, 3)` points that a face does not move."""
+        return self.points[list(RIGID)]
+
+    @functools.cached_property
     def skin(self) -> NDArray[np.float32]:
         """`(S, 3)` colours at the points on skin."""
         return colours_at(np.asarray(cv2.blur(self.picture, (5, 5))), self.points[list(SKIN)])
@@ -134,6 +139,11 @@ class Posed(Face):
     pose: Pose
     light: Floats
 
+    def told(self) -> bytes:
+        """Return what is drawn, as bytes that are equal where the outcome is."""
+        pose = np.concatenate([[self.pose.scale], self.pose.turn.reshape(-1), self.pose.place, self.light.reshape(-1)])
+        return super().told() + pose.tobytes() + self.texture.digest
+
 
 def posed(shapes: Shapes, row: int, whole: Region, texture: Texture | None, grow: float, marks: NDArray[np.float32]) -> Face:
     """Return what is drawn over a face: the surrogate in its pose and light, or the fill alone where that cannot be done well.
@@ -145,17 +155,23 @@ def posed(shapes: Shapes, row: int, whole: Region, texture: Texture | None, grow
         grow: of the oval over the mesh that is erased.
         marks: `(5, 2)` landmarks.
     """
-    bare = Face(whole, marks)
-    if texture is None or shapes.presence[row] < SURE:
-        return bare
-    region = shapes.region(row, grow)
-    if min(region.across, region.down) < SMALLEST or not holds(region, whole):
-        return bare
-    pose = Pose.between(texture.points[list(RIGID)], shapes.rigid[row])
-    if not pose.frontal_enough or not 0.05 <= pose.scale <= 20:
-        return bare
+    fit = can_be_drawn(shapes, row, whole, texture, grow) if texture is not None else None
+    if fit is None or texture is None:
+        return Face(whole, marks)
+    region, pose = fit
     light = light_of(region, shapes.skin[row], shapes.colours[row], shapes.ears[row], texture)
     return Posed(region, marks, texture, pose, light)
+
+
+def can_be_drawn(shapes: Shapes, row: int, whole: Region, texture: Texture, grow: float) -> tuple[Region, Pose] | None:
+    """Return the oval that is erased and the pose of the surrogate in it, None where it cannot be drawn well; see `posed`."""
+    if shapes.presence[row] < SURE:
+        return None
+    region = shapes.region(row, grow)
+    if min(region.across, region.down) < SMALLEST or not holds(region, whole):
+        return None
+    pose = Pose.between(texture.rigid, shapes.rigid[row])
+    return (region, pose) if pose.frontal_enough and 0.05 <= pose.scale <= 20 else None
 
 
 def holds(region: Region, whole: Region) -> bool:

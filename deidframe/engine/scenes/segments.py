@@ -14,6 +14,7 @@ from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.checks import Wanted, check_cover
 from deidframe.engine.scenes.covers import Face
 from deidframe.engine.scenes.feed import Feed
+from deidframe.engine.scenes.film_plan import FilmPlan
 from deidframe.engine.scenes.frames import Planes
 from deidframe.engine.scenes.regions import Region
 from deidframe.engine.scenes.video_files import Frame, Info, read, write_segment
@@ -28,7 +29,7 @@ def draw_segments(
     path: Path,
     work: Path,
     info: Info,
-    plan: Sequence[Sequence[Face]],
+    plan: FilmPlan,
     damaged: set[int],
     wanted: Wanted,
     reporter: Reporter,
@@ -52,7 +53,7 @@ def draw_segments(
     with reporter.task(f"cover {path.name}", len(plan)) as advance:
         for number, frames in enumerate(_cut(read(path), length)):
             target = work / f"segment-{attempt}-{number:06d}.nut"
-            mark = _mark(plan[number * length : (number + 1) * length])
+            mark = _mark(plan, range(number * length, min(len(plan), (number + 1) * length)))
             earlier = work / f"segment-{attempt - 1}-{number:06d}.nut"
             told = _told(target, mark)
             if told is None and (told := _told(earlier, mark)) is not None:
@@ -86,7 +87,7 @@ def _draw(
     target: Path,
     info: Info,
     frames: Iterator[Frame],
-    plan: Sequence[Sequence[Face]],
+    plan: FilmPlan,
     damaged: set[int],
     wanted: Wanted,
     advance: Callable[[int], None],
@@ -103,15 +104,14 @@ def _draw(
     return checked
 
 
-def _mark(plan: Sequence[Sequence[Face]]) -> str:
+def _mark(plan: FilmPlan, frames: range) -> str:
+    """Return a text that changes when what is drawn in these frames would."""
     digest = hashlib.sha256()
-    for faces in plan:
+    for frame in frames:
+        faces = plan[frame]
         digest.update(len(faces).to_bytes(4, "big"))
         for face in faces:
-            region = face.region
-            digest.update(
-                np.array([region.x, region.y, region.across, region.down, region.angle]).tobytes() + face.landmarks.tobytes()
-            )
+            digest.update(face.told())
     return digest.hexdigest()
 
 

@@ -132,7 +132,12 @@ def smooth(values: Floats, frames: NDArray[np.int64], weights: Floats, sigma: fl
 
 
 def shapes_of(picture: Pixels, landmarks: Floats, mark: Mark) -> Shapes:
-    """Lay a mesh over each face of a picture.
+    """Lay a mesh over each face of a picture; see `cut_and_marked`."""
+    return cut_and_marked(picture, landmarks, mark)[0]
+
+
+def cut_and_marked(picture: Pixels, landmarks: Floats, mark: Mark) -> tuple[Shapes, Pixels]:
+    """Lay a mesh over each face of a picture, and return also the faces `(F, 256, 256, 3)` as they were cut to the template.
 
     Args:
         picture: the scene.
@@ -143,10 +148,12 @@ def shapes_of(picture: Pixels, landmarks: Floats, mark: Mark) -> Shapes:
     target = align.template(SIDE)
     matrices = [_matrix(one, target) for one in landmarks]
     rows = [row for row in range(count) if matrices[row] is not None]
+    cut = np.zeros((count, SIDE, SIDE, 3), np.uint8)
     if not rows:
-        return Shapes.nowhere(count)
+        return Shapes.nowhere(count), cut
     kept = [matrix for matrix in matrices if matrix is not None]
     crops = np.stack([align.warp(picture, matrix, SIDE) for matrix in kept])
+    cut[rows] = crops
     own = np.stack([align.apply(matrix, landmarks[row]) for row, matrix in zip(rows, kept, strict=True)])
     found = marked(mark, FaceSet(tuple(str(row) for row in rows), crops, own))
     out = Shapes.nowhere(count)
@@ -159,7 +166,7 @@ def shapes_of(picture: Pixels, landmarks: Floats, mark: Mark) -> Shapes:
         out.colours[row] = colours_at(blurred, mesh[list(SKIN)])
         oval = Region.over(np.concatenate([mesh[:, :2], landmarks[row]]), 1.0)
         out.ovals[row] = (oval.x, oval.y, oval.across, oval.down, oval.angle)
-    return out
+    return out, cut
 
 
 def marked(mark: Mark, faces: FaceSet) -> Points:

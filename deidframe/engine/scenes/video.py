@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,13 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidframe.contract import align
 from deidframe.contract.errors import UnreadablePhoto
 from deidframe.contract.photos import Photos
+from deidframe.engine.intake.crops import SIZE
 from deidframe.engine.runtime.progress import Reporter
-from deidframe.engine.scenes.checks import HALF, NO_FACE, REPAIRS, STILL_A_FACE, Wanted, Withheld, faces_of, outside
+from deidframe.engine.scenes.checks import HALF, NO_FACE, REPAIRS, STILL_A_FACE, Wanted, Withheld, faces_of, found_again, outside
 from deidframe.engine.scenes.covers import Face
+from deidframe.engine.scenes.film_plan import FilmPlan, Late
 from deidframe.engine.scenes.look import Looker, Sighted
-from deidframe.engine.scenes.regions import Region
 from deidframe.engine.scenes.segments import draw_segments, segment_length
 from deidframe.engine.scenes.tracks import EXTENDED, FILLED, SEEN, Sightings, Tracks, shots_of, small, track
 from deidframe.engine.scenes.video_files import Frame, Info, info_of, join, read
@@ -31,8 +33,6 @@ BATCH = 16
 TRACKS = "tracks.csv"
 WIDE, MOST_SHOWN = 480, 200
 """Width of a frame in a preview, and how many are shown at most."""
-AROUND = 2
-"""Frames before and after one in which a face was seen afterwards that are covered with it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class VideoCount:
         looked_again: frames of the released file that were looked at.
         sound: streams of sound that were kept.
         left_out: what of the file is not in the release.
+        drawn: face-frames over which the surrogate of a group is drawn.
     """
 
     frames: int
@@ -63,19 +64,56 @@ class VideoCount:
     looked_again: int
     sound: int
     left_out: tuple[str, ...]
+    drawn: int = 0
 
 
 @dataclass(frozen=True)
-class Late:
-    """A face that was seen only in the released file: frame, box `(4,)` and landmarks `(5, 2)`."""
+class Looked:
+    """What was seen in the frames of a video.
 
-    frame: int
-    box: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
+    Args:
+        seen: sightings.
+        shots: first frame of each shot.
+        damaged: frames that the decoder calls damaged.
+        times: of all frames, in seconds.
+    """
 
-    def around(self, count: int) -> range:
-        """Return the frames in which it is covered, of so many."""
-        return range(max(0, self.frame - AROUND), min(count, self.frame + AROUND + 1))
+    seen: Sightings
+    shots: NDArray[np.int64]
+    damaged: set[int]
+    times: list[Fraction]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Faces to be cut out of the released file, as somebody would who has nothing else.
+
+    Args:
+        rows: row of the tracks -> place among the faces.
+        faces: `(V, 256, 256, 3)`, written here.
+        marks: `(V, 5, 2)` landmarks in them; again: `(V,)` whether a detector found the face; both written here.
+    """
+
+    rows: Mapping[int, int]
+    faces: NDArray[np.uint8]
+    marks: NDArray[np.float32]
+    again: NDArray[np.bool_]
+
+    def take(self, picture: NDArray[np.uint8], rows: range, faces: Sequence[Face], shown: Sighted) -> None:
+        """Cut the watched faces of one released frame."""
+        again = found_again(faces, shown)
+        for n, row in enumerate(rows):
+            place = self.rows.get(row)
+            if place is None:
+                continue
+            found = again[n]
+            marks = faces[n].landmarks if found is None else found
+            try:
+                matrix = align.similarity(marks, align.template(SIZE))
+            except ValueError:
+                matrix = align.similarity(faces[n].landmarks, align.template(SIZE))
+            self.faces[place] = align.warp(picture, matrix, SIZE)
+            self.marks[place], self.again[place] = align.apply(matrix, marks), found is not None
 
 
 def cover_video(
@@ -95,19 +133,50 @@ def cover_video(
         UnreadablePhoto: it is no video.
     """
     info = info_of(path)
-    seen, shots, damaged, before = look_through(path, work, info, lookers, reporter)
+    looked = look_through(path, work, info, lookers, reporter)
+    tracks = track(looked.seen, looked.shots)
+    plan = FilmPlan(tracks, looked.seen.count)
+    return draw_video(path, target, work, info, looked, tracks, plan, lookers, wanted, reporter, sound=sound)
+
+
+def draw_video(
+    path: Path,
+    target: Path,
+    work: Path,
+    info: Info,
+    looked: Looked,
+    tracks: Tracks,
+    plan: FilmPlan,
+    lookers: Sequence[Looker],
+    wanted: Wanted,
+    reporter: Reporter,
+    *,
+    sound: bool = True,
+    watch: Watch | None = None,
+) -> VideoCount:
+    """Draw what is planned into a new file, look at it again as it is released, and repair what shows.
+
+    Args:
+        work: for finished segments, and the list of tracks.
+        info, looked, tracks: of the video.
+        plan: what is covered or drawn.
+        watch: faces to be cut out of the released file.
+
+    Raises:
+        Withheld: nobody is seen, a face shows in the end, the cover reads what it covers, or frames or times have changed.
+    """
+    seen, damaged, before = looked.seen, looked.damaged, looked.times
     if not len(seen.frame) and not wanted.allow_faceless:
         raise Withheld(NO_FACE)
-    tracks = track(seen, shots)
     extra: list[Late] = []
     repaired = 0
     length = segment_length(info)
-    looked = np.zeros(seen.count, bool)
+    checked_frames = np.zeros(seen.count, bool)
     for attempt in range(REPAIRS + 1):
-        plan = _by_frame(tracks, extra, seen.count)
+        plan = plan.with_extra(extra) if extra else plan
         segments, checked = draw_segments(path, work, info, plan, damaged, wanted, reporter, attempt)
         join(segments, path, target, info, sound=sound)
-        found, after = look_at_released(target, plan, looked, lookers, reporter)
+        found, after = look_at_released(target, plan, checked_frames, lookers, reporter, watch)
         if not found:
             break
         repaired += len(found)
@@ -116,7 +185,7 @@ def cover_video(
             raise Withheld(STILL_A_FACE)
         more = [Late(n, one.box, one.landmarks) for one in found for n in one.around(seen.count)]
         for number in {one.frame // length for one in more}:  # the others are the same packets, and were looked at
-            looked[number * length : (number + 1) * length] = False
+            checked_frames[number * length : (number + 1) * length] = False
         extra += more
     if before != after:
         target.unlink()
@@ -124,7 +193,7 @@ def cover_video(
     if not bare_mp4(target):
         target.unlink()
         raise Withheld("the written file holds more than pictures and sound")
-    _write_tracks(work / TRACKS, tracks, extra, before)
+    _write_tracks(work / TRACKS, tracks, plan.fit, extra, before)
     sighted, filled, extended = (int((tracks.kind == kind).sum()) for kind in (SEEN, FILLED, EXTENDED))
     return VideoCount(
         seen.count,
@@ -134,11 +203,12 @@ def cover_video(
         extended,
         len(np.unique(tracks.track)),
         repaired,
-        sum(not faces for faces in plan),
+        sum(not plan.rows(frame) for frame in range(seen.count)) - len({one.frame for one in extra if not plan.rows(one.frame)}),
         checked,
-        int(looked.sum()),
+        int(checked_frames.sum()),
         info.sound[0] if sound else 0,
         info.left_out if sound or not info.sound[1] else (*info.left_out, f"{info.sound[1]} streams of sound, as asked"),
+        int(plan.fit[~np.isin(tracks.frame, list(damaged))].sum()),
     )
 
 
@@ -164,30 +234,29 @@ def preview(path: Path, every: int, lookers: Sequence[Looker], wanted: Wanted) -
     return np.concatenate([np.concatenate(shown[n : n + 4], axis=1) for n in range(0, len(shown), 4)])
 
 
-def _write_tracks(path: Path, tracks: Tracks, extra: Sequence[Late], times: Sequence[Fraction]) -> None:
+def _write_tracks(path: Path, tracks: Tracks, fit: NDArray[np.bool_], extra: Sequence[Late], times: Sequence[Fraction]) -> None:
     """Write where every covered face is in every frame, for audits."""
     kinds = {SEEN: "seen", FILLED: "between sightings", EXTENDED: "beyond sightings"}
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
-    lines.writerow(["frame", "seconds", "track", "x0", "y0", "x1", "y1", "how"])
-    rows = zip(tracks.frame.tolist(), tracks.track.tolist(), tracks.boxes.tolist(), tracks.kind.tolist(), strict=True)
-    every = [(frame, number, box, kinds[kind]) for frame, number, box, kind in rows]
-    every += [(one.frame, "", one.box.tolist(), "seen in the released file") for one in extra]
-    for frame, number, box, how in sorted(every, key=lambda row: (row[0], str(row[1]))):
-        lines.writerow([frame, f"{float(times[frame]):.4f}", number, *(round(value, 1) for value in box), how])
+    lines.writerow(["frame", "seconds", "track", "x0", "y0", "x1", "y1", "how", "done"])
+    columns = (tracks.frame, tracks.track, tracks.boxes, tracks.kind, fit)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    every = [(frame, number, box, kinds[kind], "drawn over" if drawn else "covered") for frame, number, box, kind, drawn in rows]
+    every += [(one.frame, "", one.box.tolist(), "seen in the released file", "covered") for one in extra]
+    for frame, number, box, how, done in sorted(every, key=lambda row: (row[0], str(row[1]))):
+        lines.writerow([frame, f"{float(times[frame]):.4f}", number, *(round(value, 1) for value in box), how, done])
     write_bytes(path, out.getvalue().encode(), private=True)
 
 
-def look_through(
-    path: Path, work: Path, info: Info, lookers: Sequence[Looker], reporter: Reporter
-) -> tuple[Sightings, NDArray[np.int64], set[int], list[Fraction]]:
-    """Look at every frame once, and return also the times of all; what was seen is kept in `work` for a run that goes on."""
+def look_through(path: Path, work: Path, info: Info, lookers: Sequence[Looker], reporter: Reporter) -> Looked:
+    """Look at every frame once; what was seen is kept in `work` for a run that goes on."""
     kept = work / "seen.npz"
     if kept.exists():
         with np.load(kept) as held:
             seen = Sightings(held["frame"], held["boxes"], held["landmarks"], held["scores"], int(held["count"]))
             times = [time * info.time_base for time in held["times"].tolist()]
-            return seen, held["shots"], set(held["damaged"].tolist()), times
+            return Looked(seen, held["shots"], set(held["damaged"].tolist()), times)
     frames: list[NDArray[np.int64]] = []
     parts: list[Sighted] = []
     thumbs: list[NDArray[np.uint8]] = []
@@ -227,7 +296,7 @@ def look_through(
         times=np.array(times_in, np.int64),
     )
     part.replace(kept)
-    return seen, shots, set(damaged), [time * info.time_base for time in times_in]
+    return Looked(seen, shots, set(damaged), [time * info.time_base for time in times_in])
 
 
 def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
@@ -258,30 +327,29 @@ def look_at(pictures: Sequence[NDArray[np.uint8]], lookers: Sequence[Looker], *,
     return [Sighted.joined(parts) for parts in seen]
 
 
-def _by_frame(tracks: Tracks, extra: Sequence[Late], count: int) -> list[list[Face]]:
-    """Return what is covered in each frame."""
-    plan: list[list[Face]] = [[] for _ in range(count)]
-    for frame, box, marks in zip(tracks.frame.tolist(), tracks.boxes, tracks.landmarks, strict=True):
-        plan[frame].append(Face(Region.of(box, marks), marks))
-    for one in extra:
-        plan[one.frame].append(Face(Region.of(one.box, one.landmarks), one.landmarks))
-    return plan
-
-
 def look_at_released(
-    target: Path, plan: Sequence[Sequence[Face]], looked: NDArray[np.bool_], lookers: Sequence[Looker], reporter: Reporter
+    target: Path,
+    plan: FilmPlan,
+    looked: NDArray[np.bool_],
+    lookers: Sequence[Looker],
+    reporter: Reporter,
+    watch: Watch | None = None,
 ) -> tuple[list[Late], list[Fraction]]:
     """Return the faces that detectors see in the decoded file outside of what was drawn, and the times of all its frames.
 
     Args:
         looked: `(F,)` frames that were looked at as they are now; the others are, and are noted here.
+        watch: faces to be cut out.
     """
     found, base, times = list[Late](), info_of(target).time_base, list[Fraction]()
     with reporter.task(f"look again at {target.name}", len(plan)) as advance:
         for batch in _batches(read(target)):
             fresh = [frame for frame in batch if frame.number < len(looked) and not looked[frame.number]]
-            for frame, faces in zip(fresh, look_at([one.planes.rgb() for one in fresh], lookers, eager=False), strict=True):
+            pictures = [one.planes.rgb() for one in fresh]
+            for frame, picture, faces in zip(fresh, pictures, look_at(pictures, lookers, eager=False), strict=True):
                 looked[frame.number] = True
+                if watch is not None:
+                    watch.take(picture, plan.rows(frame.number), plan[frame.number], faces)
                 if len(faces):
                     regions = [face.region for face in plan[frame.number]]
                     shown = outside(faces, regions, frame.planes.shape, HALF)

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,10 @@ from deidframe_folder.table import read_table
 
 BOX = ("x", "y", "w", "h")
 """Columns of a face's box: its upper left corner and its size in pixels."""
+FILM = "a video: a recipe with [scene] releases it whole"
+VIDEOS = frozenset(
+    (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv")
+)
 OF_A_PROGRAM = "hidden, or made by a program for itself"
 PROGRAMS = frozenset(
     {
@@ -76,6 +80,7 @@ class _Listing:
     notes: tuple[str, ...] = ()
     boxes: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    films: dict[str, Path] = field(default_factory=dict)
 
 
 class FolderSource:
@@ -104,21 +109,22 @@ class FolderSource:
         else:
             found = _from_folder(path, self.params.layout, self.params.person_level, follow_links=self.params.follow_links)
         people, skipped = found.people, found.skipped
-        if not people:
+        if not people and not found.films:
             what = f"{len(skipped)} files, none of them a picture" if skipped else "no files"
             raise NothingToDo(f"source folder: {str(path)!r} holds {what}; expected pictures ({', '.join(sorted(EXTENSIONS))})")
         ids = tuple(sorted(people))
         names = [people[i] for i in ids]
-        known = all(name is not None for name in names)
+        known = bool(names) and all(name is not None for name in names)
         subjects = tuple(name or "" for name in names) if known else None
         opener, stamp = _Opener(found.root, self.params.max_megapixels), _Stamp(found.root)
-        return Photos(ids, opener, subjects, stamp, skipped, found.root, found.notes, found.boxes, found.columns)
+        return Photos(ids, opener, subjects, stamp, skipped, found.root, found.notes, found.boxes, found.columns, found.films)
 
 
 def _from_folder(root: Path, layout: str, level: int, *, follow_links: bool) -> _Listing:
     """Walk the tree once and say of each file whether it is a picture, and whose."""
     people: dict[str, str | None] = {}
     skipped: dict[str, str] = {}
+    films: dict[str, Path] = {}
     for path in _files(root, follow_links=follow_links):
         photo_id = path.relative_to(root).as_posix()
         if path.is_symlink() and not (follow_links and _leads_inside(path, root)):
@@ -127,14 +133,16 @@ def _from_folder(root: Path, layout: str, level: int, *, follow_links: bool) -> 
             skipped[photo_id] = "symbolic link to a folder that is read already"
         elif _of_a_program(photo_id):
             skipped[photo_id] = OF_A_PROGRAM
+        elif path.suffix.lower() in VIDEOS:
+            skipped[photo_id], films[photo_id] = FILM, path
         elif path.suffix.lower() in EXTENSIONS or _looks_like_a_picture(path):
             people[photo_id] = None
         else:
             skipped[photo_id] = "not a picture"
     inside = [i for i in people if "/" in i]
     if layout == "person-folders" or (layout == "auto" and 2 * len(inside) > len(people)):
-        return _by_folder(root, people, skipped, level)
-    return _Listing(root, people, skipped)
+        return _by_folder(_Listing(root, people, skipped, films=films), level)
+    return _Listing(root, people, skipped, films=films)
 
 
 def _files(root: Path, *, follow_links: bool) -> Iterator[Path]:
@@ -183,22 +191,22 @@ def _of_a_program(photo_id: str) -> bool:
     return any(part.startswith(".") or part.casefold() in PROGRAMS for part in photo_id.split("/"))
 
 
-def _by_folder(root: Path, people: dict[str, str | None], skipped: dict[str, str], level: int) -> _Listing:
+def _by_folder(found: _Listing, level: int) -> _Listing:
     """Name the person of each picture: the first folder below the root, or the first few; what lies above belongs to nobody."""
     named: dict[str, str | None] = {}
     below: dict[str, set[str]] = {}
     outside = 0
-    for photo_id in people:
+    for photo_id in found.people:
         *folders, _ = photo_id.split("/")
         if len(folders) < level:
-            skipped[photo_id] = "lies outside the folders of persons"
+            found.skipped[photo_id] = "lies outside the folders of persons"
             outside += 1
             continue
         person = "/".join(folders[:level])
         named[photo_id] = person
         if len(folders) > level:
             below.setdefault(person, set()).add(folders[level])
-    return _Listing(root, named, skipped, _notes(below, outside, level))
+    return replace(found, people=named, notes=_notes(below, outside, level))
 
 
 def _notes(below: dict[str, set[str]], outside: int, level: int) -> tuple[str, ...]:
