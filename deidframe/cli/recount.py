@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         shared = f", each shared by at least {one.k}"
         if one.scenes:
             size = f"{counted(one.pictures, 'whole photo')} or videos with {counted(one.people, 'person')}"
-            shared = f", groups of at least {one.k} behind what is drawn" if one.k else ", nothing drawn"
+            shared = f", groups of at least {one.k} behind what is drawn" if one.k else ", no groups behind it"
         print(f"{one.folder}: {size}{shared}: {state}")
         for problem in one.problems:
             print(f"  {problem}")

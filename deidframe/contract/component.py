@@ -150,6 +150,8 @@ class Context:
         offline: nothing may be fetched.
         recognizers: by the names in the parameters' `recognizers`, one with each of those encoders.
         record: takes a name and plain data worth keeping with the run; kept under `private`.
+        secret: of this component in this run, the same when the run goes on, never published: who has the recipe cannot choose
+            again what was chosen by it.
     """
 
     seed: int
@@ -161,6 +163,7 @@ class Context:
     offline: bool = False
     recognizers: Mapping[str, Recognizer] = field(default_factory=dict)
     record: Callable[[str, Mapping[str, Any]], None] = _unrecorded
+    secret: bytes = b""
 
     def seed_for(self, item: str) -> int:
         """Return the seed of one item: HMAC-SHA256 of its name under the component's seed, so that order never matters."""

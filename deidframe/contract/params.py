@@ -51,6 +51,11 @@ class Params(BaseModel, extra="forbid", strict=True):
         return False
 
     @property
+    def per_subject(self) -> bool:
+        """Of a redactor: its picture follows from who somebody is, and from no pixel; checked where it is drawn into scenes."""
+        return False
+
+    @property
     def groups_at_once(self) -> int:
         """Of a synthesizer that is `per_group`: so many groups are best asked for at a time, at least 1."""
         return 8

@@ -90,7 +90,7 @@ def run(
     limit.enter_context(limit_calls(timeout))
     try:
         pool = plan.pool(scratch, reporter, offline=offline, cache=cache)
-        key = names_key_of(folder, names_key)
+        pool.secret = key = names_key_of(folder, names_key)
         intake: Intake | None = None
         vouched, withheld = Vouched(), WithheldList(folder / "private")
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}

@@ -20,6 +20,15 @@ DRAWN = (
     " surrogate of a group of at least {k} people, from 6 numbers of pose, 9 of light and 5 of an oval, and from pixels outside"
     " the region; where no surrogate could be drawn, from pixels outside the region alone"
 )
+STRANGERS = (
+    "in every picture each face that was seen had its region erased before anything was drawn; what is there now follows from the"
+    " face of somebody else, chosen by a secret for each person, from 6 numbers of pose, 9 of light and 5 of an oval, and from"
+    " pixels outside the region; where no face could be drawn, from pixels outside the region alone"
+)
+ONE_STRANGER = (
+    "that people are hidden among others: each has one stranger's face in all files, so whoever knows somebody in one file knows"
+    " them in all"
+)
 COVERED = "in every picture the region of each face that was seen was changed by {cover}; nothing is promised of what that leaves"
 NOT_PROMISED = (
     "k-anonymity: a scene is never k-anonymous; hair, ears, neck, clothes, company and place stay, and people are known by them",
@@ -47,6 +56,25 @@ class SurrogateCount:
     people: int
     groups: int
     said: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class StrangerCount:
+    """Whose faces are drawn where nobody is grouped.
+
+    Args:
+        method: that chose them.
+        scope: how much of a head is erased, in words.
+        people: who have one.
+        checked: faces in the place of which noise was put, and the same stranger came.
+        faces: of those people.
+    """
+
+    method: str
+    scope: str
+    people: int
+    checked: int
+    faces: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +137,7 @@ class SceneCertificate:
     holds: tuple[str, ...]
     holds_not: tuple[str, ...]
     reasons: tuple[str, ...] = ()
-    surrogates: SurrogateCount | None = None
+    surrogates: SurrogateCount | StrangerCount | None = None
     films: SceneCount | FilmCount | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -122,7 +150,7 @@ def certify_scenes(
     cover: str,
     detectors: tuple[str, ...],
     reasons: tuple[str, ...],
-    surrogates: SurrogateCount | None = None,
+    surrogates: SurrogateCount | StrangerCount | None = None,
 ) -> SceneCertificate:
     """Return the certificate; level 2 (blind) where the cover never reads a face, else level 3 (covered).
 
@@ -158,24 +186,38 @@ def certify_scenes(
     said = _said(count.blind, cover, surrogates)
     exempt = (f"{counted(count.exempt, 'face')} left as they are, for the reasons given",) if count.exempt else ()
     kind = "blind scenes" if count.blind else "covered scenes"
-    return SceneCertificate(kind, cover, detectors, count, tuple(checks), (said,), (*exempt, *NOT_PROMISED), reasons, surrogates)
+    return SceneCertificate(
+        kind, cover, detectors, count, tuple(checks), (said,), (*exempt, *_not(surrogates)), reasons, surrogates
+    )
 
 
-def _behind(drawn: int, blind: bool, surrogates: SurrogateCount | None) -> None:
+def _not(surrogates: SurrogateCount | StrangerCount | None) -> tuple[str, ...]:
+    return (ONE_STRANGER, *NOT_PROMISED) if isinstance(surrogates, StrangerCount) else NOT_PROMISED
+
+
+def _behind(drawn: int, blind: bool, surrogates: SurrogateCount | StrangerCount | None) -> None:
     """Refuse drawn faces behind which stand too few people, or of whom nobody counted how many."""
     if drawn and surrogates is None:
         raise ReleaseRefused(f"{counted(drawn, 'face')} drawn, and nobody counted who stands behind them; nothing is released")
     if drawn and not blind:
         raise ReleaseRefused("surrogates are drawn by something that reads the faces beneath; nothing is released")
-    if surrogates is not None and surrogates.k_counted < max(2, surrogates.k_asked):
+    if isinstance(surrogates, StrangerCount):
+        _equal("faces over which noise was laid", surrogates.faces, surrogates.checked)
+    elif surrogates is not None and surrogates.k_counted < max(2, surrogates.k_asked):
         raise ReleaseRefused(
             f"{surrogates.k_counted} people stand behind a surrogate, k = {surrogates.k_asked} was asked; nothing is released"
         )
 
 
-def _drawn(drawn: int, what: str, surrogates: SurrogateCount | None) -> list[Check]:
+def _drawn(drawn: int, what: str, surrogates: SurrogateCount | StrangerCount | None) -> list[Check]:
     if surrogates is None:
         return []
+    if isinstance(surrogates, StrangerCount):
+        words = (
+            f"{counted(drawn, what)} drawn over with the stranger of one of {surrogates.people} people; noise in the place of"
+            f" {surrogates.checked} faces gave the same strangers; {surrogates.scope} of each is erased"
+        )
+        return [Check("strangers", True, words)]
     s = surrogates
     words = (
         f"{counted(drawn, what)} drawn over with the surrogate of its group: {s.people} people in {s.groups} groups of at least"
@@ -184,7 +226,9 @@ def _drawn(drawn: int, what: str, surrogates: SurrogateCount | None) -> list[Che
     return [Check("surrogates", True, words), *(Check(f"surrogates: {one.name}", one.held, one.words) for one in s.said)]
 
 
-def _said(blind: bool, cover: str, surrogates: SurrogateCount | None) -> str:
+def _said(blind: bool, cover: str, surrogates: SurrogateCount | StrangerCount | None) -> str:
+    if isinstance(surrogates, StrangerCount):
+        return STRANGERS
     if surrogates is not None:
         return DRAWN.format(k=surrogates.k_counted)
     return BLIND if blind else COVERED.format(cover=cover)
@@ -229,7 +273,7 @@ class FilmCount:
 
 
 def certify_films(
-    count: FilmCount, cover: str, detectors: tuple[str, ...], surrogates: SurrogateCount | None = None
+    count: FilmCount, cover: str, detectors: tuple[str, ...], surrogates: SurrogateCount | StrangerCount | None = None
 ) -> SceneCertificate:
     """Return the certificate of a folder of videos.
 
@@ -282,7 +326,7 @@ def certify_films(
         count,
         tuple(checks),
         (said.replace("picture", "frame"),),
-        (*voices, *gone, *NOT_PROMISED),
+        (*voices, *gone, *_not(surrogates)),
         (),
         surrogates,
     )

@@ -87,11 +87,12 @@ def _scenes(record: Record, all_rows: Sequence[Row]) -> list[str]:
     said = ["No scene is k-anonymous: a face is drawn over, and people are known by what is around it, too."]
     blind = [row for row in all_rows if (row.cell.certificate or {}).get("kind") == BLIND and row.cell.status == "ok"]
     for row in blind:
-        surrogates = (row.cell.certificate or {}).get("surrogates") or {}
+        k = ((row.cell.certificate or {}).get("surrogates") or {}).get("k_counted")
         share = row.cell.metrics.get("scene_drawn", 0.0)
+        who = f"stands a group of at least {k} people" if k else "stands one person, who has one stranger's face in all files"
         said.append(
-            f"Behind each face of {row.cell.method} stands a group of at least {surrogates.get('k_counted')} people;"
-            f" {100 * share:.0f} of 100 faces are drawn, the others filled from around them."
+            f"Behind each face of {row.cell.method} {who}; {100 * share:.0f} of 100 faces are drawn, the others filled from"
+            " around them."
         )
     said.append(_strongest(record, all_rows, blind[0] if blind else None))
     return said

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -43,7 +45,8 @@ class ComponentPool:
         offline: no weights are fetched.
         cache: holds what is slow to make, None for nothing.
 
-    `clear` holds the faces of the run once they are found; encoders that fit learn from them.
+    `secret` is that of the run, so that one which goes on chooses as before. `clear` holds the faces of the run once they are
+    found; encoders that fit learn from them.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class ComponentPool:
         self._recognizers: dict[str, CachingRecognizer] = {}
         self._shared: dict[str, Any] = {}
         self._cached: dict[int, Stack] = {}
+        self.secret = secrets.token_bytes(32)
         self.clear: FaceSet | None = None
         self.records: list[dict[str, Any]] = []
         self._shards: tuple[Shard, ...] = ()
@@ -164,6 +168,7 @@ class ComponentPool:
                 offline=self.offline,
                 recognizers={name: self.recognizer(other) for name, other in step.recognizers.items()},
                 record=self._record,
+                secret=hmac.digest(self.secret, step.key.encode(), "sha256"),
             )
             for name in step.weights:  # a download has all the time that it needs
                 self._fetch(step, name, context)

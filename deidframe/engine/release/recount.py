@@ -60,7 +60,7 @@ def _recount_scenes(
     people = len({row["person"] for row in rows})
     surrogates = stated.get("surrogates")
     k = 0
-    if surrogates is not None:
+    if surrogates is not None and "k_asked" in surrogates:
         groups = {str(row["face"]): int(row["group"]) for row in rows}
         person_of = {str(row["face"]): str(row["person"]) for row in rows}
         try:

@@ -32,12 +32,14 @@ from deidframe.engine.scenes.gathered import Gathered, JoinedStack, gather
 from deidframe.engine.scenes.look import Looker
 from deidframe.engine.scenes.photos import Drawn, draw_photos, in_words
 from deidframe.engine.scenes.posed import draw
+from deidframe.engine.scenes.strangers import check_strangers
 from deidframe.guard.certificate import Certificate
 from deidframe.guard.hygiene import decode_jpeg
 from deidframe.guard.release import Release
 from deidframe.guard.scene import (
     SceneCertificate,
     SceneCount,
+    StrangerCount,
     SurrogateCount,
     both,
     certify_films,
@@ -115,7 +117,9 @@ class SceneRoom:
         gathered = self.gathered
         assert gathered is not None, "scenes are looked at before methods begin"
         spec = self.part.spec
-        cast = Cast(release, self._mark) if release.groups is not None else None
+        redactor = method.steps.get("redactor")
+        blind_redactor = redactor is not None and redactor.params.per_subject
+        cast = Cast(release, self._mark) if release.groups is not None or blind_redactor else None
         grow = SCOPES[spec.scope]
         cover = draw if cast else redacted(functools.partial(self._pool.call, method.steps["redactor"]))
         behind = "|".join([method.slug, spec.scope, *(f"{face}:{digest}" for face, digest in release.digests.items())])
@@ -144,7 +148,7 @@ class SceneRoom:
         write_withheld(private, withheld)
         if not photos.rows and not films.rows:
             raise NothingToDo(f"no photo or video could be released: {in_words(withheld)}")
-        behind_it = _surrogates(method, SCOPE_WORDS[spec.scope], certificate) if cast is not None else None
+        behind_it = None if cast is None else self._behind(method, release, certificate)
         names = tuple(one.name for one in self._lookers)
         reasons = tuple(dict(exempt).values())
         blind = wanted.blind
@@ -158,6 +162,16 @@ class SceneRoom:
         files = {**photos.files, **films.files}
         publish(private / "staged", target, files, said.as_dict(), facts, stated.as_dict(), stated.text(method.name))
         return self._found(method, target, said, photos, films, release)
+
+    def _behind(self, method: MethodPlan, release: Release, certificate: Certificate) -> SurrogateCount | StrangerCount:
+        """Return who stands behind what is drawn: groups, as counted on the files of their surrogates, or strangers."""
+        scope = SCOPE_WORDS[self.part.spec.scope]
+        if release.groups is None:
+            checked = check_strangers(self._pool, method.steps["redactor"], release)
+            return StrangerCount(method.name, scope, len(set(release.subjects)), checked, len(release))
+        assert certificate.k_asked is not None and certificate.groups is not None, "a method of groups has a k"
+        asked, counted = certificate.k_asked, certificate.k_counted
+        return SurrogateCount(method.name, scope, asked, counted, certificate.people, certificate.groups, certificate.checks)
 
     def restate(self, release: SceneRelease, attacks: Sequence[Reached], licences: Sequence[str]) -> None:
         """Say in a published folder what the attacks reached."""
@@ -221,13 +235,6 @@ def drawn_share(certificate: SceneCertificate) -> float:
         elif count is not None:
             drawn, covered = drawn + count.drawn, covered + count.seen + count.filled + count.extended
     return drawn / max(1, covered)
-
-
-def _surrogates(method: MethodPlan, scope: str, certificate: Certificate) -> SurrogateCount:
-    """Return who stands behind what is drawn, as it was counted on the files of the surrogates."""
-    assert certificate.k_asked is not None and certificate.groups is not None, "a method of groups has a k"
-    asked, counted = certificate.k_asked, certificate.k_counted
-    return SurrogateCount(method.name, scope, asked, counted, certificate.people, certificate.groups, certificate.checks)
 
 
 def digests_of(films: Mapping[str, Path]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from deidframe.contract import Component, Params, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
 
 
 class PeopleParams(Params):
@@ -14,6 +14,30 @@ class PeopleParams(Params):
     """The first so many people."""
     pictures: int = Field(default=6, ge=1, le=6)
     """The first so many pictures of each."""
+
+
+class StrangerParams(Params):
+    """Takes no parameters."""
+
+    @property
+    def per_subject(self) -> bool:
+        """Whose face is shown follows from a secret and from who somebody is."""
+        return True
+
+
+@hookimpl
+def deidframe_redactors() -> list[Component]:
+    """Bring `stranger`."""
+    return [
+        Component(
+            name="stranger",
+            make="deidframe_people.stranger:Stranger",
+            params=StrangerParams,
+            summary="shows one of 50 faces of people who do not exist, chosen by a secret for each person",
+            example='redactor = { use = "stranger" }\n',
+            needs=frozenset({Need.SUBJECTS}),
+        )
+    ]
 
 
 @hookimpl

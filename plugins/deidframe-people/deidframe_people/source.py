@@ -15,18 +15,26 @@ from deidframe_people.plugin import PeopleParams
 FACES = Path(__file__).parent / "faces"
 
 
+def read(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """Return the pixels of a shipped picture, resized to a height and width where they are given."""
+    from PIL import Image  # only where a picture is opened: checking a recipe opens none
+
+    try:
+        with Image.open(path) as picture:
+            upright = picture.convert("RGB")
+            if size is not None and (upright.height, upright.width) != size:
+                upright = upright.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+            return np.array(upright)
+    except OSError as error:
+        raise UnreadablePhoto(f"shipped picture is broken ({type(error).__name__})") from None
+
+
 @dataclass(frozen=True)
 class _Opener:
     root: Path
 
     def __call__(self, photo_id: str) -> NDArray[np.uint8]:
-        from PIL import Image  # only where a picture is opened: checking a recipe opens none
-
-        try:
-            with Image.open(self.root / photo_id) as picture:
-                return np.array(picture.convert("RGB"))
-        except OSError as error:
-            raise UnreadablePhoto(f"shipped picture is broken ({type(error).__name__})") from None
+        return read(self.root / photo_id)
 
 
 @dataclass(frozen=True)
