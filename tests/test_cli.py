@@ -97,6 +97,8 @@ def test_the_schema_takes_the_shipped_recipes_and_refuses_what_check_refuses() -
         assert changed != text, old
         assert list(validator.iter_errors(tomllib.loads(changed))), new
 
+    drawn = (RECIPES / "scenes.toml").read_text()
+    assert list(validator.iter_errors(tomllib.loads(drawn.replace("face-mesh", "face-mash"))))
     scene = (RECIPES / "photos.toml").read_text()
     for old, new in (
         ('cover = { use = "fill" }', 'cover = { use = "fil" }'),

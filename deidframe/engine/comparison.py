@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import NothingToDo, PluginError, ReleaseRefused
@@ -30,13 +31,15 @@ from deidframe.engine.release.publishing import keep_private, licences_of, publi
 from deidframe.engine.release.staging import stage
 from deidframe.engine.release.withheld import METHOD, WithheldList
 from deidframe.engine.runtime.progress import Reporter
-from deidframe.engine.scenes.method import SceneRelease, SceneRoom
 from deidframe.guard.carry import carry
 from deidframe.guard.certificate import Audited
 from deidframe.guard.release import Promise, Release, Vouched
 from deidframe.guard.residual import handed_back
 from deidframe.record.schema import Cell, Status
 from deidframe.record.write import write_bytes, write_json
+
+if TYPE_CHECKING:  # only runs over scenes load what draws them
+    from deidframe.engine.scenes.method import SceneRelease, SceneRoom
 
 CLEAR = "untouched faces"
 """Name of the row that says how good the matcher is."""

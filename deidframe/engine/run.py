@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deidframe.contract.errors import DeidframeError
 from deidframe.engine.attack_cells import Bench, timed
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.shards import fingerprints_of
 from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells
+from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.intake.find_faces import find_faces
 from deidframe.engine.intake.people import find_people
 from deidframe.engine.intake.same_person import check_people
@@ -25,12 +28,14 @@ from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, fact
 from deidframe.engine.runtime.crashes import MAX_CRASHES, Crashes
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.engine.runtime.timeout import limit_calls
-from deidframe.engine.scenes.method import SceneRoom, digests_of
 from deidframe.engine.tools.elbow import draw
 from deidframe.environment import cache_folder
 from deidframe.guard.release import Vouched
 from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes, write_json, write_lines
+
+if TYPE_CHECKING:
+    from deidframe.engine.scenes.method import SceneRoom
 
 
 def run(
@@ -94,7 +99,7 @@ def run(
         intake: Intake | None = None
         vouched, withheld = Vouched(), WithheldList(folder / "private")
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}
-        scenes = SceneRoom(plan.scene, pool, folder, reporter) if plan.scene is not None else None
+        scenes = _scene_room(plan, pool, folder, reporter)
         if plan.detector is not None and plan.encodings is None:
             with timed() as seconds:
                 if scenes is not None:
@@ -167,6 +172,15 @@ def run(
         lock.close()
 
 
+def _scene_room(plan: Plan, pool: ComponentPool, folder: Path, reporter: Reporter) -> SceneRoom | None:
+    """Return what draws faces into scenes; only runs over scenes load it."""
+    if plan.scene is None:
+        return None
+    from deidframe.engine.scenes.method import SceneRoom
+
+    return SceneRoom(plan.scene, pool, folder, reporter)
+
+
 def _labelled_by(plan: Plan) -> str:
     """Say who made the labels."""
     if plan.finder:
@@ -179,6 +193,18 @@ def _labelled_by(plan: Plan) -> str:
 def stages_folder() -> Path:
     """Return where what is slow to make is cached: `stages` in the cache folder."""
     return cache_folder() / "stages"
+
+
+def digests_of(films: Mapping[str, Path]) -> dict[str, str]:
+    """Return the sha256 of each video, something else of one that cannot be read."""
+    out = {}
+    for name, path in films.items():
+        try:
+            with path.open("rb") as stream:
+                out[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            out[name] = f"unread {name}"
+    return out
 
 
 def _draw_elbow(at: RunContext, number: int, wanted: ElbowPlan) -> None:

@@ -9,7 +9,7 @@ from deidframe.engine.planning.plan import ROLE_OF_KEY
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.model import COVERS, Recipe
 
-_ROLES = ("source", "detector", *ROLE_OF_KEY.values(), "attacker")
+_ROLES = ("source", "detector", *ROLE_OF_KEY.values(), "landmarker", "attacker")
 
 
 def recipe_schema(catalogue: Catalogue) -> dict[str, Any]:
@@ -29,6 +29,7 @@ def recipe_schema(catalogue: Catalogue) -> dict[str, Any]:
         definitions[owner]["allOf"] = [{"$ref": f"#/$defs/{role}-use"}]
     bare = {"type": "object", "properties": {"use": {"enum": list(COVERS)}}, "required": ["use"], "additionalProperties": False}
     definitions["SceneSpec"]["properties"]["cover"] = {"anyOf": [bare, _part("redactor")]}
+    definitions["SceneSpec"]["properties"]["landmarker"] = _part("landmarker")
     definitions["AttackSpec"]["properties"]["own"] = _part("source")
     definitions["SourceSpec"]["required"].remove("subjects")  # whole photos are covered whoever is on them
     schema["if"], schema["else"] = {"required": ["scene"]}, {"properties": {"source": {"required": ["subjects"]}}}

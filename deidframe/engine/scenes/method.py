@@ -237,18 +237,6 @@ def drawn_share(certificate: SceneCertificate) -> float:
     return drawn / max(1, covered)
 
 
-def digests_of(films: Mapping[str, Path]) -> dict[str, str]:
-    """Return the sha256 of each video; "" of one that cannot be read."""
-    out = {}
-    for name, path in films.items():
-        try:
-            with path.open("rb") as stream:
-                out[name] = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError:
-            out[name] = f"unread {name}"
-    return out
-
-
 class ReleasedPhotos:
     """Opens released photos.
 
