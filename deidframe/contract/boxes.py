@@ -11,7 +11,7 @@ Found = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 """Boxes `(M, 4)`, landmarks `(M, 5, 2)` and scores `(M,)`."""
 
 
-def network_input(picture: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.float32], float]:
+def network_input(picture: NDArray[np.uint8], max_side: int, *, bgr: bool = False) -> tuple[NDArray[np.float32], float]:
     """Return the picture as `(3, H, W)` float32, shrunk where its longer side is above `max_side`, and the scale applied.
 
     Sides are padded with zeros at the right and at the bottom to multiples of 32, so that places stay where they are.
@@ -19,6 +19,7 @@ def network_input(picture: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np
     Args:
         picture: `(h, w, 3)` uint8.
         max_side: in pixels.
+        bgr: the network wants blue first.
     """
     import cv2
 
@@ -28,7 +29,8 @@ def network_input(picture: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     height, width = picture.shape[:2]
     padded = np.zeros((3, -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE), np.float32)
-    padded[:, :height, :width] = picture.transpose(2, 0, 1)
+    for channel in range(3):  # three times as fast as one copy of the transposed picture
+        padded[channel, :height, :width] = picture[..., 2 - channel if bgr else channel]
     return padded, scale
 
 

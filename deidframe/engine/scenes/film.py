@@ -127,6 +127,7 @@ def _measure(path: Path, work: Path, tracks: Tracks, mark: Mark, reporter: Repor
     marks = np.zeros((len(slot_of), 5, 2), np.float32)
     starts = np.searchsorted(tracks.frame, np.arange(count + 1))
     parts: list[Shapes] = []
+    others: dict[int, tuple[NDArray[np.float64], list[int]]] = {}
     with reporter.task(f"lay meshes over {path.name}", count) as advance:
         for frame in read(path):
             first, last = int(starts[frame.number]), int(starts[frame.number + 1])
@@ -142,13 +143,14 @@ def _measure(path: Path, work: Path, tracks: Tracks, mark: Mark, reporter: Repor
                         matrix = align.similarity(tracks.landmarks[row], align.template(SIZE))
                         marks[slot] = align.apply(matrix, tracks.landmarks[row])
                         views[slot] = cut[row - first]
-                        for other in range(first, last):
-                            if other != row:
-                                cover_bystander(views[slot], tracks.boxes[other], matrix)
+                        others[slot] = (matrix, [other for other in range(first, last) if other != row])
             advance(1)
     shapes = Shapes.joined(parts)
     if len(shapes) != rows:  # frames that could be decoded the first time
         shapes = Shapes.joined([shapes, Shapes.nowhere(rows - len(shapes))])
+    for slot, (matrix, beside) in others.items():
+        for other in beside:
+            cover_bystander(views[slot], tracks.boxes[other], matrix)
     sure = _sure_tracks(tracks, shapes)
     slots = np.flatnonzero((chosen >= 0) & np.isin(tracks.track[chosen], sure) & (best > 0))
     calm = _smoothed(tracks, shapes)

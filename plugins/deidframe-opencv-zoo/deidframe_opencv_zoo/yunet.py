@@ -36,7 +36,7 @@ class YuNet:
         by_size: dict[tuple[int, int], list[tuple[str, NDArray[np.float32], float]]] = {}
         for photo_id in photos:
             # it was trained on BGR, 0 to 255
-            padded, scale = boxes.network_input(photos.open(photo_id)[:, :, ::-1], self.params.max_side)
+            padded, scale = boxes.network_input(photos.open(photo_id), self.params.max_side, bgr=True)
             waiting = by_size.setdefault(padded.shape[1:], [])
             waiting.append((photo_id, padded, scale))
             if len(waiting) == BATCH:
