@@ -211,12 +211,12 @@ class SceneSpec(Table):
 
     `cover` is `fill` (from the pixels around, reads nothing of a face), `mosaic`, or a redactor with its parameters. With methods
     each face is drawn over by what the method makes of it: a `landmarker` says how the surrogate has to lie, `scope` how much is
-    erased (`face`: the oval over the mesh, or `wide`: .16 of it more on every side), and where nothing can be drawn the fill
-    stays.
+    erased (`face`: the oval over the mesh; `wide`: .16 of it more on every side; `head`: the head, which is drawn with the
+    surrogate's own hair), and where nothing can be drawn the fill stays.
     """
 
     cover: Part = Part(use="fill")
-    scope: Literal["face", "wide"] = "face"
+    scope: Literal["face", "wide", "head"] = "face"
     sound: Literal["keep", "drop"] = "keep"
     landmarker: Part | None = None
     allow_faceless: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,8 +16,27 @@ from deidframe.engine.scenes.regions import Region
 from deidframe.engine.scenes.shapes import Mark, marked
 from deidframe.guard.release import Release
 
-SCOPES = {"face": 1.07, "wide": 1.23}
-"""How much is erased -> of the oval over the mesh; the wider takes brows, jaw and the rim of the hair with it."""
+
+@dataclass(frozen=True)
+class Scope:
+    """How much is erased and drawn.
+
+    Args:
+        grow: of the oval over the mesh that is erased.
+        rim: of that oval over the surrogate's mesh that is drawn, 1 for the mesh alone.
+        words: what is erased.
+    """
+
+    grow: float
+    rim: float
+    words: str
+
+
+SCOPES = {
+    "face": Scope(1.07, 1.0, "the face"),
+    "wide": Scope(1.23, 1.0, "the face and a rim around it"),
+    "head": Scope(1.75, 1.5, "the head"),
+}
 HELD = 256
 """Surrogates that are kept at hand."""
 
@@ -27,10 +47,11 @@ class Cast:
     Args:
         release: faces of groups, each of at least k people, on their files.
         mark: asks a landmarker.
+        rim: how far around a face its surrogate is drawn, see `Texture.of`.
     """
 
-    def __init__(self, release: Release, mark: Mark) -> None:
-        self._faces, self._mark = release.faces, mark
+    def __init__(self, release: Release, mark: Mark, rim: float = 1.0) -> None:
+        self._faces, self._mark, self._rim = release.faces, mark, rim
         first = np.fromiter(release.first_rows.values(), np.int64)
         self._row_of = dict(zip(release.faces.ids, first[release.picture_of].tolist(), strict=True))
         self._texture = functools.lru_cache(HELD)(self._made)
@@ -43,7 +64,7 @@ class Cast:
     def _made(self, row: int) -> Texture | None:
         picture = np.asarray(self._faces.images[row : row + 1])
         found = marked(self._mark, FaceSet(("surrogate",), picture, None))
-        return Texture.of(picture[0], found.points[0]) if found.presence[0] >= SURE else None
+        return Texture.of(picture[0], found.points[0], self._rim) if found.presence[0] >= SURE else None
 
 
 def planned_photo(gathered: Gathered, cast: Cast | None, grow: float, photo: str) -> tuple[Sighted, list[Face]]:

@@ -51,7 +51,6 @@ from deidframe.measure.interval import mean_by_person
 from deidframe.measure.rank import by_person
 from deidframe.record.release import COMPARED, PROMISED, publish, restate
 
-SCOPE_WORDS = {"face": "the face", "wide": "the face and a rim around it"}
 FACTS = {"kind": "scenes"}
 
 
@@ -119,13 +118,13 @@ class SceneRoom:
         spec = self.part.spec
         redactor = method.steps.get("redactor")
         blind_redactor = redactor is not None and redactor.params.per_subject
-        cast = Cast(release, self._mark) if release.groups is not None or blind_redactor else None
-        grow = SCOPES[spec.scope]
+        scope = SCOPES[spec.scope]
+        cast = Cast(release, self._mark, scope.rim) if release.groups is not None or blind_redactor else None
         cover = draw if cast else redacted(functools.partial(self._pool.call, method.steps["redactor"]))
         behind = "|".join([method.slug, spec.scope, *(f"{face}:{digest}" for face, digest in release.digests.items())])
         told = hashlib.sha256(behind.encode("utf-8", "surrogateescape")).hexdigest()
         exempt = tuple((one.photo, one.reason) for one in spec.exempt)
-        planned = functools.partial(planned_photo, gathered, cast, grow)
+        planned = functools.partial(planned_photo, gathered, cast, scope.grow)
         wanted = Wanted(cover, method.name, cast is not None, spec.allow_faceless, exempt, told, planned)
         private, taken = self._home / f"{method.slug}-{told[:16]}", set[str]()
         still = replace(gathered.photos, skipped=gathered.unread, films={})
@@ -133,7 +132,7 @@ class SceneRoom:
         films = draw_films(
             gathered.films,
             cast,
-            grow,
+            scope.grow,
             self._mark,
             self._lookers,
             wanted,
@@ -165,7 +164,7 @@ class SceneRoom:
 
     def _behind(self, method: MethodPlan, release: Release, certificate: Certificate) -> SurrogateCount | StrangerCount:
         """Return who stands behind what is drawn: groups, as counted on the files of their surrogates, or strangers."""
-        scope = SCOPE_WORDS[self.part.spec.scope]
+        scope = SCOPES[self.part.spec.scope].words
         if release.groups is None:
             checked = check_strangers(self._pool, method.steps["redactor"], release)
             return StrangerCount(method.name, scope, len(set(release.subjects)), checked, len(release))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from deidframe.engine.scenes.covers import Face, fill, filled, union_of
-from deidframe.engine.scenes.regions import GROW, Region
+from deidframe.engine.scenes.regions import GROW, TEMPLES, Region
 from deidframe.engine.scenes.shapes import RIGID, SKIN, Shapes, colours_at
 
 MOST_TURNED = 45.0
@@ -50,19 +50,28 @@ class Texture:
         points: `(P, 3)` pixels of it.
         triangles: `(T, 3)` rows of points, as they lie in the picture.
         digest: of picture and points.
+        matte: `(S, S)` 0 to 1, what of the picture is the head; None where its face alone is drawn.
     """
 
     picture: Pixels
     points: Floats
     triangles: NDArray[np.int64]
     digest: bytes
+    matte: NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, picture: Pixels, points: NDArray[np.float32]) -> Texture:
-        """Return it; triangles are those of the flat mesh (Delaunay)."""
+    def of(cls, picture: Pixels, points: NDArray[np.float32], rim: float = 1.0) -> Texture:
+        """Return it; triangles are those of the flat mesh (Delaunay).
+
+        Args:
+            rim: a ring of points around the mesh, so many times as far out as its oval, draws hair, ears and neck with the face.
+        """
         flat = np.asarray(points, np.float64)
+        matte = matte_of(picture, flat[:, :2]) if rim > 1 else None
+        if rim > 1:
+            flat = np.concatenate([flat, ring(flat, rim)])
         digest = hashlib.sha256(np.ascontiguousarray(picture).tobytes() + flat.tobytes()).digest()
-        return cls(picture, flat, Delaunay(flat[:, :2]).simplices.astype(np.int64), digest)
+        return cls(picture, flat, Delaunay(flat[:, :2]).simplices.astype(np.int64), digest, matte)
 
     @functools.cached_property
     def rigid(self) -> Floats:
@@ -73,6 +82,44 @@ class Texture:
     def skin(self) -> NDArray[np.float32]:
         """`(S, 3)` colours at the points on skin."""
         return colours_at(np.asarray(cv2.blur(self.picture, (5, 5))), self.points[list(SKIN)])
+
+
+def matte_of(picture: Pixels, points: Floats) -> NDArray[np.float32]:
+    """Return `(S, S)` how much of each pixel of a surrogate's picture is its head and neck, 0 to 1.
+
+    Source: Rother, Kolmogorov, Blake, GrabCut, SIGGRAPH 2004: two mixtures of colours, begun with what the mesh covers and with
+    the rim of the picture, and a cut between them.
+    """
+    height, width = picture.shape[:2]
+    mask = np.full((height, width), cv2.GC_PR_BGD, np.uint8)
+    oval = Region.over(points, 1.0)
+    for grow, kind in ((1.45, cv2.GC_PR_FGD), (0.9, cv2.GC_FGD)):
+        window = oval.grown(grow).window(mask.shape)
+        if window is not None:
+            mask[window][oval.grown(grow).mask(window)] = kind
+    edge = max(1, width // 32)
+    corner, half = width // 5, height // 2  # hair may reach the middle of the upper rim, and the lower sides
+    mask[:edge, :corner] = mask[:edge, -corner:] = mask[:half, :edge] = mask[:half, -edge:] = cv2.GC_BGD
+    cv2.setRNGSeed(7)  # the mixtures begin at random
+    try:
+        cv2.grabCut(picture, mask, (0, 0, width, height), np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    except cv2.error:  # a picture of one colour has no mixtures
+        return np.ones((height, width), np.float32)
+    sure = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)).astype(np.uint8)
+    _, label = cv2.connectedComponents(sure)
+    own = (label == label[int(np.clip(oval.y, 0, height - 1)), int(np.clip(oval.x, 0, width - 1))]).astype(np.uint8)
+    own = cv2.morphologyEx(own, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    return np.asarray(cv2.GaussianBlur(own.astype(np.float32), (0, 0), width / 128), np.float32)
+
+
+def ring(points: Floats, rim: float) -> Floats:
+    """Return points around a mesh, `(32, 3)`, on the oval so many times as large as the least one; as deep as the ears."""
+    oval = Region.over(points, rim)
+    turn, at = np.radians(oval.angle), np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    along, down = oval.across * np.cos(at), oval.down * np.sin(at)
+    x = oval.x + along * np.cos(turn) - down * np.sin(turn)
+    y = oval.y + along * np.sin(turn) + down * np.cos(turn)
+    return np.column_stack([x, y, np.full(len(at), points[list(TEMPLES), 2].mean())])
 
 
 @dataclass(frozen=True)
@@ -234,10 +281,13 @@ def _lay(picture: Pixels, face: Posed, union: NDArray[np.bool_]) -> None:
     inside = face.region.mask(window).astype(np.float32)
     soft = max(1.0, FEATHER * 2 * face.region.across)
     alpha = np.minimum(alpha, _faded(inside, soft))
-    painted = picture[window].copy()
-    core = (alpha > 0.5) & (inside > 0)
-    painted[core] = np.rint(patch[core]).astype(np.uint8)
-    part = np.where((inside > 0)[..., None], filled(painted, union[window] & ~core), picture[window]).astype(np.float32)
+    if face.texture.matte is not None:  # around a whole head there is what is behind it, and none of the head
+        part = picture[window].astype(np.float32)
+    else:
+        painted = picture[window].copy()
+        core = (alpha > 0.5) & (inside > 0)
+        painted[core] = np.rint(patch[core]).astype(np.uint8)
+        part = np.where((inside > 0)[..., None], filled(painted, union[window] & ~core), picture[window]).astype(np.float32)
     mixed = alpha[..., None] * patch + (1 - alpha[..., None]) * part
     picture[window] = np.where((inside > 0)[..., None], np.rint(np.clip(mixed, 0, 255)), part).astype(np.uint8)
 
@@ -298,7 +348,10 @@ def drawn(face: Posed, corner: tuple[int, int], size: tuple[int, int]) -> tuple[
         level, across, down = face.light[colour]
         gain = np.exp(np.clip(level + across * at_x[None, :] + down * at_y[:, None], -1.5, 1.5))
         patch[..., colour] = np.clip((colours[..., colour] + 8) * gain - 8, 0, 255)
-    return patch, _faded(there.astype(np.float32), max(1.0, FEATHER * region.across))
+    alpha = _faded(there.astype(np.float32), max(1.0, FEATHER * region.across))
+    if texture.matte is not None:
+        alpha *= np.asarray(cv2.remap(texture.matte, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return patch, alpha
 
 
 def covered_share(face: Posed, shape: tuple[int, ...]) -> float:

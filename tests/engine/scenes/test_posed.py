@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -146,3 +147,29 @@ def test_too_few_points_are_no_mesh() -> None:
         shapes_of(scene(), MARKS[None], mark)
     same = np.zeros((1, 5, 2), np.float32)
     assert shapes_of(scene(), same, mark).presence.tolist() == [0]
+
+
+def test_a_matte_holds_the_head_and_not_the_corners() -> None:
+    picture = np.full((256, 256, 3), (40, 90, 160), np.uint8)
+    cv2.ellipse(picture, (128, 150), (80, 120), 0, 0, 360, (200, 150, 120), -1)
+    picture = np.clip(picture + np.random.default_rng(0).normal(0, 4, picture.shape), 0, 255).astype(np.uint8)
+    mesh = head() * (0.8, 0.8, 0.8) + (25.6, 30, 0)
+    first, again = (Texture.of(picture, mesh.astype(np.float32), 1.5) for _ in range(2))
+    assert first.matte is not None and again.matte is not None and np.array_equal(first.matte, again.matte)
+    assert first.matte[128, 128] > 0.95 and first.matte[10, 10] < 0.05 and first.matte[20, 240] < 0.05
+    assert len(first.points) == 468 + 32 and first.digest == again.digest
+    assert Texture.of(picture, mesh.astype(np.float32)).matte is None
+    grey = Texture.of(np.full((64, 64, 3), 90, np.uint8), (mesh / 4).astype(np.float32), 1.5)
+    assert grey.matte is not None and np.isfinite(grey.matte).all()
+
+
+def test_a_whole_head_is_drawn_blindly_too() -> None:
+    picture = scene()
+    whole = Texture.of(np.random.default_rng(2).integers(0, 256, (256, 256, 3)).astype(np.uint8), head().astype(np.float32), 1.5)
+    faces = [posed(shapes(picture, moved(15)), 0, Region(150, 140, 70, 80), whole, 1.75, MARKS)]
+    assert isinstance(faces[0], Posed)
+    after = picture.copy()
+    draw(after, faces)
+    check_blind(picture, after, faces, draw)
+    union = union_of(picture.shape, [faces[0].region])
+    assert np.array_equal(after[~union], picture[~union])

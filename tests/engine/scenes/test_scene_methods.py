@@ -191,6 +191,16 @@ def test_a_run_that_was_cut_short_looks_at_nothing_twice(
             assert path.read_bytes() == (again.folder / kind / "party" / path.name).read_bytes()
 
 
+def test_head_draws_the_whole_head(done: Outcome, photos: Path, tmp_path: Path) -> None:
+    head = ran(text_of(photos, 'scope = "head"'), tmp_path / "out", tmp_path)
+    said = certificate_of(head.folder / "release" / "mean")
+    assert said["surrogates"]["scope"] == "the head" and said["count"]["drawn"] >= 24
+    plain = cv2.imread(str(photos / "party" / "0.png")).astype(int)
+    both = [cv2.imread(str(one.folder / "release" / "mean" / "party" / "0.jpg")).astype(int) for one in (done, head)]
+    changed = [(np.abs(one - plain).max(axis=2) > 20).sum() for one in both]
+    assert changed[1] > 1.5 * changed[0]
+
+
 def test_wide_erases_more_and_exempt_photos_stay(done: Outcome, photos: Path, tmp_path: Path) -> None:
     scene = 'scope = "wide"\nexempt = [{ photo = "party/1.png", reason = "asked for" }]\n'
     wide = ran(text_of(photos, scene), tmp_path / "out", tmp_path)
@@ -220,7 +230,7 @@ def test_too_few_people_release_nothing(photos: Path, tmp_path: Path) -> None:
         ('subjects = { use = "average-linkage", encoder = "sface" }', 'subjects = "labelled"', "need them found"),
         ('anonymizer  = { use = "centroid" }', 'anonymizer = { use = "dp-laplace", params = { epsilon = 1.0 } }', "of its own"),
         ('use = "folder"', 'use = "folder"\ncarry = ["age"]', "leave out carry"),
-        ('scope = "face"', 'scope = "head"', "scope"),
+        ('scope = "face"', 'scope = "body"', "scope"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_before_anything_runs(
