@@ -31,6 +31,7 @@ COMMANDS = (
     "morph",
     "photos",
     "video",
+    "boxes",
     "encoder-check",
     "plugins",
     "models",

@@ -59,12 +59,14 @@ class DrawnFilms:
         withheld: video -> reason.
         files: released name -> sha256.
         found: their views.
+        names: video -> released name.
     """
 
     rows: tuple[dict[str, Any], ...]
     withheld: dict[str, str]
     files: dict[str, str]
     found: tuple[FoundViews, ...]
+    names: Mapping[str, str]
 
     def count(self, *, blind: bool) -> FilmCount:
         """Return what was counted."""
@@ -101,6 +103,7 @@ def draw_films(
     rows: list[dict[str, Any]] = []
     withheld: dict[str, str] = {}
     found: list[FoundViews] = []
+    names: dict[str, str] = {}
     for name, film in films.items():
         target = staged / released_name(name, taken, ".mp4")
         work = private / "videos" / film.work.name
@@ -116,10 +119,11 @@ def draw_films(
             withheld[name] = row["withheld"]
             continue
         rows.append(row)
+        names[name] = row["name"]
         with np.load(work / MARKS) as held:
             slots = np.arange(len(film.rows))
             found.append(FoundViews(tuple(film.rows), ViewStack(work / FOUND, slots), held["marks"], held["again"], row["name"]))
-    return DrawnFilms(tuple(rows), withheld, {row["name"]: row["sha256"] for row in rows}, tuple(found))
+    return DrawnFilms(tuple(rows), withheld, {row["name"]: row["sha256"] for row in rows}, tuple(found), names)
 
 
 def _done(work: Path, target: Path) -> dict[str, Any] | None:
@@ -174,6 +178,7 @@ def _draw(
             reporter,
             sound=sound,
             watch=watch,
+            named=film.name,
         )
     except (Withheld, UnreadablePhoto) as error:
         target.unlink(missing_ok=True)

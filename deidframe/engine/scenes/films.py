@@ -17,7 +17,8 @@ from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.checks import Wanted, Withheld
 from deidframe.engine.scenes.folder import Outcome, begun, published, released_name, write_withheld
 from deidframe.engine.scenes.look import Looker
-from deidframe.engine.scenes.video import cover_video
+from deidframe.engine.scenes.review import doubts_of_tracks, write_review
+from deidframe.engine.scenes.video import TRACKS, cover_video
 from deidframe.engine.scenes.video_files import SUFFIXES, pyav
 from deidframe.guard.hygiene import TIME
 from deidframe.guard.scene import FilmCount, certify_films
@@ -82,7 +83,7 @@ def cover_videos(
         target = released_name(name, taken, ".mp4")
         row = _done(work, staged, digest)
         if row is None:
-            row = _one(home / name, staged / target, work, digest, lookers, wanted, reporter, sound=sound)
+            row = _one(home / name, name, staged / target, work, digest, lookers, wanted, reporter, sound=sound)
             write_json(work / "done.json", row, private=True)
         if row["withheld"]:
             withheld[name] = row["withheld"]
@@ -101,6 +102,8 @@ def cover_videos(
     for work in (private / JOURNAL).iterdir():  # segments are in the release now; what was seen stays
         for segment in work.glob("segment-*"):
             segment.unlink()
+    doubts = [one for listed in sorted((private / JOURNAL).glob(f"*/{TRACKS}")) for one in doubts_of_tracks(listed)]
+    write_review(private, doubts, lambda name: home / name, {name: done.folder / row["name"] for name, row in rows.items()})
     return done
 
 
@@ -121,6 +124,7 @@ def _done(work: Path, staged: Path, digest: str) -> dict[str, Any] | None:
 
 def _one(
     path: Path,
+    name: str,
     target: Path,
     work: Path,
     digest: str,
@@ -135,7 +139,7 @@ def _one(
     target.parent.mkdir(parents=True, exist_ok=True)
     reporter.say(path.name)
     try:
-        count = cover_video(path, target, work, lookers, wanted, reporter, sound=sound)
+        count = cover_video(path, target, work, lookers, wanted, reporter, sound=sound, named=name)
     except (Withheld, UnreadablePhoto) as error:
         target.unlink(missing_ok=True)
         return {**row, "withheld": str(error)}

@@ -30,9 +30,11 @@ from deidframe.engine.scenes.film import ViewStack
 from deidframe.engine.scenes.folder import write_withheld
 from deidframe.engine.scenes.gathered import Gathered, JoinedStack, gather
 from deidframe.engine.scenes.look import Looker
-from deidframe.engine.scenes.photos import Drawn, draw_photos, in_words
+from deidframe.engine.scenes.photos import FACES, Drawn, draw_photos, in_words
 from deidframe.engine.scenes.posed import draw
+from deidframe.engine.scenes.review import doubts_of_photos, doubts_of_tracks, write_review
 from deidframe.engine.scenes.strangers import check_strangers
+from deidframe.engine.scenes.video import TRACKS
 from deidframe.guard.certificate import Certificate
 from deidframe.guard.hygiene import decode_jpeg
 from deidframe.guard.release import Release
@@ -160,7 +162,24 @@ class SceneRoom:
         facts = {**FACTS, "method": method.name}
         files = {**photos.files, **films.files}
         publish(private / "staged", target, files, said.as_dict(), facts, stated.as_dict(), stated.text(method.name))
+        self._review(private, target, photos, films)
         return self._found(method, target, said, photos, films, release)
+
+    def _review(self, private: Path, folder: Path, photos: Drawn, films: DrawnFilms) -> None:
+        """Write the page of what deserves a look, once more for each method."""
+        gathered = self.gathered
+        assert gathered is not None
+        doubts = [*doubts_of_photos(private / FACES)]
+        doubts += [one for listed in sorted(private.glob(f"videos/*/{TRACKS}")) for one in doubts_of_tracks(listed)]
+        released = {row["photo"]: folder / row["name"] for row in photos.rows} | {
+            name: folder / file for name, file in films.names.items()
+        }
+
+        def original(name: str) -> Path | NDArray[np.uint8]:
+            film = gathered.films.get(name)
+            return film.path if film is not None else gathered.photos.open(name)
+
+        write_review(private, doubts, original, released)
 
     def _behind(self, method: MethodPlan, release: Release, certificate: Certificate) -> SurrogateCount | StrangerCount:
         """Return who stands behind what is drawn: groups, as counted on the files of their surrogates, or strangers."""

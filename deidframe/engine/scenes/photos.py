@@ -36,6 +36,7 @@ from deidframe.engine.scenes.covers import Face
 from deidframe.engine.scenes.folder import Outcome, begun, published, released_name, write_withheld
 from deidframe.engine.scenes.look import Looker, Sighted, look
 from deidframe.engine.scenes.posed import Posed
+from deidframe.engine.scenes.review import doubts_of_photos, write_review
 from deidframe.guard.hygiene import TIME, bare_jpeg, decode_jpeg, encode_jpeg
 from deidframe.guard.scene import SceneCount, certify_scenes
 from deidframe.record.write import write_bytes
@@ -163,7 +164,10 @@ def cover_photos(photos: Photos, lookers: Sequence[Looker], wanted: Wanted, fold
         tuple(one.name for one in lookers),
         tuple(dict(wanted.exempt).values()),
     )
-    return published(folder, done.files, certificate, wanted)
+    outcome = published(folder, done.files, certificate, wanted)
+    names = {row["photo"]: outcome.folder / row["name"] for row in done.rows}
+    write_review(folder / "private", list(doubts_of_photos(folder / "private" / FACES)), photos.open, names)
+    return outcome
 
 
 def draw_photos(

@@ -18,7 +18,7 @@ from deidframe.contract.errors import UnreadablePhoto
 from deidframe.contract.photos import Photos
 from deidframe.engine.intake.crops import SIZE
 from deidframe.engine.runtime.progress import Reporter
-from deidframe.engine.scenes.checks import HALF, NO_FACE, REPAIRS, STILL_A_FACE, Wanted, Withheld, faces_of, found_again, outside
+from deidframe.engine.scenes.checks import HALF, NO_FACE, STILL_A_FACE, Wanted, Withheld, faces_of, found_again, outside
 from deidframe.engine.scenes.covers import Face
 from deidframe.engine.scenes.film_plan import FilmPlan, Late
 from deidframe.engine.scenes.look import Looker, Sighted
@@ -31,6 +31,8 @@ from deidframe.record.write import write_bytes
 BATCH = 16
 """Frames that a detector is given together."""
 TRACKS = "tracks.csv"
+REPAIRS = 5
+"""How often what shows in the released file is covered further: a hand that is taken for a face here and there costs one each."""
 WIDE, MOST_SHOWN = 480, 200
 """Width of a frame in a preview, and how many are shown at most."""
 
@@ -117,7 +119,15 @@ class Watch:
 
 
 def cover_video(
-    path: Path, target: Path, work: Path, lookers: Sequence[Looker], wanted: Wanted, reporter: Reporter, *, sound: bool = True
+    path: Path,
+    target: Path,
+    work: Path,
+    lookers: Sequence[Looker],
+    wanted: Wanted,
+    reporter: Reporter,
+    *,
+    sound: bool = True,
+    named: str = "",
 ) -> VideoCount:
     """Cover a video into a new file.
 
@@ -127,6 +137,7 @@ def cover_video(
         work: private folder of this video, kept until the run is over: what was seen, and finished segments.
         lookers, wanted: as for photos.
         sound: is kept as it is; voices are told by it.
+        named: id of the video, for lists.
 
     Raises:
         Withheld: nobody is seen, a face shows in the end, the cover reads what it covers, or frames or times have changed.
@@ -136,7 +147,7 @@ def cover_video(
     looked = look_through(path, work, info, lookers, reporter)
     tracks = track(looked.seen, looked.shots)
     plan = FilmPlan(tracks, looked.seen.count)
-    return draw_video(path, target, work, info, looked, tracks, plan, lookers, wanted, reporter, sound=sound)
+    return draw_video(path, target, work, info, looked, tracks, plan, lookers, wanted, reporter, sound=sound, named=named)
 
 
 def draw_video(
@@ -153,6 +164,7 @@ def draw_video(
     *,
     sound: bool = True,
     watch: Watch | None = None,
+    named: str = "",
 ) -> VideoCount:
     """Draw what is planned into a new file, look at it again as it is released, and repair what shows.
 
@@ -161,6 +173,7 @@ def draw_video(
         info, looked, tracks: of the video.
         plan: what is covered or drawn.
         watch: faces to be cut out of the released file.
+        named: id of the video, for lists.
 
     Raises:
         Withheld: nobody is seen, a face shows in the end, the cover reads what it covers, or frames or times have changed.
@@ -193,7 +206,7 @@ def draw_video(
     if not bare_mp4(target):
         target.unlink()
         raise Withheld("the written file holds more than pictures and sound")
-    _write_tracks(work / TRACKS, tracks, plan.fit, extra, before)
+    _write_tracks(work / TRACKS, named or path.name, tracks, plan.fit, extra, before)
     sighted, filled, extended = (int((tracks.kind == kind).sum()) for kind in (SEEN, FILLED, EXTENDED))
     return VideoCount(
         seen.count,
@@ -234,19 +247,21 @@ def preview(path: Path, every: int, lookers: Sequence[Looker], wanted: Wanted) -
     return np.concatenate([np.concatenate(shown[n : n + 4], axis=1) for n in range(0, len(shown), 4)])
 
 
-def _write_tracks(path: Path, tracks: Tracks, fit: NDArray[np.bool_], extra: Sequence[Late], times: Sequence[Fraction]) -> None:
+def _write_tracks(
+    path: Path, name: str, tracks: Tracks, fit: NDArray[np.bool_], extra: Sequence[Late], times: Sequence[Fraction]
+) -> None:
     """Write where every covered face is in every frame, for audits."""
     kinds = {SEEN: "seen", FILLED: "between sightings", EXTENDED: "beyond sightings"}
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
-    lines.writerow(["frame", "seconds", "track", "x0", "y0", "x1", "y1", "how", "done"])
+    lines.writerow(["video", "frame", "seconds", "track", "x0", "y0", "x1", "y1", "how", "done"])
     columns = (tracks.frame, tracks.track, tracks.boxes, tracks.kind, fit)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     every = [(frame, number, box, kinds[kind], "drawn over" if drawn else "covered") for frame, number, box, kind, drawn in rows]
     every += [(one.frame, "", one.box.tolist(), "seen in the released file", "covered") for one in extra]
     for frame, number, box, how, done in sorted(every, key=lambda row: (row[0], str(row[1]))):
-        lines.writerow([frame, f"{float(times[frame]):.4f}", number, *(round(value, 1) for value in box), how, done])
-    write_bytes(path, out.getvalue().encode(), private=True)
+        lines.writerow([name, frame, f"{float(times[frame]):.4f}", number, *(round(value, 1) for value in box), how, done])
+    write_bytes(path, out.getvalue().encode("utf-8", "surrogateescape"), private=True)
 
 
 def look_through(path: Path, work: Path, info: Info, lookers: Sequence[Looker], reporter: Reporter) -> Looked:

@@ -26,6 +26,7 @@ from deidframe.engine.run_folder import Outcome  # noqa: E402
 from deidframe.engine.scenes import segments  # noqa: E402
 from deidframe.engine.scenes.film_plan import FilmPlan, Late, steady  # noqa: E402
 from deidframe.engine.scenes.films import TWICE  # noqa: E402
+from deidframe.engine.scenes.review import doubts_of_photos, doubts_of_tracks  # noqa: E402
 from deidframe.engine.scenes.tracks import Tracks  # noqa: E402
 from deidframe.engine.scenes.video_files import info_of, read  # noqa: E402
 from deidframe.guard.scene import FilmCount, SceneCount, both, certify_films, certify_scenes  # noqa: E402
@@ -135,6 +136,56 @@ def test_every_frame_is_drawn_or_covered(done: Outcome, folder: Path) -> None:
         assert np.abs(was[:40] - now[:40]).mean() < 4
     told = [path.read_text() for path in (done.folder / "private" / "scenes").rglob("tracks.csv")]
     assert len(told) == 2 and all("drawn over" in one for one in told)
+
+
+def test_what_deserves_a_look_is_shown_and_every_box_is_listed(
+    done: Outcome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (page,) = (done.folder / "private").rglob("review.html")
+    assert page.stat().st_mode & 0o077 == 0 and "What deserves a look" in page.read_text()
+    assert main(["boxes", str(done.folder), "--out", str(tmp_path / "boxes.json")]) == 0
+    rows = json.loads((tmp_path / "boxes.json").read_text())
+    assert {row["method"] for row in rows} == {"mean"} and {"0.png", "clips/turn.mkv"} <= {row["file"] for row in rows}
+    assert all(row["frame"] is None for row in rows if row["file"].endswith(".png"))
+    count = certificate_of(done)
+    films = count["films"]
+    assert (
+        sum(row["frame"] is not None for row in rows) == films["seen"] + films["filled"] + films["extended"] + films["repaired"]
+    )
+    assert sum(row["done"] == "drawn over" for row in rows) == films["drawn"] + count["count"]["drawn"]
+    capsys.readouterr()
+    assert main(["boxes", str(done.folder)]) == 0
+    assert capsys.readouterr().out.startswith("method,file,frame,seconds,track,x0,y0,x1,y1,how,done\nmean,0.png,,,0,")
+    for bad, said in (
+        (["boxes", str(tmp_path)], "holds no private folder"),
+        (["boxes", str(done.folder), "--out", str(tmp_path / "boxes.json")], "exists"),
+        (["boxes", str(done.folder), "--out", str(tmp_path / "boxes.txt")], "ends in .csv or .json"),
+    ):
+        assert main(bad) == 2
+        assert said in capsys.readouterr().err
+    (tmp_path / "private").mkdir()
+    assert main(["boxes", str(tmp_path)]) == 2
+    assert "no run over scenes" in capsys.readouterr().err
+    (tmp_path / "private" / "tracks.csv").write_text("video,frame\na.mp4,x\n")
+    assert main(["boxes", str(tmp_path)]) == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_doubts_say_why(tmp_path: Path) -> None:
+    listed = tmp_path / "tracks.csv"
+    lines = ["video,frame,seconds,track,x0,y0,x1,y1,how,done"]
+    lines += [f"a.mp4,{n},0.1,0,1,1,9,9,{'seen' if n < 3 else 'between sightings'},covered" for n in range(12)]
+    lines += [f"a.mp4,{n},0.1,1,1,1,9,9,seen,{'covered' if n == 6 else 'drawn over'}" for n in range(12)]
+    lines += [f"a.mp4,{n},0.1,2,1,1,9,9,seen,covered" for n in range(12)]
+    lines += ["a.mp4,4,0.1,,1,1,9,9,seen in the released file,covered"]
+    listed.write_text("\n".join(lines) + "\n")
+    said = [one.why for one in doubts_of_tracks(listed)]
+    assert len(said) == 3 and "only in the released file, and covered in 1 frame" in said[0]
+    assert "seen in 3 of 12" in said[1] and "drawn and covered in turn, 2 times" in said[2]
+    faces = tmp_path / "faces.csv"
+    faces.write_text("photo,released,face,x0,y0,x1,y1,score,seen_by,done\na.jpg,a.jpg,0,1,1,9,9,0.4,yunet,covered\n")
+    assert [one.why for one in doubts_of_photos(faces)] == ["yunet was not sure (0.40); covered"]
+    assert not list(doubts_of_photos(tmp_path / "none.csv"))
 
 
 def test_attacks_see_faces_found_afresh_in_released_frames(done: Outcome) -> None:

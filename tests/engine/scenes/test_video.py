@@ -206,7 +206,8 @@ def test_nobody_and_a_face_that_stays_are_withheld(tmp_path: Path) -> None:
     def wandering(photos: Photos) -> Detections:
         calls["n"] += 1
         x = 8.0 + 24 * (calls["n"] % 6)
-        box = np.array([[x, 4, x + 10, 14]], np.float32)
+        y = 4.0 + 20 * (calls["n"] // 6 % 4)
+        box = np.array([[x, y, x + 10, y + 10]], np.float32)
         marks = np.repeat(box[:, None, :2] + 3, 5, axis=1) + np.arange(5, dtype=np.float32)[None, :, None]
         return Detections.join([Detections.one(p, box, marks, np.array([0.9], np.float32)) for p in photos])
 
@@ -325,7 +326,7 @@ def test_the_command_covers_real_faces(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["verify", str(tmp_path / "out")]) == 0
     (rows,) = (tmp_path / "out" / "private" / "videos").rglob("tracks.csv")
     told = rows.read_text().splitlines()
-    assert told[0].startswith("frame,seconds,track") and len(told) > 6 and told[1].startswith("0,0.0000,0,")
+    assert told[0].startswith("video,frame,seconds,track") and len(told) > 6 and ",0,0.0000,0," in told[1]
     assert main(["video", str(path), str(tmp_path / "out"), "--preview", "2", "--detector", "yunet", "--cover", cover]) == 0
     sheet = cv2.imread(str(tmp_path / "out.preview.jpg"))
     assert sheet.shape == (270, 4 * 480, 3) and sheet[:, 3 * 480 :].max() < 9
