@@ -17,6 +17,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--sound", choices=["keep", "drop"], default="keep", help="voices are kept as they are, or left out (default: keep)"
     )
     parser.add_argument(
+        "--exempt", action="append", default=[], metavar="VIDEO=REASON", help="leave the people of a video as they are"
+    )
+    parser.add_argument(
+        "--roi",
+        action="append",
+        default=[],
+        metavar="X0,Y0,X1,Y1",
+        help="look for faces only in this part of frames, in pixels; may be given again",
+    )
+    parser.add_argument("--roi-reason", default="", metavar="TEXT", help="why faces elsewhere are left as they are")
+    parser.add_argument(
         "--preview",
         type=int,
         metavar="N",
@@ -37,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
         tools = scene_tools(options.cover, detectors_of(options), Path(scratch), reporter_of(), offline=options.offline)
         if options.preview is None:
             sound = options.sound == "keep"
-            return say(cover_films(tools, source, out, sound=sound, allow_faceless=options.allow_faceless))
+            left = {"exempt": options.exempt, "roi": options.roi, "roi_reason": options.roi_reason}
+            return say(cover_films(tools, source, out, sound=sound, allow_faceless=options.allow_faceless, **left))
         target = new_file(Path(f"{out}.preview.jpg"))
         write_private(target, preview_film(tools, source, options.preview))
     print(f"{target}: each frame on its own, without what the tracker fills in")

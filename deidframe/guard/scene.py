@@ -252,6 +252,8 @@ class FilmCount:
         sound: streams of sound that were kept.
         left_out: what of files is not in the release.
         drawn: face-frames over which the surrogate of a group is drawn.
+        left, left_frames: videos in which people are left as they are, and their frames.
+        roi: why faces were not looked for everywhere, "" where they were.
     """
 
     came: int
@@ -270,10 +272,17 @@ class FilmCount:
     sound: int = 0
     left_out: tuple[str, ...] = ()
     drawn: int = 0
+    left: int = 0
+    left_frames: int = 0
+    roi: str = ""
 
 
 def certify_films(
-    count: FilmCount, cover: str, detectors: tuple[str, ...], surrogates: SurrogateCount | StrangerCount | None = None
+    count: FilmCount,
+    cover: str,
+    detectors: tuple[str, ...],
+    surrogates: SurrogateCount | StrangerCount | None = None,
+    reasons: tuple[str, ...] = (),
 ) -> SceneCertificate:
     """Return the certificate of a folder of videos.
 
@@ -283,10 +292,11 @@ def certify_films(
     """
     _behind(count.drawn, count.blind, surrogates)
     _equal("videos that came in", count.came, count.released + sum(count.withheld.values()))
-    _equal("frames looked at again", count.frames, count.looked_again)
+    _equal("frames looked at again", count.frames - count.left_frames, count.looked_again)
     if count.seen and not count.checked:
         raise ReleaseRefused("of no covered frame it was checked that the cover did its work; nothing is released")
     withheld = sum(count.withheld.values())
+    looked = f"{counted(count.looked_again, 'released frame')}" if count.left else "every released frame"
     checks = [
         Check("videos", True, f"{count.came} videos came in = {count.released} released + {withheld} withheld"),
         Check("frames", True, f"{counted(count.frames, 'frame')} went out, as many as came in, each with the time that it had"),
@@ -299,7 +309,7 @@ def certify_films(
         Check(
             "second look",
             True,
-            f"{' and '.join(detectors)} looked at every released frame again and saw no face outside the regions;"
+            f"{' and '.join(detectors)} looked at {looked} again and saw no face outside the regions;"
             f" {counted(count.repaired, 'face')} seen only then were covered as well",
         ),
         Check("bare files", True, "files hold pictures and sound, and no word, chapter, subtitle, place or time of making"),
@@ -314,6 +324,9 @@ def certify_films(
         checks.append(Check("damaged", True, f"{counted(count.damaged, 'damaged frame')} covered whole"))
     checks += _drawn(count.drawn, "face-frame", surrogates)
     said = _said(count.blind, cover, surrogates)
+    left = (f"{counted(count.left, 'video')} left as they are, for the reasons given",) if count.left else ()
+    if count.roi:
+        left = (*left, f"faces in parts of videos in which nobody looked for them: {count.roi}")
     voices = (
         (f"voices: {counted(count.sound, 'stream')} of sound kept, and people are known by their voice",) if count.sound else ()
     )
@@ -326,8 +339,8 @@ def certify_films(
         count,
         tuple(checks),
         (said.replace("picture", "frame"),),
-        (*voices, *gone, *_not(surrogates)),
-        (),
+        (*left, *voices, *gone, *_not(surrogates)),
+        reasons,
         surrogates,
     )
 
@@ -352,7 +365,8 @@ def both(photos: SceneCertificate | None, films: SceneCertificate | None) -> Sce
     checks += [one for one in films.checks if one.name not in known]
     holds_not = tuple(dict.fromkeys((*photos.holds_not, *films.holds_not)))
     holds = (photos.holds[0].replace("in every picture", "in every picture and every frame"),)
-    return replace(photos, checks=tuple(checks), holds=holds, holds_not=holds_not, films=films.count)
+    reasons = tuple(dict.fromkeys((*photos.reasons, *films.reasons)))
+    return replace(photos, checks=tuple(checks), holds=holds, holds_not=holds_not, reasons=reasons, films=films.count)
 
 
 def _equal(what: str, wanted: int, found: int) -> None:

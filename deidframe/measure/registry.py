@@ -123,6 +123,16 @@ METRICS = (
     Metric("faces_found", _SHARE, "higher is better", "released pictures in which the recipe's detector finds a face"),
     Metric("scene_faces_found", _SHARE, "higher is better", "drawn or covered faces that a detector finds in the released files"),
     Metric("scene_drawn", _SHARE, "higher is better", "faces in scenes that are drawn over; the others are covered by the fill"),
+    Metric("scene_repaired", "faces", "neither", "seen only in a released file by a second look, and covered then"),
+    Metric(
+        "scene_frames_a_second", "frames a second", "higher is better", "of videos: drawn, encoded, looked at again, repaired"
+    ),
+    Metric(
+        "scene_trembling",
+        "ratio",
+        "lower is better",
+        "how often as much as before the inner part of a drawn face changes from frame to frame, its motion taken out",
+    ),
     Metric("found.{by}", _SHARE, "higher is better", "the same with another detector"),
     Metric("least_score.{by}", "the detector's score", "higher is better", "least of the best scores in the different pictures"),
     Metric("loss.{by}", _DISTANCE, "lower is better", "mean distance from a face to what is released for it"),

@@ -199,8 +199,24 @@ class AuditSpec(Table):
     encoder: Use | None = None
 
 
+class Interest(Table):
+    """Parts of a frame, in pixels of upright videos, outside of which faces are not looked for, and why."""
+
+    boxes: Annotated[
+        tuple[Annotated[tuple[float, float, float, float], Field(strict=False)], ...],
+        Field(min_length=1, max_length=100, strict=False),
+    ]
+    reason: Annotated[str, Field(min_length=1, max_length=400)]
+
+    @model_validator(mode="after")
+    def _right_way(self) -> Interest:
+        if any(not (x0 < x1 and y0 < y1) for x0, y0, x1, y1 in self.boxes):
+            raise ValueError("a box is x0, y0, x1, y1 with x0 below x1 and y0 below y1")
+        return self
+
+
 class Exemption(Table):
-    """A photo whose people are left as they are, and why."""
+    """A photo or video whose people are left as they are, and why."""
 
     photo: Annotated[str, Field(min_length=1, max_length=4096)]
     reason: Annotated[str, Field(min_length=1, max_length=400)]
@@ -221,6 +237,7 @@ class SceneSpec(Table):
     landmarker: Part | None = None
     allow_faceless: bool = False
     exempt: Annotated[tuple[Exemption, ...], Field(max_length=10_000, strict=False)] = ()
+    roi: Interest | None = None
 
 
 class Recipe(Table):
@@ -250,6 +267,8 @@ class Recipe(Table):
     def _drawn(self, scene: SceneSpec) -> None:
         """Refuse what cannot be drawn into scenes."""
         if not self.method:
+            if scene.roi is not None:
+                raise ValueError("roi is of videos, which a recipe covers by methods; deidframe video takes --roi")
             return
         if isinstance(self.source.subjects, str):
             raise ValueError(

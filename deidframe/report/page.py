@@ -119,6 +119,7 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         svg=Markup(svg),
         style=_style(),
         sheets=_sheets(record, sheets),
+        strips=_strips(record),
         command=_command(record),
         shown=shown,
     )
@@ -154,6 +155,12 @@ def _sheets(record: Record, folder: Path) -> list[dict[str, Any]]:
         ]
         out.append({"method": cell.method, "shared": sheet["shared"], "groups": groups})
     return out
+
+
+def _strips(record: Record) -> list[tuple[str, str]]:
+    """Return method and picture of the strips of released scenes."""
+    drawn = [(cell.method, record.folder / "figures" / "strips" / f"{cell.slug}.jpg") for cell in record.methods]
+    return [(name, _uri(path)) for name, path in drawn if path.is_file()]
 
 
 def _panels(record: Record) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ def attacks_of(record: Record) -> list[str]:
 def comparison(record: Record) -> Table[Row]:
     """Return the methods side by side, guessing and untouched faces among them."""
     attacks, encoder = attacks_of(record), attack_encoder(record)
+    every = rows(record)
     many = len(attacks) > 2  # on a terminal and in a paper the worst of many stands for all
     ranks = tuple(_rank(name, narrow=not many) for name in attacks)
     worst = (
@@ -41,12 +42,11 @@ def comparison(record: Record) -> Table[Row]:
         *worst,
         Column[Row]("1/k", lambda row: 1 / row.cell.k_counted if row.cell.k and row.cell.k_counted else None, narrow=True),
         Column[Row](f"loss,\n{encoder or 'no attack'}", lambda row: Estimate.of(row.loss), narrow=True, metric=f"loss.{encoder}"),
-        *([Column[Row]("drawn\n(%)", lambda row: row.cell.metrics.get("scene_drawn"), 0, 100)] if record.scene else ()),
+        *(_of_scenes(every) if record.scene else ()),
         Column[Row]("found\n(%)", _found, 0, 100, metric="scene_faces_found" if record.scene else "faces_found"),
         Column[Row]("released,\nwithheld, failed", _released, narrow=True),
         Column[Row]("time\n(s)", lambda row: row.cell.stages.get("method", 0.0), 1),
     )
-    every = rows(record)
     chosen = best(every)
     lines = [
         Line(
@@ -67,6 +67,21 @@ def comparison(record: Record) -> Table[Row]:
         clear: dict[str, Value] = {column.head: measured(cell, "rank1") for column in own}
         lines.append(Line(f"untouched faces ({cell.encoder})", status=status, values=clear))
     return Table("method", columns, tuple(lines))
+
+
+def _of_scenes(every: Sequence[Row]) -> list[Column[Row]]:
+    """Return the columns that only scenes have; those of videos where there are any."""
+    wanted = (
+        ("drawn\n(%)", "scene_drawn", 0, 100.0),
+        ("repaired,\nfaces", "scene_repaired", 0, 1.0),
+        ("trembling,\ntimes", "scene_trembling", 2, 1.0),
+        ("frames\na second", "scene_frames_a_second", 0, 1.0),
+    )
+
+    def column(head: str, name: str, decimals: int, scale: float) -> Column[Row]:
+        return Column(head, lambda row: row.cell.metrics.get(name), decimals, scale, metric=name)
+
+    return [column(*one) for one in wanted if any(one[1] in row.cell.metrics for row in every)]
 
 
 def _encoder_of(record: Record, attack: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from deidframe.engine.scenes.gathered import FilmViews
 from deidframe.engine.scenes.look import Looker
 from deidframe.engine.scenes.posed import Texture
 from deidframe.engine.scenes.shapes import Mark
+from deidframe.engine.scenes.strip import Trembling, trembling
 from deidframe.engine.scenes.video import Watch, draw_video
 from deidframe.guard.hygiene import TIME
 from deidframe.guard.scene import FilmCount
@@ -68,9 +70,9 @@ class DrawnFilms:
     found: tuple[FoundViews, ...]
     names: Mapping[str, str]
 
-    def count(self, *, blind: bool) -> FilmCount:
-        """Return what was counted."""
-        return count_films(self.rows, self.withheld, len(self.rows) + len(self.withheld), blind=blind)
+    def count(self, *, blind: bool, roi: str = "") -> FilmCount:
+        """Return what was counted; `roi` says why faces were not looked for everywhere."""
+        return count_films(self.rows, self.withheld, len(self.rows) + len(self.withheld), blind=blind, roi=roi)
 
 
 def draw_films(
@@ -110,7 +112,9 @@ def draw_films(
         work.mkdir(parents=True, exist_ok=True)
         row = _done(work, target)
         if row is None:
-            row = _draw(film, cast, grow, mark, lookers, wanted, target, work, reporter, sound=sound)
+            exempt = dict(wanted.exempt).get(name, "")
+            row = _draw(film, cast, grow, mark, [] if exempt else lookers, wanted, target, work, reporter, sound=sound)
+            row["exempt"] = exempt
             row["name"] = target.relative_to(staged).as_posix()
             write_json(work / DONE, row, private=True)
         for segment in work.glob("segment-*"):
@@ -121,8 +125,12 @@ def draw_films(
         rows.append(row)
         names[name] = row["name"]
         with np.load(work / MARKS) as held:
-            slots = np.arange(len(film.rows))
-            found.append(FoundViews(tuple(film.rows), ViewStack(work / FOUND, slots), held["marks"], held["again"], row["name"]))
+            slots = np.arange(0 if row["exempt"] else len(film.rows))
+            found.append(
+                FoundViews(
+                    tuple(film.rows)[: len(slots)], ViewStack(work / FOUND, slots), held["marks"], held["again"], row["name"]
+                )
+            )
     return DrawnFilms(tuple(rows), withheld, {row["name"]: row["sha256"] for row in rows}, tuple(found), names)
 
 
@@ -151,6 +159,7 @@ def _draw(
     *,
     sound: bool,
 ) -> dict[str, Any]:
+    started = time.perf_counter()
     seen = see_film(film.name, film.path, film.work, lookers, mark, reporter)
     views = len(film.rows)
     faces = np.lib.format.open_memmap(work / FOUND, "w+", np.uint8, (max(1, views), SIZE, SIZE, 3))
@@ -161,7 +170,8 @@ def _draw(
         np.zeros(views, bool),
     )
     players = Players(seen.shapes, texture_of(film, cast), grow) if cast is not None else None
-    plan = FilmPlan(seen.tracks, seen.looked.seen.count, (), players)
+    nobody = seen.tracks.none() if not lookers else seen.tracks  # people of an exempt video are left as they are
+    plan = FilmPlan(nobody, seen.looked.seen.count, (), players if lookers else None)
     target.parent.mkdir(parents=True, exist_ok=True)
     reporter.say(f"  {film.name}")
     try:
@@ -171,10 +181,10 @@ def _draw(
             work,
             seen.info,
             seen.looked,
-            seen.tracks,
+            nobody,
             plan,
             lookers,
-            wanted,
+            wanted if lookers else replace(wanted, allow_faceless=True),
             reporter,
             sound=sound,
             watch=watch,
@@ -183,11 +193,23 @@ def _draw(
     except (Withheld, UnreadablePhoto) as error:
         target.unlink(missing_ok=True)
         return {"withheld": str(error)}
+    count = count if lookers else replace(count, looked_again=0)
     faces.flush()
     np.savez(work / MARKS, marks=watch.marks, again=watch.again)
     os.utime(target, (TIME, TIME))
     with target.open("rb") as stream:
-        return {"withheld": "", "sha256": hashlib.file_digest(stream, "sha256").hexdigest(), "count": asdict(count)}
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    shaken = trembling(seen, target, plan.fit) if players is not None and lookers else Trembling()
+    best = int(np.bincount(nobody.frame[plan.fit]).argmax()) if plan.fit.any() else 0
+    seconds = time.perf_counter() - started
+    return {
+        "withheld": "",
+        "sha256": digest,
+        "count": asdict(count),
+        "trembling": asdict(shaken),
+        "shown": best,
+        "seconds": seconds,
+    }
 
 
 def texture_of(film: FilmViews, cast: Cast) -> Callable[[int], Texture | None]:

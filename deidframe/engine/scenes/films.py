@@ -7,7 +7,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from deidframe.engine.run_folder import check_not_nested
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.scenes.checks import Wanted, Withheld
 from deidframe.engine.scenes.folder import Outcome, begun, published, released_name, write_withheld
-from deidframe.engine.scenes.look import Looker
+from deidframe.engine.scenes.look import Box, Looker
 from deidframe.engine.scenes.review import doubts_of_tracks, write_review
 from deidframe.engine.scenes.video import TRACKS, cover_video
 from deidframe.engine.scenes.video_files import SUFFIXES, pyav
@@ -53,9 +53,24 @@ def videos_in(source: Path) -> tuple[list[str], dict[str, str]]:
 
 
 def cover_videos(
-    source: Path, folder: Path, lookers: Sequence[Looker], wanted: Wanted, reporter: Reporter, *, sound: bool = True
+    source: Path,
+    folder: Path,
+    lookers: Sequence[Looker],
+    wanted: Wanted,
+    reporter: Reporter,
+    *,
+    sound: bool = True,
+    roi: Sequence[Box] = (),
+    roi_reason: str = "",
 ) -> Outcome:
     """Cover the videos of a folder, or one, into a new folder; a run that was cut short goes on where it was.
+
+    Args:
+        source: a video, or a folder.
+        folder: new, or of the same run cut short.
+        lookers, wanted: as for photos; videos that are exempt are left as they are.
+        sound: is kept.
+        roi: parts of frames in which faces are looked for, all of them where none is given; roi_reason: why not elsewhere.
 
     Raises:
         UsageError: the folder exists and is of another run. NothingToDo: no video can be released. PluginError: no PyAV.
@@ -66,7 +81,12 @@ def cover_videos(
     names, skipped = videos_in(source)
     if not names:
         raise NothingToDo(f"no video in {str(source)!r}")
-    begun(folder, wanted.signature(names, lookers, sound))
+    lookers = [one.within(roi) for one in lookers]
+    exempt = dict(wanted.exempt)
+    strangers = sorted(set(exempt) - set(names))
+    if strangers:
+        raise UsageError(f"--exempt {strangers[0]!r}: no such video")
+    begun(folder, wanted.signature(names, lookers, sound, roi_reason))
     private, staged = folder / "private", folder / "private" / "staged"
     rows: dict[str, dict[str, Any]] = {}
     withheld, known, taken = dict(skipped), dict[str, str](), set[str]()
@@ -83,7 +103,9 @@ def cover_videos(
         target = released_name(name, taken, ".mp4")
         row = _done(work, staged, digest)
         if row is None:
-            row = _one(home / name, name, staged / target, work, digest, lookers, wanted, reporter, sound=sound)
+            looks = [] if name in exempt else lookers
+            row = _one(home / name, name, staged / target, work, digest, looks, wanted, reporter, sound=sound)
+            row["exempt"] = exempt.get(name, "")
             write_json(work / "done.json", row, private=True)
         if row["withheld"]:
             withheld[name] = row["withheld"]
@@ -94,9 +116,10 @@ def cover_videos(
         reasons = "; ".join(f"{count} {why}" for why, count in Counter(withheld.values()).most_common())
         raise NothingToDo(f"no video could be released: {reasons}")
     certificate = certify_films(
-        count_films(list(rows.values()), withheld, len(names) + len(skipped), blind=wanted.blind),
+        count_films(list(rows.values()), withheld, len(names) + len(skipped), blind=wanted.blind, roi=roi_reason),
         wanted.named,
         tuple(one.name for one in lookers),
+        reasons=tuple(dict(wanted.exempt).values()),
     )
     done = published(folder, {row["name"]: row["sha256"] for row in rows.values()}, certificate, wanted)
     for work in (private / JOURNAL).iterdir():  # segments are in the release now; what was seen stays
@@ -139,7 +162,10 @@ def _one(
     target.parent.mkdir(parents=True, exist_ok=True)
     reporter.say(path.name)
     try:
-        count = cover_video(path, target, work, lookers, wanted, reporter, sound=sound, named=name)
+        left = not lookers  # nobody looks at a video whose people are left as they are
+        asked = replace(wanted, allow_faceless=True) if left else wanted
+        count = cover_video(path, target, work, lookers, asked, reporter, sound=sound, named=name)
+        count = replace(count, looked_again=0) if left else count
     except (Withheld, UnreadablePhoto) as error:
         target.unlink(missing_ok=True)
         return {**row, "withheld": str(error)}
@@ -148,8 +174,8 @@ def _one(
         return {**row, "sha256": hashlib.file_digest(stream, "sha256").hexdigest(), "count": asdict(count)}
 
 
-def count_films(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, *, blind: bool) -> FilmCount:
-    """Return what was counted of all videos."""
+def count_films(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: int, *, blind: bool, roi: str = "") -> FilmCount:
+    """Return what was counted of all videos; `roi` says why faces were not looked for everywhere."""
 
     def total(name: str) -> int:
         return sum(int(row["count"][name] or 0) for row in rows)
@@ -170,5 +196,8 @@ def count_films(rows: Sequence[dict[str, Any]], withheld: dict[str, str], came: 
         looked_again=total("looked_again"),
         sound=total("sound"),
         drawn=total("drawn"),
+        left=sum(bool(row.get("exempt")) for row in rows),
+        left_frames=sum(int(row["count"]["frames"]) for row in rows if row.get("exempt")),
+        roi=roi,
         left_out=tuple(dict.fromkeys(one for row in rows for one in row["count"]["left_out"])),
     )

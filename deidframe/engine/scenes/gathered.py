@@ -179,6 +179,7 @@ def gather(
     fingerprints: Sequence[str],
     digests: Mapping[str, str],
     lookers: Sequence[Looker],
+    film_lookers: Sequence[Looker],
     mark: Mark,
     told: str,
     folder: Path,
@@ -190,7 +191,7 @@ def gather(
         photos: the database.
         fingerprints: of the photos.
         digests: of the videos, by id.
-        lookers: the detectors.
+        lookers: the detectors; film_lookers: the same, for videos.
         mark: asks a landmarker.
         told: lookers and landmarker in words, by which what was seen is known again.
         folder: private, for what is seen.
@@ -248,7 +249,7 @@ def gather(
             continue
         key = "|".join([told, name, digests[name]]).encode("utf-8", "surrogateescape")
         try:
-            film = see_film(name, path, folder / hashlib.sha256(key).hexdigest()[:32], lookers, mark, reporter)
+            film = see_film(name, path, folder / hashlib.sha256(key).hexdigest()[:32], film_lookers, mark, reporter)
         except UnreadablePhoto as error:
             withheld[name] = str(error)
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from deidframe.engine.intake.look_again import Faces, look_again
 
 Detect = Callable[[Photos], Detections]
 Pixels = NDArray[np.uint8]
+Box = tuple[float, float, float, float]
 TILE, LAP = 1280, 320
 """Side of the parts in which a large picture is looked at, and what neighbours share: a face up to the lap is whole in one."""
 SAME = 0.4
@@ -49,6 +50,29 @@ class Looker:
         steps = [Step("detector", plain.loaded, component.params.model_validate({**own, **params})) for params in component.eager]
         eager = tuple(functools.partial(pool.call, step) for step in steps)
         return cls(plain.name, functools.partial(pool.call, plain), eager, component.sure, plain.key)
+
+    def within(self, regions: Sequence[Box]) -> Looker:
+        """Return it looking only for faces whose middle lies in one of these `(x0, y0, x1, y1)` of whole frames; () for all."""
+        if not regions:
+            return self
+        told = f"{self.told}|within {sorted(regions)}"
+        eager = tuple(_only(ask, regions) for ask in self.eager)
+        return replace(self, plain=_only(self.plain, regions), eager=eager, told=told)
+
+
+def _only(ask: Detect, regions: Sequence[Box]) -> Detect:
+    """Return a detector without the faces that lie in none of the regions."""
+
+    def asked(photos: Photos) -> Detections:
+        found = ask(photos)
+        x, y = ((found.boxes[:, n] + found.boxes[:, n + 2]) / 2 for n in (0, 1))
+        inside = np.zeros(len(found.scores), bool)
+        for x0, y0, x1, y1 in regions:
+            inside |= (x >= x0) & (x < x1) & (y >= y0) & (y < y1)
+        ids = tuple(photo for photo, kept in zip(found.photo_ids, inside.tolist(), strict=True) if kept)
+        return Detections(found.looked_at, ids, found.boxes[inside], found.landmarks[inside], found.scores[inside])
+
+    return asked
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet
-from deidframe.contract.errors import NothingToDo, UnreadablePhoto
+from deidframe.contract.errors import NothingToDo, UnreadablePhoto, UsageError
 from deidframe.contract.photos import Photos
 from deidframe.contract.stacks import Stack
 from deidframe.engine.cache.shards import fingerprints_of
@@ -34,6 +34,7 @@ from deidframe.engine.scenes.photos import FACES, Drawn, draw_photos, in_words
 from deidframe.engine.scenes.posed import draw
 from deidframe.engine.scenes.review import doubts_of_photos, doubts_of_tracks, write_review
 from deidframe.engine.scenes.strangers import check_strangers
+from deidframe.engine.scenes.strip import Trembling, strip
 from deidframe.engine.scenes.video import TRACKS
 from deidframe.guard.certificate import Certificate
 from deidframe.guard.hygiene import decode_jpeg
@@ -52,8 +53,11 @@ from deidframe.guard.statement import Reached
 from deidframe.measure.interval import mean_by_person
 from deidframe.measure.rank import by_person
 from deidframe.record.release import COMPARED, PROMISED, publish, restate
+from deidframe.record.write import write_bytes
 
 FACTS = {"kind": "scenes"}
+SHOWN = 8
+"""Photos and frames of a strip, at most."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +96,22 @@ class SceneRoom:
         self._pool = pool
         self._lookers = [Looker.of(pool, step) for step in part.detectors]
         self._mark = functools.partial(pool.call, part.landmarker)
+        roi = part.spec.roi
+        self._film_lookers = [one.within(roi.boxes) for one in self._lookers] if roi is not None else self._lookers
         self._home = folder / "private" / "scenes"
         self.gathered: Gathered | None = None
 
     def gather(self, photos: Photos, fingerprints: Sequence[str] | None, digests: Mapping[str, str]) -> Gathered:
         """Look at every photo and video; see `gather`."""
-        told = "|".join([*(one.told for one in self._lookers), self.part.landmarker.key])
+        told = "|".join([*(one.told for one in self._film_lookers), self.part.landmarker.key])
         with self._pool.working_on("finding faces"):
             marks = list(fingerprints) if fingerprints else fingerprints_of(photos)
             home = self._home / "seen"
-            self.gathered = gather(photos, marks, digests, self._lookers, self._mark, told, home, self._reporter)
+            lookers = self._lookers, self._film_lookers
+            self.gathered = gather(photos, marks, digests, *lookers, self._mark, told, home, self._reporter)
+        missing = sorted({one.photo for one in self.part.spec.exempt} - {*photos.ids, *photos.films})
+        if missing:
+            raise UsageError(f"scene.exempt: {missing[0]!r}: no such photo or video")
         return self.gathered
 
     def release(self, method: MethodPlan, release: Release, certificate: Certificate) -> SceneRelease:
@@ -128,15 +138,16 @@ class SceneRoom:
         exempt = tuple((one.photo, one.reason) for one in spec.exempt)
         planned = functools.partial(planned_photo, gathered, cast, scope.grow)
         wanted = Wanted(cover, method.name, cast is not None, spec.allow_faceless, exempt, told, planned)
+        in_photos = replace(wanted, exempt=tuple(one for one in exempt if one[0] not in gathered.films))
         private, taken = self._home / f"{method.slug}-{told[:16]}", set[str]()
         still = replace(gathered.photos, skipped=gathered.unread, films={})
-        photos = draw_photos(still, self._lookers, wanted, private, taken, self._reporter)
+        photos = draw_photos(still, self._lookers, in_photos, private, taken, self._reporter)
         films = draw_films(
             gathered.films,
             cast,
             scope.grow,
             self._mark,
-            self._lookers,
+            self._film_lookers,
             wanted,
             private,
             taken,
@@ -151,11 +162,15 @@ class SceneRoom:
             raise NothingToDo(f"no photo or video could be released: {in_words(withheld)}")
         behind_it = None if cast is None else self._behind(method, release, certificate)
         names = tuple(one.name for one in self._lookers)
-        reasons = tuple(dict(exempt).values())
+        reasons = tuple(why for name, why in exempt if name not in gathered.films)
+        film_reasons = tuple(why for name, why in exempt if name in gathered.films)
+        why = spec.roi.reason if spec.roi is not None and gathered.films else ""
         blind = wanted.blind
         said = both(
             certify_scenes(photos.count(blind=blind), method.name, names, reasons, behind_it) if len(still) else None,
-            certify_films(films.count(blind=blind), method.name, names, behind_it) if gathered.films or not len(still) else None,
+            certify_films(films.count(blind=blind, roi=why), method.name, names, behind_it, film_reasons)
+            if gathered.films or not len(still)
+            else None,
         )
         stated = scene_statement(said)
         target = self._folder / (PROMISED if stated.promised else COMPARED) / method.slug
@@ -163,7 +178,17 @@ class SceneRoom:
         files = {**photos.files, **films.files}
         publish(private / "staged", target, files, said.as_dict(), facts, stated.as_dict(), stated.text(method.name))
         self._review(private, target, photos, films)
+        if stated.promised:
+            self._strip(method, target, photos, films)
         return self._found(method, target, said, photos, films, release)
+
+    def _strip(self, method: MethodPlan, folder: Path, photos: Drawn, films: DrawnFilms) -> None:
+        """Write the strip that a report shows: released files with the most drawn faces."""
+        order = sorted(photos.rows, key=lambda row: -sum(face["drawn"] for face in row["faces"]))[:SHOWN]
+        clips = [(folder / row["name"], int(row["shown"])) for row in films.rows[:SHOWN]]
+        data = strip([folder / row["name"] for row in order[: SHOWN - min(len(clips), SHOWN // 2)]], clips)
+        if data is not None:
+            write_bytes(self._folder / "figures" / "strips" / f"{method.slug}.jpg", data)
 
     def _review(self, private: Path, folder: Path, photos: Drawn, films: DrawnFilms) -> None:
         """Write the page of what deserves a look, once more for each method."""
@@ -241,7 +266,22 @@ class SceneRoom:
         if share is not None:
             metrics["scene_faces_found"] = share.as_dict()
         metrics["scene_drawn"] = drawn_share(certificate)
+        metrics |= _of_films(films.rows)
+        metrics["scene_repaired"] = sum(count.repaired for count in (certificate.count, certificate.films) if count is not None)
         return SceneRelease(method.name, folder, certificate, shown, file_of, metrics)
+
+
+def _of_films(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return how many frames a second were drawn and checked, and how often as much faces tremble as they did."""
+    out: dict[str, float] = {}
+    if rows:
+        out["scene_frames_a_second"] = sum(row["count"]["frames"] for row in rows) / max(
+            1e-6, sum(row["seconds"] for row in rows)
+        )
+        ratio = sum((Trembling(**row["trembling"]) for row in rows), Trembling()).ratio
+        if ratio is not None:
+            out["scene_trembling"] = ratio
+    return out
 
 
 def drawn_share(certificate: SceneCertificate) -> float:

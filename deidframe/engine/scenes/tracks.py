@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -66,6 +66,12 @@ class Tracks:
     landmarks: Floats
     kind: NDArray[np.int8]
     shots: NDArray[np.int64]
+
+    def none(self) -> Tracks:
+        """Return the same without any face."""
+        rows = np.zeros(0, np.int64)
+        kept = {name: getattr(self, name)[rows] for name in ("track", "frame", "boxes", "landmarks", "kind")}
+        return replace(self, **kept)
 
 
 def small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

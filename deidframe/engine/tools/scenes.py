@@ -79,10 +79,42 @@ def cover_folder(
     return cover_photos(photos, tools.lookers, wanted, folder, tools.reporter)
 
 
-def cover_films(tools: SceneTools, source: Path, folder: Path, *, sound: bool = True, allow_faceless: bool = False) -> Outcome:
-    """Cover every face of a video, or of a folder of videos; see `cover_folder`."""
-    wanted = replace(tools.wanted, allow_faceless=allow_faceless)
-    return cover_videos(source, folder, tools.lookers, wanted, tools.reporter, sound=sound)
+def cover_films(
+    tools: SceneTools,
+    source: Path,
+    folder: Path,
+    *,
+    sound: bool = True,
+    allow_faceless: bool = False,
+    exempt: Sequence[str] = (),
+    roi: Sequence[str] = (),
+    roi_reason: str = "",
+) -> Outcome:
+    """Cover every face of a video, or of a folder of videos; see `cover_folder`.
+
+    Args:
+        exempt: `video=reason`.
+        roi: `x0,y0,x1,y1`, parts of frames in which faces are looked for; roi_reason: why not elsewhere.
+
+    Raises:
+        UsageError: a part is none, or there is no reason for parts.
+    """
+    parts = tuple(_part(one) for one in roi)
+    if bool(parts) != bool(roi_reason.strip()):
+        raise UsageError("--roi and --roi-reason go together: the reason stands in the certificate")
+    wanted = replace(tools.wanted, allow_faceless=allow_faceless, exempt=tuple(_exempt(one) for one in exempt))
+    reason = roi_reason.strip()
+    return cover_videos(source, folder, tools.lookers, wanted, tools.reporter, sound=sound, roi=parts, roi_reason=reason)
+
+
+def _part(text: str) -> tuple[float, float, float, float]:
+    try:
+        x0, y0, x1, y1 = (float(one) for one in text.split(","))
+    except ValueError:
+        raise UsageError(f"--roi {text!r}: expected x0,y0,x1,y1 in pixels") from None
+    if not (x0 < x1 and y0 < y1):
+        raise UsageError(f"--roi {text!r}: expected x0 below x1 and y0 below y1")
+    return x0, y0, x1, y1
 
 
 def run_scene(plan: ScenePlan, folder: Path, scratch: Path, reporter: Reporter, *, offline: bool = False) -> Outcome:
@@ -152,5 +184,5 @@ def cover_of(pool: ComponentPool, name: str) -> tuple[Cover, bool]:
 def _exempt(text: str) -> tuple[str, str]:
     photo, _, reason = text.partition("=")
     if not photo.strip() or not reason.strip():
-        raise UsageError(f"--exempt {text!r}: expected PHOTO=REASON; the reason stands in the certificate")
+        raise UsageError(f"--exempt {text!r}: expected FILE=REASON; the reason stands in the certificate")
     return photo.strip(), reason.strip()

@@ -217,6 +217,22 @@ def test_a_run_that_was_killed_gives_the_same_bytes(
         assert path.read_bytes() == (second / path.relative_to(first)).read_bytes()
 
 
+def test_exempt_videos_and_parts_are_said(folder: Path, tmp_path: Path) -> None:
+    more = (
+        'exempt = [{ photo = "clips/turn.mkv", reason = "an actor" }, { photo = "0.png", reason = "the mayor" }]\n'
+        'roi = { boxes = [[0, 0, 320, 360]], reason = "a poster hangs on the right" }\n'
+    )
+    text = RECIPE.replace("PATH", str(folder)).replace('sound = "drop"\n', f'sound = "drop"\n{more}')
+    outcome = run(plan(parse(text, "recipe.toml"), Catalogue(), tmp_path), tmp_path / "out")
+    said = certificate_of(outcome)
+    assert (
+        said["films"]["left"] == 1 and said["films"]["looked_again"] == 30 and set(said["reasons"]) == {"an actor", "the mayor"}
+    )
+    assert said["count"]["left"] == 1 and 0 < said["films"]["drawn"] < 40
+    assert any("a poster hangs on the right" in one for one in said["holds_not"])
+    assert main(["verify", str(outcome.folder)]) == 0 and main(["certify", str(outcome.folder)]) == 0
+
+
 def test_runs_of_faces_leave_videos_out_and_say_so(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = tmp_path / "faces.toml"
     text = RECIPE.replace("PATH", str(folder)).replace('[scene]\nlandmarker = { use = "face-mesh" }\nsound = "drop"\n', "")

@@ -14,10 +14,11 @@ import pytest
 av = pytest.importorskip("av")
 pytest.importorskip("deidframe_people")
 
-from clips import CLIPS, Clip, draw, faces, write  # noqa: E402
+from clips import CLIPS, Clip, Shown, draw, faces, write  # noqa: E402
 
 from deidframe.cli.main import main  # noqa: E402
 from deidframe.contract import Detections, Photos, UnreadablePhoto  # noqa: E402
+from deidframe.contract.errors import ReleaseRefused  # noqa: E402
 from deidframe.engine.release.verify import verify  # noqa: E402
 from deidframe.engine.runtime.progress import Quiet  # noqa: E402
 from deidframe.engine.scenes import segments as segments_module  # noqa: E402
@@ -28,6 +29,7 @@ from deidframe.engine.scenes.look import Looker  # noqa: E402
 from deidframe.engine.scenes.video import cover_video  # noqa: E402
 from deidframe.engine.scenes.video_files import info_of, read  # noqa: E402
 from deidframe.guard.bare_video import bare_mp4  # noqa: E402
+from deidframe.guard.scene import FilmCount, certify_films  # noqa: E402
 
 PICTURES = faces()
 STILL = Clip("still", CLIPS[0].frames[20:26])
@@ -192,6 +194,40 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         out.mux(sound.encode(None))
     with pytest.raises(UnreadablePhoto, match="no video stream"):
         info_of(path)
+
+
+def test_parts_of_frames_and_whole_videos_are_left_as_they_are_for_a_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    walk = Clip("two", tuple((Shown(0, 160, 180, 130), Shown(1, 480, 180, 130)) for _ in range(6)))
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "a.mp4", draw(walk, PICTURES))
+    base = ["video", str(tmp_path / "in")]
+    left = ["--roi", "0,0,320,360", "--roi-reason", "the right half is a poster"]
+    assert main([*base, str(tmp_path / "half"), *left]) == 0
+    said = json.loads((tmp_path / "half" / "release" / "RELEASE.json").read_text())["certificate"]
+    assert any("nobody looked for them: the right half is a poster" in one for one in said["holds_not"])
+    files = tmp_path / "in" / "a.mp4", tmp_path / "half" / "release" / "a.mp4"
+    before, after = (next(read(path)).planes.rgb().astype(int) for path in files)
+    changed = np.abs(before - after).mean(axis=2)
+    assert changed[150:210, 130:190].mean() > 10 and changed[150:210, 450:510].mean() < 4
+    assert main([*base, str(tmp_path / "all"), "--exempt", "a.mp4=actors who agreed"]) == 0
+    said = json.loads((tmp_path / "all" / "release" / "RELEASE.json").read_text())["certificate"]
+    assert said["reasons"] == ["actors who agreed"] and said["count"]["left"] == 1 and said["count"]["looked_again"] == 0
+    assert any("1 video left as they are" in one for one in said["holds_not"])
+    capsys.readouterr()
+    for bad, words in (
+        (["--roi", "0,0,9,9"], "go together"),
+        (["--roi-reason", "why"], "go together"),
+        (["--roi", "9,9,0,0", "--roi-reason", "x"], "x0 below x1"),
+        (["--roi", "a", "--roi-reason", "x"], "x0,y0,x1,y1"),
+        (["--exempt", "a.mp4"], "FILE=REASON"),
+        (["--exempt", "b.mp4=x"], "no such video"),
+    ):
+        assert main([*base, str(tmp_path / "no"), *bad]) == 2
+        assert words in capsys.readouterr().err
+    with pytest.raises(ReleaseRefused, match="looked at again"):  # what nobody looked at is said to be left, or refused
+        certify_films(FilmCount(1, 1, {}, frames=6, blind=True, looked_again=0), "fill", ("yunet",))
 
 
 def test_nobody_and_a_face_that_stays_are_withheld(tmp_path: Path) -> None:
