@@ -275,3 +275,15 @@ def test_the_command_covers_real_faces(tmp_path: Path, capsys: pytest.CaptureFix
         assert main(["photos", str(tmp_path / "in"), str(tmp_path / "bad"), *bad]) == code
     assert main(["photos", str(tmp_path / "in"), str(tmp_path / "in" / "inside")]) == 2
     assert main(["photos", str(tmp_path / "nowhere"), str(tmp_path / "bad")]) != 0
+
+
+def test_two_hundred_faces_in_one_photo_are_covered(tmp_path: Path) -> None:
+    crowd = np.zeros((700, 1300, 3), np.uint8)
+    crowd[:] = np.linspace(60, 180, 1300)[None, :, None]
+    for n in range(200):
+        y, x = 10 + 66 * (n // 20), 10 + 64 * (n % 20)
+        crowd[y : y + SIDE, x : x + SIDE] = (250, 0, 0)
+        crowd[y : y + SIDE : 8, x : x + SIDE] = (0, 0, 250)
+    done = ran(tmp_path, {"crowd.png": crowd})
+    count = done.certificate.count
+    assert isinstance(count, SceneCount) and (count.covered, count.checked, count.released) == (200, 200, 1)
