@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import databases
 import numpy as np
 import pytest
 from examples import docstring_code, listed
@@ -275,6 +276,7 @@ def _files() -> dict[str, Path]:
 FILES = _files()
 PARAMS = {
     "folder": {"path": FACES},
+    **databases.make(FILES["encodings"].parent, [path.read_bytes() for path in sorted(FACES.glob("*/*.jpg"))[:6]]),
     "encodings": {"path": FILES["encodings"]},
     "onnx": {"path": FILES["onnx"], "size": 32},
     "stylegan": {"candidates": 2},

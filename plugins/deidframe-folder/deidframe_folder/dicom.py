@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ def is_dicom(head: bytes) -> bool:
     return head[128:132] == b"DICM"
 
 
-def read_dicom(path: Path, max_megapixels: float) -> NDArray[np.uint8]:
+def read_dicom(path: Path | io.BytesIO, max_megapixels: float) -> NDArray[np.uint8]:
     """Return `(H, W, 3)` uint8 RGB.
 
     The modality's and the viewer's scales (rescale slope, window, look-up tables) are applied and inverted scales turned round.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import warnings
 from pathlib import Path
 
@@ -44,30 +45,38 @@ def _with_heif() -> None:
 
 
 def read_picture(path: Path, max_megapixels: float = 100.0) -> NDArray[np.uint8]:
+    """Return the pixels of a file; see `decode_picture`."""
+    return _decoded(path, max_megapixels)
+
+
+def decode_picture(data: bytes, max_megapixels: float = 100.0) -> NDArray[np.uint8]:
     """Return `(H, W, 3)` uint8 RGB, turned upright by its EXIF orientation, alpha laid on white, more bits scaled to 8.
 
     Args:
-        path: a picture file; of an animation the first frame is read.
+        data: of a picture file; of an animation the first frame is read.
         max_megapixels: a larger picture is refused before its pixels are decoded.
 
     Raises:
         UnreadablePhoto: not a picture, broken, truncated, or too large. The reason holds no path.
     """
+    return _decoded(io.BytesIO(data), max_megapixels)
+
+
+def _decoded(source: Path | io.BytesIO, max_megapixels: float) -> NDArray[np.uint8]:
     try:
         with warnings.catch_warnings():
             # a bomb is refused below by its declared size, and broken EXIF must not stop a readable picture
             warnings.simplefilter("ignore")
-            with path.open("rb") as stream:
-                head = stream.read(HEAD)
+            head = _head(source)
             if is_dicom(head):
-                return read_dicom(path, max_megapixels)
+                return read_dicom(source, max_megapixels)
             if head[4:8] == b"ftyp":
                 _with_heif()
-            with Image.open(path) as opened:
+            with Image.open(source) as opened:
                 megapixels = opened.width * opened.height / 1e6
                 if megapixels > max_megapixels:
                     raise UnreadablePhoto(f"picture of {megapixels:.0f} megapixels is larger than {max_megapixels:g}")
-                deep = _deep(path, head, opened)
+                deep = _deep(source, head, opened)
                 opened.load()
                 return _upright_rgb(opened, deep)
     except UnreadablePhoto:
@@ -86,7 +95,14 @@ def read_picture(path: Path, max_megapixels: float = 100.0) -> NDArray[np.uint8]
         raise UnreadablePhoto(f"picture is broken ({type(error).__name__})") from None
 
 
-def _deep(path: Path, head: bytes, opened: Image.Image) -> NDArray[np.uint8] | None:
+def _head(source: Path | io.BytesIO) -> bytes:
+    if isinstance(source, Path):
+        with source.open("rb") as stream:
+            return stream.read(HEAD)
+    return source.getvalue()[:HEAD]
+
+
+def _deep(source: Path | io.BytesIO, head: bytes, opened: Image.Image) -> NDArray[np.uint8] | None:
     """Return the pixels in 8 bits where a file holds more and Pillow would cut them off; None for ordinary pictures."""
     tags = dict(getattr(opened, "tag_v2", {}))
     colours = opened.mode in ("RGB", "RGBA")
@@ -94,7 +110,8 @@ def _deep(path: Path, head: bytes, opened: Image.Image) -> NDArray[np.uint8] | N
     if colours and ((head.startswith(b"\x89PNG") and head[24:25] == b"\x10") or bits > 8):
         import cv2
 
-        read = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+        raw = np.fromfile(source, np.uint8) if isinstance(source, Path) else np.frombuffer(source.getvalue(), np.uint8)
+        read = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
         if read is None or read.dtype == np.uint8 or read.ndim != 3:
             return None
         return to_eight_bits(read[:, :, 2::-1], tags)  # OpenCV's order is blue, green, red, alpha
