@@ -20,6 +20,7 @@ COMMANDS = (
     "check",
     "verify",
     "recount",
+    "pack",
     "purge",
     "cache",
     "report",

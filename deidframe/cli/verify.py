@@ -11,6 +11,9 @@ EXAMPLE = "deidframe verify runs/quickstart"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", metavar="DIR", help="a release, or a run folder: then every release in it")
+    parser.add_argument(
+        "--shard", default="", metavar="FILE", help="of a packed release, look at the pictures of this shard alone"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
 
     wrong = False
     for folder in releases_in(Path(options.folder)):
-        verdict = verify(folder)
+        verdict = verify(folder, options.shard)
         promise = f", k = {verdict.k}" if verdict.k else ", no promise of k"
         state = f"{len(verdict.problems)} wrong" if verdict.problems else "as it was released"
         told = f"{verdict.files} whole" if verdict.kind else f"{verdict.files} pictures, {verdict.distinct} different{promise}"

@@ -23,6 +23,7 @@ from deidframe.engine.intake.people import find_people
 from deidframe.engine.intake.same_person import check_people
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import ElbowPlan, Plan
+from deidframe.engine.release.packing import repack
 from deidframe.engine.release.withheld import LISTING, PEOPLE, READING, WithheldList
 from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, facts_of, finished, names_key_of, signature
 from deidframe.engine.runtime.crashes import MAX_CRASHES, Crashes
@@ -31,6 +32,7 @@ from deidframe.engine.runtime.timeout import limit_calls
 from deidframe.engine.tools.elbow import draw
 from deidframe.environment import cache_folder
 from deidframe.guard.release import Vouched
+from deidframe.record.release import release_folders
 from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes, write_json, write_lines
 
@@ -156,6 +158,11 @@ def run(
             with pool.working_on(method.name):
                 for cell in method_cells(at_work, method):
                     note(cell)  # at once: what follows may be cut short
+        layout = plan.parsed.recipe.release
+        if layout.layout != "files":
+            for path in release_folders(folder):
+                reporter.say(f"packing {path.name}")
+                repack(path, layout.layout, once=layout.once)
         status = "finished"
         return Outcome(folder, tuple(cells))
     except Exception as error:

@@ -240,6 +240,22 @@ class SceneSpec(Table):
     roi: Interest | None = None
 
 
+class ReleaseSpec(Table):
+    """How released pictures are stored: as files, or in shards of 10,000 that the usual readers open.
+
+    With `once` a picture that a group shares is stored once, under its hash.
+    """
+
+    layout: Literal["files", "webdataset", "parquet"] = "files"
+    once: bool = False
+
+    @model_validator(mode="after")
+    def _packed(self) -> ReleaseSpec:
+        if self.once and self.layout == "files":
+            raise ValueError("once is of shards; give a layout with it")
+        return self
+
+
 class Recipe(Table):
     """Everything a run does: methods on faces, or with `scene` whole photos."""
 
@@ -254,6 +270,7 @@ class Recipe(Table):
     quality: QualitySpec | None = None
     elbow: Annotated[tuple[ElbowSpec, ...], Field(max_length=10, strict=False)] = ()
     scene: SceneSpec | None = None
+    release: ReleaseSpec = ReleaseSpec()
 
     @model_validator(mode="before")
     @classmethod
@@ -290,6 +307,8 @@ class Recipe(Table):
             extra = [name for name in barred if getattr(self, name)]
             if extra:
                 raise ValueError(f"with [scene] whole photos are released; leave out {', '.join(extra)}")
+            if self.release.layout != "files":
+                raise ValueError("whole photos and videos keep their folders; leave out release.layout")
             self._drawn(self.scene)
             if self.detector is None:
                 raise ValueError("[scene] needs a [detector]: what it sees is covered")

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from deidframe.contract.errors import UsageError
+from deidframe.engine.release.packing import LAYOUTS
+from deidframe.engine.release.verify_packed import check_packed
 from deidframe.guard.bare_video import bare_mp4
 from deidframe.guard.carry import FILE
 from deidframe.guard.hygiene import bare_jpeg
@@ -66,16 +68,30 @@ def releases_in(folder: Path) -> list[Path]:
     return found
 
 
-def verify(folder: Path) -> Verdict:
+def verify(folder: Path, shard: str = "") -> Verdict:
     """Read every file of a release and compare it with the manifest and the certificate.
 
     Checked: the manifest's hash; each file's; that none is missing and none is more; that pictures hold nothing but pixels; that
     the numbers of files and of different pictures are the certificate's; and, where k was promised, that every picture is shared
     by at least k files. That those files show k different people cannot be seen from the files: the certificate says it. Times
     of files are not looked at, since a copy changes them.
+
+    Args:
+        folder: the release.
+        shard: of a packed release, one shard whose pictures are looked at alone.
+
+    Raises:
+        UsageError: there is no such shard.
     """
     problems: list[str] = []
     stated = _stated(folder, problems)
+    if stated is not None and stated.get("layout") in LAYOUTS:
+        records = check_packed(folder, stated, problems, shard)
+        if shard:
+            return Verdict(folder, len(records), len(set(records.values())), None, tuple(problems), records)
+        return _judged(folder, stated, records, problems, scenes=False)
+    if shard:
+        raise UsageError(f"{str(folder)!r} has no shards: it is checked as a whole")
     listed = _listed(folder, stated, problems)
     held: dict[str, str] = {}
     unclean: list[str] = []
@@ -106,6 +122,11 @@ def verify(folder: Path) -> Verdict:
             problems.append(f"{FILE} is missing")
         elif hashlib.sha256(carried.read_bytes()).hexdigest() != stated["carried_sha256"]:
             problems.append(f"{FILE} has changed")
+    return _judged(folder, stated, held, problems, scenes=scenes)
+
+
+def _judged(folder: Path, stated: dict[str, Any] | None, held: dict[str, str], problems: list[str], *, scenes: bool) -> Verdict:
+    """Hold what was found against what the certificate counts."""
     sharers = Counter(held.values())
     certificate = (stated or {}).get("certificate") or {}
     k = certificate.get("k_asked")
