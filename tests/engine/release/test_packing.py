@@ -172,8 +172,11 @@ def test_the_usual_readers_open_them(released: Path, tmp_path: Path) -> None:
     table = parquet.read_table(sorted(folder.glob("pictures-*.parquet"))).to_pydict()
     assert sorted(table["file"]) == sorted(verify(released).digests)
     assert decode_jpeg(table["image"][0]["bytes"]).ndim == 3
-    torchvision = pytest.importorskip("torchvision")
-    pictures = torchvision.datasets.ImageFolder(released.parent)
+    try:
+        from torchvision.datasets import ImageFolder
+    except (ImportError, RuntimeError):  # another version than torch's
+        pytest.skip("no torchvision")
+    pictures = ImageFolder(released.parent)
     assert len(pictures) == 12 and np.asarray(pictures[0][0]).ndim == 3
 
 
