@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from deidframe.cli.options import add_timeout
+from deidframe.cli.options import add_precision, add_timeout
 
 HELP = "encode a folder of pictures into one file"
 EXAMPLE = "deidframe encode portraits --use sface -o faces.npz"
@@ -20,7 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--param", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the encoder, may be given again"
     )
     parser.add_argument("--detector", metavar="NAME", help="an installed detector (default: that of the recipe `folder`)")
-    parser.add_argument("-o", "--out", required=True, metavar="FILE.npz", help="where the encodings go; must not exist")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="a new .npz or .parquet file for the encodings")
+    add_precision(parser)
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     add_timeout(parser)
 
@@ -33,15 +34,12 @@ def run(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from deidframe.cli.files import new_file, write_private
+    from deidframe.cli.files import new_file
     from deidframe.cli.show import Bars, Lines
-    from deidframe.contract.encodings import encodings_bytes
-    from deidframe.contract.errors import UsageError
+    from deidframe.engine.tools.condense import checked_target, condense
     from deidframe.engine.tools.encode import encode_folder
 
-    target = new_file(Path(options.out))
-    if target.suffix != ".npz":
-        raise UsageError(f"-o {options.out}: expected a name that ends in .npz")
+    target = checked_target(new_file(Path(options.out)), options.precision)
     console = Console(stderr=True)
     reporter = Bars(console) if console.is_terminal else Lines()
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
@@ -54,9 +52,11 @@ def run(options: argparse.Namespace) -> int:
             params=options.param,
             offline=options.offline,
         )
-    write_private(target, encodings_bytes(encodings))
+    made = condense(target, encodings, options.precision, Path(options.key) if options.key else None)
     people = f" of {len(set(encodings.subjects))} people" if encodings.subjects else ""
     print(f"{target}: {len(encodings)} encodings{people}, {encodings.vectors.shape[1]}-D, {encodings.space} (biometric data)")
+    if options.precision != "float32":
+        print(made.words)
     for reason in sorted(set(withheld.values())):
         print(f"left out: {list(withheld.values()).count(reason)} ({reason})", file=sys.stderr)
     return 0

@@ -26,6 +26,7 @@ COMMANDS = (
     "report",
     "encode",
     "convert",
+    "stats",
     "cluster",
     "elbow",
     "montage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +87,31 @@ def _read_parquet(path: Path) -> Embeddings:
         columns = table.column_names
         if "vector" not in columns:
             raise UsageError(f"{path.name}: has the columns {', '.join(columns)}; expected id, vector and perhaps subject")
-        rows = table["vector"].to_pylist()
-        ids = tuple(map(str, table["id"].to_pylist())) if "id" in columns else tuple(f"{n:06d}" for n in range(len(rows)))
+        vectors, lengths = _rows(table)
+        ids = tuple(map(str, table["id"].to_pylist())) if "id" in columns else tuple(f"{n:06d}" for n in range(len(vectors)))
         subjects = tuple(map(str, table["subject"].to_pylist())) if "subject" in columns else None
-        lengths = {len(row) for row in rows}
+        if "scale" in columns:  # whole numbers, each row's times its own scale
+            vectors = vectors * np.asarray(table["scale"].to_numpy(), np.float32)[:, None]
+        about = json.loads((table.schema.metadata or {}).get(b"deidframe", b"{}"))
+        space = str(about.get("space", "unknown")) if isinstance(about, dict) else "unknown"
     except UsageError:
         raise
     except Exception as error:  # pyarrow has a class of its own for each kind of damage
         raise UsageError(f"{path.name}: is not a Parquet file of encodings: {error}") from None
     if len(lengths) > 1:
         raise UsageError(f"{path.name}: vectors have different lengths: {sorted(lengths)[:5]}")
-    return checked_encodings(path.name, ids, np.array(rows, np.float32).reshape(len(rows), -1), "unknown", subjects)
+    return checked_encodings(path.name, ids, vectors, space, subjects)
+
+
+def _rows(table: Any) -> tuple[np.ndarray[Any, Any], set[int]]:
+    """Return the vectors `(N, D)`, and their lengths, of which there should be one."""
+    import pyarrow as arrow
+
+    column = table["vector"].combine_chunks()
+    if arrow.types.is_fixed_size_list(column.type):  # without a Python object for each number
+        width = column.type.list_size
+        return np.asarray(column.flatten()).astype(np.float32).reshape(-1, width), {width}
+    rows = column.to_pylist()
+    lengths = {len(row) for row in rows}
+    whole = np.array(rows, np.float32).reshape(len(rows), -1) if len(lengths) <= 1 else np.zeros((0, 1), np.float32)
+    return whole, lengths
