@@ -27,6 +27,7 @@ COMMANDS = (
     "encode",
     "convert",
     "stats",
+    "means",
     "cluster",
     "elbow",
     "montage",

@@ -16,6 +16,9 @@ from deidframe.engine.release.verify_packed import check_packed
 from deidframe.guard.bare_video import bare_mp4
 from deidframe.guard.carry import FILE
 from deidframe.guard.hygiene import bare_jpeg
+from deidframe.guard.means import FILE as MEANS
+from deidframe.guard.means import KIND as MEANS_KIND
+from deidframe.guard.means import check_means
 from deidframe.record.release import COMPARED, MANIFEST, PROMISED, README, RELEASE, release_folders
 from deidframe.words import counted
 
@@ -95,7 +98,7 @@ def verify(folder: Path, shard: str = "") -> Verdict:
     listed = _listed(folder, stated, problems)
     held: dict[str, str] = {}
     unclean: list[str] = []
-    scenes = (stated or {}).get("kind") == SCENES
+    scenes, means = ((stated or {}).get("kind") == kind for kind in (SCENES, MEANS_KIND))
     for path in sorted(folder.rglob("*") if scenes else folder.iterdir()):
         if path.parent == folder and path.name in (RELEASE, MANIFEST, README):
             continue
@@ -109,7 +112,9 @@ def verify(folder: Path, shard: str = "") -> Verdict:
         name = path.relative_to(folder).as_posix()
         with path.open("rb") as stream:
             held[name] = hashlib.file_digest(stream, "sha256").hexdigest()
-        if not (bare_mp4(path) if path.suffix == ".mp4" else bare_jpeg(path.read_bytes())):
+        if means and path.name == MEANS:
+            problems += check_means(path, (stated or {}).get("certificate") or {})
+        elif not (bare_mp4(path) if path.suffix == ".mp4" else bare_jpeg(path.read_bytes())):
             unclean.append(name)
     if listed is not None:
         _named(problems, "is missing", [name for name in listed if name not in held])
@@ -122,10 +127,12 @@ def verify(folder: Path, shard: str = "") -> Verdict:
             problems.append(f"{FILE} is missing")
         elif hashlib.sha256(carried.read_bytes()).hexdigest() != stated["carried_sha256"]:
             problems.append(f"{FILE} has changed")
-    return _judged(folder, stated, held, problems, scenes=scenes)
+    return _judged(folder, stated, held, problems, scenes=scenes, means=means)
 
 
-def _judged(folder: Path, stated: dict[str, Any] | None, held: dict[str, str], problems: list[str], *, scenes: bool) -> Verdict:
+def _judged(
+    folder: Path, stated: dict[str, Any] | None, held: dict[str, str], problems: list[str], *, scenes: bool, means: bool = False
+) -> Verdict:
     """Hold what was found against what the certificate counts."""
     sharers = Counter(held.values())
     certificate = (stated or {}).get("certificate") or {}
@@ -142,7 +149,7 @@ def _judged(folder: Path, stated: dict[str, Any] | None, held: dict[str, str], p
         if not isinstance(certificate.get("k_counted"), int) or certificate["k_counted"] < k:
             problems.append(f"the certificate counts k = {certificate.get('k_counted')}, {k} was asked for")
         few = [digest for digest, count in sharers.items() if count < k]
-        if few:
+        if few and not means:
             problems.append(f"{counted(len(few), 'picture')} shared by fewer than {k} files")
     return Verdict(folder, len(held), len(sharers), k, tuple(problems), held, SCENES if scenes else "")
 

@@ -19,7 +19,7 @@ from deidframe.engine.scenes.frames import Planes
 from deidframe.engine.scenes.regions import Region
 from deidframe.engine.scenes.video_files import Frame, Info, read, write_segment
 
-SECONDS = 10
+SECONDS = 3
 """Of a segment."""
 CHECKED = 50
 """Of a blind cover the first covered frame of a segment is checked, and every so-manieth after it; of another one every frame."""
