@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import json
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,12 @@ def identity(step: Step) -> dict[str, Any]:
         "weights": {name: held.get(name, "") for name in step.loaded.component.weights},
         "others": {name: identity(other) for name, other in sorted(step.recognizers.items())},
     }
+
+
+def told(step: Step) -> str:
+    """Return a short text that changes when what a component gives could: code, weights and parameters, and the core's code."""
+    facts = {**identity(step), "core": code_of("deidframe")}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 @functools.cache

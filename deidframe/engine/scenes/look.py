@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.photos import Detections, Photos
+from deidframe.engine.components.identity import told
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
 from deidframe.engine.intake.look_again import Faces, look_again
@@ -34,7 +35,7 @@ class Looker:
         plain: asks it as a recipe would.
         eager: asks it so that it rather sees a face too many, once for each way.
         sure: the score from which on a face is upright, None where it does not say.
-        told: the detector with its parameters, by which a run that goes on is known.
+        told: the detector with its code and parameters, by which a run that goes on is known.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Looker:
         component, own = plain.loaded.component, plain.params.model_dump(mode="json", exclude_unset=True)
         steps = [Step("detector", plain.loaded, component.params.model_validate({**own, **params})) for params in component.eager]
         eager = tuple(functools.partial(pool.call, step) for step in steps)
-        return cls(plain.name, functools.partial(pool.call, plain), eager, component.sure, plain.key)
+        return cls(plain.name, functools.partial(pool.call, plain), eager, component.sure, told(plain))
 
     def within(self, regions: Sequence[Box]) -> Looker:
         """Return it looking only for faces whose middle lies in one of these `(x0, y0, x1, y1)` of whole frames; () for all."""

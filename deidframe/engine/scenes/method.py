@@ -18,6 +18,7 @@ from deidframe.contract.errors import NothingToDo, UnreadablePhoto, UsageError
 from deidframe.contract.photos import Photos
 from deidframe.contract.stacks import Stack
 from deidframe.engine.cache.shards import fingerprints_of
+from deidframe.engine.components.identity import told as made_by
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.intake.crops import SIZE, CropStack
 from deidframe.engine.planning.plan import MethodPlan, ScenePart
@@ -103,7 +104,7 @@ class SceneRoom:
 
     def gather(self, photos: Photos, fingerprints: Sequence[str] | None, digests: Mapping[str, str]) -> Gathered:
         """Look at every photo and video; see `gather`."""
-        told = "|".join([*(one.told for one in self._film_lookers), self.part.landmarker.key])
+        told = "|".join([*(one.told for one in self._film_lookers), made_by(self.part.landmarker)])
         with self._pool.working_on("finding faces"):
             marks = list(fingerprints) if fingerprints else fingerprints_of(photos)
             home = self._home / "seen"
@@ -133,7 +134,8 @@ class SceneRoom:
         scope = SCOPES[spec.scope]
         cast = Cast(release, self._mark, scope.rim) if release.groups is not None or blind_redactor else None
         cover = draw if cast else redacted(functools.partial(self._pool.call, method.steps["redactor"]))
-        behind = "|".join([method.slug, spec.scope, *(f"{face}:{digest}" for face, digest in release.digests.items())])
+        shown = [f"{face}:{digest}" for face, digest in release.digests.items()]
+        behind = "|".join([method.slug, spec.scope, spec.sound, *(one.told for one in self._film_lookers), *shown])
         told = hashlib.sha256(behind.encode("utf-8", "surrogateescape")).hexdigest()
         exempt = tuple((one.photo, one.reason) for one in spec.exempt)
         planned = functools.partial(planned_photo, gathered, cast, scope.grow)

@@ -6,6 +6,7 @@ enough to know somebody. Whatever was sighted and is in no track is covered as w
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -89,17 +90,25 @@ def shots_of(pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
         pictures: `(F, 36, 64)` grey.
     """
     count = len(pictures)
-    flat = pictures.reshape(count, SMALL[0] * SMALL[1]).astype(np.float32)
-    flat -= flat.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(flat, axis=1)
-    flat /= np.maximum(norm, 1e-3)[:, None]
+
+    @functools.lru_cache(2 * SHOTS_BACK)  # an hour of them as floats would take a gigabyte
+    def row(n: int) -> tuple[Floats, float]:
+        """Return a frame with its mean and contrast taken out, and the contrast."""
+        flat = pictures[n].reshape(-1).astype(np.float32)
+        flat -= flat.mean()
+        norm = float(np.linalg.norm(flat))
+        return flat / np.float32(max(norm, 1e-3)), norm
+
+    def rows(first: int, last: int) -> Floats:
+        return np.stack([row(n)[0] for n in range(first, min(last, count))])
+
     starts = [0] if count else []
     for n in range(1, count):
-        before = flat[max(starts[-1], n - SHOTS_BACK) : n]
-        if float((before @ flat[n]).max()) >= CUT or norm[n] < 8:
+        here, norm = row(n)
+        before = rows(max(starts[-1], n - SHOTS_BACK), n)
+        if norm < 8 or float((before @ here).max()) >= CUT:
             continue
-        after = flat[n + 1 : n + 3]
-        if len(after) and len(before) and float((before @ after.T).max()) >= CUT:
+        if n + 1 < count and float((before @ rows(n + 1, n + 3).T).max()) >= CUT:
             continue  # the picture comes back: a flash
         starts.append(n)
     return np.array(starts, np.int64)

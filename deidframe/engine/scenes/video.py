@@ -23,7 +23,7 @@ from deidframe.engine.scenes.covers import Face
 from deidframe.engine.scenes.film_plan import FilmPlan, Late
 from deidframe.engine.scenes.look import Looker, Sighted
 from deidframe.engine.scenes.segments import draw_segments, segment_length
-from deidframe.engine.scenes.tracks import EXTENDED, FILLED, SEEN, Sightings, Tracks, shots_of, small, track
+from deidframe.engine.scenes.tracks import EXTENDED, FILLED, SEEN, SMALL, Sightings, Tracks, shots_of, small, track
 from deidframe.engine.scenes.video_files import Frame, Info, info_of, join, read
 from deidframe.guard.bare_video import bare_mp4
 from deidframe.record.write import write_bytes
@@ -33,6 +33,8 @@ BATCH = 16
 TRACKS = "tracks.csv"
 REPAIRS = 5
 """How often what shows in the released file is covered further: a hand that is taken for a face here and there costs one each."""
+HELD = 1024
+"""Frames whose sightings are held one by one."""
 WIDE, MOST_SHOWN = 480, 200
 """Width of a frame in a preview, and how many are shown at most."""
 
@@ -274,7 +276,7 @@ def look_through(path: Path, work: Path, info: Info, lookers: Sequence[Looker], 
             return Looked(seen, held["shots"], set(held["damaged"].tolist()), times)
     frames: list[NDArray[np.int64]] = []
     parts: list[Sighted] = []
-    thumbs: list[NDArray[np.uint8]] = []
+    thumbs = bytearray()
     damaged: list[int] = []
     times_in: list[int] = []
     count = 0
@@ -284,20 +286,20 @@ def look_through(path: Path, work: Path, info: Info, lookers: Sequence[Looker], 
             for frame, faces in zip(batch, look_at(pictures, lookers), strict=True):
                 frames.append(np.full(len(faces), frame.number, np.int64))
                 parts.append(faces)
-            thumbs += [
-                small(frame.planes.y if frame.planes.bits == 8 else picture)
-                for frame, picture in zip(batch, pictures, strict=True)
-            ]
+                if len(parts) == HELD:  # a thousand small objects are one large one from now on
+                    parts, frames = [_one(parts)], [np.concatenate(frames)]
+            for frame, picture in zip(batch, pictures, strict=True):
+                thumbs += small(frame.planes.y if frame.planes.bits == 8 else picture).tobytes()
             damaged += [frame.number for frame in batch if frame.damaged]
             times_in += [frame.time for frame in batch]
             count += len(batch)
             advance(len(batch))
     if not count:
         raise UnreadablePhoto("no frame of it can be decoded")
-    whole = [Sighted.none(), *parts]
-    boxes, marks, scores = (np.concatenate([getattr(part, name) for part in whole]) for name in ("boxes", "landmarks", "scores"))
+    whole = _one(parts)
+    boxes, marks, scores = whole.boxes, whole.landmarks, whole.scores
     seen = Sightings(np.concatenate([np.zeros(0, np.int64), *frames]), boxes, marks, scores, count)
-    shots = shots_of(np.stack(thumbs))
+    shots = shots_of(np.frombuffer(thumbs, np.uint8).reshape(count, SMALL[1], SMALL[0]))
     part = kept.with_suffix(".part.npz")
     np.savez(
         part,
@@ -312,6 +314,13 @@ def look_through(path: Path, work: Path, info: Info, lookers: Sequence[Looker], 
     )
     part.replace(kept)
     return Looked(seen, shots, set(damaged), [time * info.time_base for time in times_in])
+
+
+def _one(parts: Sequence[Sighted]) -> Sighted:
+    """Return the faces of many frames as one, without who saw them."""
+    whole = [Sighted.none(), *parts]
+    boxes, marks, scores = (np.concatenate([getattr(part, name) for part in whole]) for name in ("boxes", "landmarks", "scores"))
+    return Sighted(boxes, marks, scores, ())
 
 
 def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:

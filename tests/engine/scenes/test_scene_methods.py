@@ -14,6 +14,7 @@ from examples import docstring_code, listed, planned
 
 from deidframe.cli.main import main
 from deidframe.contract.errors import DeidframeError, ReleaseRefused
+from deidframe.engine.components import identity
 from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import run
 from deidframe.engine.run_folder import Outcome
@@ -295,3 +296,23 @@ def test_a_landmarker_is_guarded_as_every_component_is(tmp_path: Path, body: str
     with pytest.raises(DeidframeError, match=words), limit_calls(1.0):
         run(planned(tmp_path, listed("landmarker", "corners", code), recipe=SINNING), tmp_path / "run", timeout=1.0)
     assert not list((tmp_path / "run").glob("release/*"))
+
+
+def test_what_other_code_has_seen_is_not_taken_over(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = gathered.shapes_of
+    looks = {"n": 0}
+
+    def cut(*arguments: Any) -> Any:
+        looks["n"] += 1
+        if looks["n"] == 6:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(gathered, "SHARD", 2)
+    monkeypatch.setattr(gathered, "shapes_of", cut)
+    with pytest.raises(KeyboardInterrupt):
+        ran(text_of(photos), tmp_path / "out", tmp_path)
+    monkeypatch.setattr(identity, "code_of", lambda package: "another version")
+    looks["n"] = 100
+    ran(text_of(photos), tmp_path / "out", tmp_path)
+    assert looks["n"] >= 100 + PHOTOS
