@@ -10,6 +10,7 @@ import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -121,23 +122,18 @@ def track(seen: Sightings, shots: NDArray[np.int64]) -> Tracks:
         seen: all sightings, also those of which a detector is not sure: they begin no track and continue one.
         shots: first frame of each shot.
     """
-    rows: list[_Row] = []
+    parts: list[tuple[NDArray[Any], ...]] = [_columns([])]
     number = 0
     bounds = [*shots.tolist(), seen.count]
     for start, stop in itertools.pairwise(bounds):
         own = np.flatnonzero((seen.frame >= start) & (seen.frame < stop))
+        rows: list[_Row] = []
         for chain in _chains(seen, own):
             rows += _filled(seen, chain, number, start, stop)
             number += 1
-    rows.sort(key=lambda row: (row.frame, row.track))
-    return Tracks(
-        np.array([row.track for row in rows], np.int64),
-        np.array([row.frame for row in rows], np.int64),
-        np.array([row.box for row in rows], np.float32).reshape(-1, 4),
-        np.array([row.marks for row in rows], np.float32).reshape(-1, 5, 2),
-        np.array([row.kind for row in rows], np.int8),
-        shots,
-    )
+        parts.append(_columns(sorted(rows, key=lambda row: (row.frame, row.track))))  # shots follow one another in time
+    track_of, frame, boxes, landmarks, kind = (np.concatenate([part[n] for part in parts]) for n in range(5))
+    return Tracks(track_of, frame, boxes, landmarks, kind, shots)
 
 
 @dataclass(frozen=True)
@@ -147,6 +143,16 @@ class _Row:
     box: Floats
     marks: Floats
     kind: int
+
+
+def _columns(rows: Sequence[_Row]) -> tuple[NDArray[Any], ...]:
+    return (
+        np.array([row.track for row in rows], np.int64),
+        np.array([row.frame for row in rows], np.int64),
+        np.array([row.box for row in rows], np.float32).reshape(-1, 4),
+        np.array([row.marks for row in rows], np.float32).reshape(-1, 5, 2),
+        np.array([row.kind for row in rows], np.int8),
+    )
 
 
 def _chains(seen: Sightings, own: NDArray[np.int64]) -> list[list[int]]:
