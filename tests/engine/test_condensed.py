@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deidframe.cli.main import main
-from deidframe.contract import Embeddings, UsageError
+from deidframe.contract import Embeddings, PluginError, UsageError
 from deidframe.engine.tools.condense import condense, keyed, quantized
 from deidframe.engine.tools.encode import read_any
 from deidframe.engine.tools.stats import statistics
@@ -95,3 +96,10 @@ def test_statistics_see_what_is_there() -> None:
     bare = statistics(doubled)
     assert bare["copies"] == 4 and "people" not in bare and bare["nearest"] == pytest.approx([0, 0, 0], abs=1e-6)
     assert bare["components_90"] <= 3
+
+
+def test_without_pyarrow_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(PluginError, match="pip install pyarrow"):
+        condense(tmp_path / "e.parquet", crowd())
+    assert not (tmp_path / "e.parquet").exists()

@@ -159,7 +159,7 @@ def pyarrow() -> tuple[Any, Any]:
         import pyarrow as arrow
         import pyarrow.parquet as parquet
     except ImportError:
-        raise PluginError("the layout parquet needs pyarrow: python -m pip install pyarrow") from None
+        raise PluginError("Parquet needs pyarrow: python -m pip install pyarrow") from None
     return arrow, parquet
 
 
