@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
         promise = f", k = {verdict.k}" if verdict.k else ", no promise of k"
         state = f"{len(verdict.problems)} wrong" if verdict.problems else "as it was released"
         told = f"{verdict.files} whole" if verdict.kind else f"{verdict.files} pictures, {verdict.distinct} different{promise}"
+        told = f"{told} in {options.shard} alone" if options.shard else told
         print(f"{folder}: {told}{' photos or videos' if verdict.kind else ''}: {state}")
         for problem in verdict.problems:
             print(f"  {problem}")

@@ -214,9 +214,8 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
 
 def in_scenes(base: Cell, drawn: SceneRelease) -> Cell:
     """Return the row of a method whose faces are drawn into scenes: no k is promised of those."""
-    told = {"method": base.method, "k_surrogates": base.k_counted}
     metrics = {**base.metrics, **drawn.metrics}
-    return replace(base, k=None, certificate={**drawn.certificate.as_dict(), **told}, metrics=metrics)
+    return replace(base, k=None, certificate={**drawn.certificate.as_dict(), "method": base.method}, metrics=metrics)
 
 
 def died(at: RunContext, method: MethodPlan, times: int) -> Cell:

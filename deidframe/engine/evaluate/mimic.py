@@ -84,7 +84,12 @@ def _made(pool: ComponentPool, method: MethodPlan, faces: FaceSet, whose: str) -
     """Protect, write and read back."""
     noted = len(pool.records)
     try:
-        made = protect(pool, faces, method, whose=whose).faces
+        # the attacker owns the tool and not the run's secrets: what is chosen by a person's name is chosen for others here
+        salt = secrets.token_hex(16)
+        salted = tuple(f"{salt} {person}" for person in faces.subjects or ())
+        of_others = FaceSet(faces.ids, faces.images, faces.landmarks, salted)
+        made = protect(pool, of_others, method, whose=whose).faces
+        made = FaceSet(made.ids, made.images, made.landmarks, tuple(person.partition(" ")[2] for person in made.subjects or ()))
     except ReleaseRefused as error:
         raise NothingToDo(f"the method refuses the attacker's own people: {error}") from error
     finally:

@@ -90,6 +90,7 @@ def verify(folder: Path, shard: str = "") -> Verdict:
     stated = _stated(folder, problems)
     if stated is not None and stated.get("layout") in LAYOUTS:
         records = check_packed(folder, stated, problems, shard)
+        _carried(folder, stated, problems)
         if shard:
             return Verdict(folder, len(records), len(set(records.values())), None, tuple(problems), records)
         return _judged(folder, stated, records, problems, scenes=False)
@@ -121,12 +122,7 @@ def verify(folder: Path, shard: str = "") -> Verdict:
         _named(problems, "is not in the manifest", [name for name in held if name not in listed])
         _named(problems, "has changed", [name for name, digest in held.items() if listed.get(name, digest) != digest])
     _named(problems, "holds more than a picture", unclean)
-    if stated and "carried_sha256" in stated:
-        carried = folder / FILE
-        if not carried.is_file():
-            problems.append(f"{FILE} is missing")
-        elif hashlib.sha256(carried.read_bytes()).hexdigest() != stated["carried_sha256"]:
-            problems.append(f"{FILE} has changed")
+    _carried(folder, stated or {}, problems)
     return _judged(folder, stated, held, problems, scenes=scenes, means=means)
 
 
@@ -152,6 +148,18 @@ def _judged(
         if few and not means:
             problems.append(f"{counted(len(few), 'picture')} shared by fewer than {k} files")
     return Verdict(folder, len(held), len(sharers), k, tuple(problems), held, SCENES if scenes else "")
+
+
+def _carried(folder: Path, stated: Mapping[str, Any], problems: list[str]) -> None:
+    """Hold the table of released columns against its hash; one that nobody stated is no part of a release."""
+    carried = folder / FILE
+    if "carried_sha256" not in stated:
+        if carried.exists():
+            problems.append(f"{FILE}: is not listed")
+    elif not carried.is_file():
+        problems.append(f"{FILE} is missing")
+    elif hashlib.sha256(carried.read_bytes()).hexdigest() != stated["carried_sha256"]:
+        problems.append(f"{FILE} has changed")
 
 
 def _stated(folder: Path, problems: list[str]) -> dict[str, Any] | None:

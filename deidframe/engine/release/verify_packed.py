@@ -19,7 +19,7 @@ THREADS = 4
 
 
 def check_packed(folder: Path, stated: Mapping[str, Any], problems: list[str], only: str = "") -> dict[str, str]:
-    """Return record -> sha256 of its picture, and note everything that is wrong.
+    """Return record -> sha256 of its picture (with `only`, of those in that shard), and note everything that is wrong.
 
     Args:
         folder: of the release.
@@ -49,7 +49,10 @@ def check_packed(folder: Path, stated: Mapping[str, Any], problems: list[str], o
         for found, wrong in pool.map(lambda one: _shard(folder, one, records, once=once), wanted):
             problems += wrong
             there |= found
-    if not only:
+    if only:
+        held = {name.removesuffix(".jpg") for name in there}
+        return {record: sha for record, sha in records.items() if (sha in held if once else record in there)}
+    else:
         expected = {f"{digest}.jpg" for digest in records.values()} if once else set(records)
         gone = sorted(expected - there)
         if gone:

@@ -239,7 +239,8 @@ def gather(
                     bystanders.append(np.delete(own.boxes, row, axis=0))
                     place_of[view] = (photo, row)
     tracks = list(ids)
-    unread = {file: why for file, why in withheld.items() if file not in set(photos.ids)}
+    known = set(photos.ids)
+    unread = {file: why for file, why in withheld.items() if file not in known}
     stacks: list[Stack] = [CropStack(photos, tuple(photo_ids), np.array(matrices).reshape(-1, 2, 3), tuple(bystanders))]
     films: dict[str, FilmViews] = {}
     seen_twice: dict[str, str] = {}
