@@ -39,8 +39,8 @@ def check_strangers(pool: ComponentPool, step: Step, release: Release) -> int:
         real = release.originals.take(range(start, min(start + BATCH, len(release))))
         noise = rng.integers(0, 256, (len(real), height, width, 3), np.uint8)
         marks = np.repeat(align.template(height)[None], len(real), axis=0)
-        shown = np.asarray(pool.call(step, FaceSet(real.ids, noise, marks, real.subjects)).images[:])
-        for face, picture in zip(real.ids, shown, strict=True):
+        pictures = np.asarray(pool.call(step, FaceSet(real.ids, noise, marks, real.subjects)).images[:])
+        for face, picture in zip(real.ids, pictures, strict=True):
             if hashlib.sha256(encode_jpeg(picture)).hexdigest() != release.digests[face]:
                 raise ReleaseRefused(
                     f"{release.method}: what it shows for somebody depends on pixels of theirs; nothing is released"
