@@ -6,7 +6,7 @@ import functools
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,6 +184,7 @@ def gather(
     told: str,
     folder: Path,
     reporter: Reporter,
+    exempt: Collection[str] = (),
 ) -> Gathered:
     """Look at every photo and every video, and lay a mesh over every face; what a run that was cut short has seen is taken over.
 
@@ -195,6 +196,7 @@ def gather(
         mark: asks a landmarker.
         told: lookers and landmarker in words, by which what was seen is known again.
         folder: private, for what is seen.
+        exempt: files in which people are left as they are: they are hidden by nobody, and hide nobody, so they have no view.
 
     Raises:
         NothingToDo: there is no face by which anybody can be told.
@@ -226,7 +228,7 @@ def gather(
                     continue
                 parts[photo] = (path, number)
                 own = rows.take(np.flatnonzero(rows.scene == number))
-                for row in np.flatnonzero(own.told).tolist():
+                for row in [] if photo in exempt else np.flatnonzero(own.told).tolist():
                     try:
                         matrix = align.similarity(own.landmarks[row], target)
                     except ValueError:
@@ -253,6 +255,9 @@ def gather(
             film = see_film(name, path, folder / hashlib.sha256(key).hexdigest()[:32], film_lookers, mark, reporter)
         except UnreadablePhoto as error:
             withheld[name] = str(error)
+            continue
+        if name in exempt:
+            films[name] = FilmViews(name, path, film.work, {}, {})
             continue
         of_film = [film.view_name(place) for place in range(len(film.views))]
         of = film.tracks.track[film.views].tolist()

@@ -104,15 +104,16 @@ class SceneRoom:
 
     def gather(self, photos: Photos, fingerprints: Sequence[str] | None, digests: Mapping[str, str]) -> Gathered:
         """Look at every photo and video; see `gather`."""
+        exempt = {one.photo for one in self.part.spec.exempt}
+        missing = sorted(exempt - {*photos.ids, *photos.films})
+        if missing:
+            raise UsageError(f"scene.exempt: {missing[0]!r}: no such photo or video")
         told = "|".join([*(one.told for one in self._film_lookers), made_by(self.part.landmarker)])
         with self._pool.working_on("finding faces"):
             marks = list(fingerprints) if fingerprints else fingerprints_of(photos)
             home = self._home / "seen"
             lookers = self._lookers, self._film_lookers
-            self.gathered = gather(photos, marks, digests, *lookers, self._mark, told, home, self._reporter)
-        missing = sorted({one.photo for one in self.part.spec.exempt} - {*photos.ids, *photos.films})
-        if missing:
-            raise UsageError(f"scene.exempt: {missing[0]!r}: no such photo or video")
+            self.gathered = gather(photos, marks, digests, *lookers, self._mark, told, home, self._reporter, exempt)
         return self.gathered
 
     def release(self, method: MethodPlan, release: Release, certificate: Certificate) -> SceneRelease:
