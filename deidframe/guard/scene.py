@@ -29,6 +29,10 @@ ONE_STRANGER = (
     "that people are hidden among others: each has one stranger's face in all files, so whoever knows somebody in one file knows"
     " them in all"
 )
+FEW_SHOWN = (
+    "that each surrogate is seen on {k} people: one is drawn over {n} alone, because it could not be drawn over others of its"
+    " group, or their files are not released"
+)
 COVERED = "in every picture the region of each face that was seen was changed by {cover}; nothing is promised of what that leaves"
 NOT_PROMISED = (
     "k-anonymity: a scene is never k-anonymous; hair, ears, neck, clothes, company and place stay, and people are known by them",
@@ -46,6 +50,7 @@ class SurrogateCount:
         scope: how much of a head is erased, in words.
         k_asked, k_counted: people behind each.
         people, groups: behind all.
+        k_drawn: the fewest people over whom one of the surrogates is drawn in the released files.
         said: what its own certificate says was checked.
     """
 
@@ -55,6 +60,7 @@ class SurrogateCount:
     k_counted: int
     people: int
     groups: int
+    k_drawn: int
     said: tuple[Check, ...]
 
 
@@ -192,7 +198,11 @@ def certify_scenes(
 
 
 def _not(surrogates: SurrogateCount | StrangerCount | None) -> tuple[str, ...]:
-    return (ONE_STRANGER, *NOT_PROMISED) if isinstance(surrogates, StrangerCount) else NOT_PROMISED
+    if isinstance(surrogates, StrangerCount):
+        return (ONE_STRANGER, *NOT_PROMISED)
+    if surrogates is not None and surrogates.k_drawn < surrogates.k_asked:
+        return (FEW_SHOWN.format(n=counted(surrogates.k_drawn, "person"), k=surrogates.k_asked), *NOT_PROMISED)
+    return NOT_PROMISED
 
 
 def _behind(drawn: int, blind: bool, surrogates: SurrogateCount | StrangerCount | None) -> None:
@@ -221,7 +231,7 @@ def _drawn(drawn: int, what: str, surrogates: SurrogateCount | StrangerCount | N
     s = surrogates
     words = (
         f"{counted(drawn, what)} drawn over with the surrogate of its group: {s.people} people in {s.groups} groups of at least"
-        f" {s.k_counted}; {s.scope} of each is erased"
+        f" {s.k_counted}, each drawn over at least {s.k_drawn} of them in these files; {s.scope} of each is erased"
     )
     return [Check("surrogates", True, words), *(Check(f"surrogates: {one.name}", one.held, one.words) for one in s.said)]
 

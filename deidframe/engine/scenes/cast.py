@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +66,25 @@ class Cast:
         picture = np.asarray(self._faces.images[row : row + 1])
         found = marked(self._mark, FaceSet(("surrogate",), picture, None))
         return Texture.of(picture[0], found.points[0], self._rim) if found.presence[0] >= SURE else None
+
+
+def fewest_shown(release: Release, drawn: Iterable[str]) -> int:
+    """Return the fewest different people over whom one surrogate is drawn, 0 where none is.
+
+    A surrogate is made of a whole group, and some of the group may not be seen with it: nothing could be drawn over them, or the
+    files in which they are were withheld.
+
+    Args:
+        release: the surrogates, on their files.
+        drawn: views over which theirs is drawn in released files.
+    """
+    row_of = {view: row for row, view in enumerate(release.faces.ids)}
+    people: dict[int, set[str]] = {}
+    for view in drawn:
+        row = row_of.get(view)
+        if row is not None:
+            people.setdefault(int(release.picture_of[row]), set()).add(release.subjects[row])
+    return min(map(len, people.values()), default=0)
 
 
 def planned_photo(gathered: Gathered, cast: Cast | None, grow: float, photo: str) -> tuple[Sighted, list[Face]]:

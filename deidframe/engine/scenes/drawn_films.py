@@ -70,6 +70,11 @@ class DrawnFilms:
     found: tuple[FoundViews, ...]
     names: Mapping[str, str]
 
+    @property
+    def drawn(self) -> list[str]:
+        """The views of all tracks over which a surrogate is drawn."""
+        return [view for row in self.rows for view in row["drawn"]]
+
     def count(self, *, blind: bool, roi: str = "") -> FilmCount:
         """Return what was counted; `roi` says why faces were not looked for everywhere."""
         return count_films(self.rows, self.withheld, len(self.rows) + len(self.withheld), blind=blind, roi=roi)
@@ -201,6 +206,7 @@ def _draw(
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     shaken = trembling(seen, target, plan.fit) if players is not None and lookers else Trembling()
     best = int(np.bincount(nobody.frame[plan.fit]).argmax()) if plan.fit.any() else 0
+    shown = set(nobody.track[plan.fit].tolist())
     seconds = time.perf_counter() - started
     return {
         "withheld": "",
@@ -208,6 +214,7 @@ def _draw(
         "count": asdict(count),
         "trembling": asdict(shaken),
         "shown": best,
+        "drawn": [view for view, track in film.track_of.items() if track in shown],
         "seconds": seconds,
     }
 

@@ -23,7 +23,7 @@ from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.intake.crops import SIZE, CropStack
 from deidframe.engine.planning.plan import MethodPlan, ScenePart
 from deidframe.engine.runtime.progress import Reporter
-from deidframe.engine.scenes.cast import SCOPES, Cast, planned_photo
+from deidframe.engine.scenes.cast import SCOPES, Cast, fewest_shown, planned_photo
 from deidframe.engine.scenes.checks import Wanted
 from deidframe.engine.scenes.covers import redacted
 from deidframe.engine.scenes.drawn_films import DrawnFilms, draw_films
@@ -163,7 +163,7 @@ class SceneRoom:
         write_withheld(private, withheld)
         if not photos.rows and not films.rows:
             raise NothingToDo(f"no photo or video could be released: {in_words(withheld)}")
-        behind_it = None if cast is None else self._behind(method, release, certificate)
+        behind_it = None if cast is None else self._behind(method, release, certificate, [*photos.drawn, *films.drawn])
         names = tuple(one.name for one in self._lookers)
         reasons = tuple(why for name, why in exempt if name not in gathered.films)
         film_reasons = tuple(why for name, why in exempt if name in gathered.films)
@@ -209,7 +209,9 @@ class SceneRoom:
 
         write_review(private, doubts, original, released)
 
-    def _behind(self, method: MethodPlan, release: Release, certificate: Certificate) -> SurrogateCount | StrangerCount:
+    def _behind(
+        self, method: MethodPlan, release: Release, certificate: Certificate, drawn: Sequence[str]
+    ) -> SurrogateCount | StrangerCount:
         """Return who stands behind what is drawn: groups, as counted on the files of their surrogates, or strangers."""
         scope = SCOPES[self.part.spec.scope].words
         if release.groups is None:
@@ -217,7 +219,10 @@ class SceneRoom:
             return StrangerCount(method.name, scope, len(set(release.subjects)), checked, len(release))
         assert certificate.k_asked is not None and certificate.groups is not None, "a method of groups has a k"
         asked, counted = certificate.k_asked, certificate.k_counted
-        return SurrogateCount(method.name, scope, asked, counted, certificate.people, certificate.groups, certificate.checks)
+        fewest = fewest_shown(release, drawn)
+        return SurrogateCount(
+            method.name, scope, asked, counted, certificate.people, certificate.groups, fewest, certificate.checks
+        )
 
     def restate(self, release: SceneRelease, attacks: Sequence[Reached], licences: Sequence[str]) -> None:
         """Say in a published folder what the attacks reached."""

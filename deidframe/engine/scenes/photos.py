@@ -117,6 +117,11 @@ class Drawn:
     files: dict[str, str]
     came: int
 
+    @property
+    def drawn(self) -> list[str]:
+        """The views over which a surrogate is drawn."""
+        return [f"{row['photo']}#{n}" for row in self.rows for n, face in enumerate(row["faces"], 1) if face["drawn"]]
+
     def count(self, *, blind: bool) -> SceneCount:
         """Return what was counted."""
         rows = self.rows

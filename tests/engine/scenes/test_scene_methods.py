@@ -13,6 +13,7 @@ import pytest
 from examples import docstring_code, listed, planned
 
 from deidframe.cli.main import main
+from deidframe.contract import FaceSet
 from deidframe.contract.errors import DeidframeError, ReleaseRefused
 from deidframe.engine.components import identity
 from deidframe.engine.planning.planner import plan
@@ -20,7 +21,9 @@ from deidframe.engine.run import run
 from deidframe.engine.run_folder import Outcome
 from deidframe.engine.runtime.timeout import limit_calls
 from deidframe.engine.scenes import gathered
+from deidframe.engine.scenes.cast import fewest_shown
 from deidframe.guard.certificate import Check
+from deidframe.guard.release import Release
 from deidframe.guard.scene import SceneCount, SurrogateCount, certify_scenes
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.parse import parse
@@ -107,6 +110,7 @@ def test_surrogates_of_groups_are_drawn_into_whole_photos(done: Outcome, photos:
     assert count["covered"] == count["checked"] == count["sighted"] >= 27 and count["drawn"] >= 24
     assert count["found_again"] >= count["drawn"] - 2
     assert behind["k_counted"] >= 3 and PEOPLE - 1 <= behind["people"] <= PEOPLE and behind["groups"] >= 2
+    assert 0 < behind["k_drawn"] <= behind["people"]
     assert "surrogate of a group of at least 3 people" in said["holds"][0]
     before = cv2.imread(str(photos / "party" / "0.png")).astype(int)
     after = cv2.imread(str(release / "party" / "0.jpg")).astype(int)
@@ -213,6 +217,8 @@ def test_wide_erases_more_and_exempt_photos_stay(done: Outcome, photos: Path, tm
     assert changed[1] > 1.1 * changed[0]
     left = cv2.imread(str(wide.folder / "release" / "mean" / "party" / "1.jpg")).astype(int)
     assert np.abs(left - cv2.imread(str(photos / "party" / "1.png"))).mean() < 3
+    ids = (wide.folder / "private" / "mapping" / "mean.csv").read_text("utf-8")
+    assert "party/0.png#" in ids and "party/1.png#" not in ids, "who is left as they are hides nobody"
 
 
 def test_too_few_people_release_nothing(photos: Path, tmp_path: Path) -> None:
@@ -245,7 +251,7 @@ def test_what_cannot_be_drawn_is_said_before_anything_runs(
     assert said in capsys.readouterr().err
 
 
-SURROGATES = SurrogateCount("mean", "the face", 3, 3, 9, 3, (Check("bare files", True, "yes"),))
+SURROGATES = SurrogateCount("mean", "the face", 3, 3, 9, 3, 3, (Check("bare files", True, "yes"),))
 
 
 def test_no_certificate_without_people_behind_what_is_drawn() -> None:
@@ -259,6 +265,25 @@ def test_no_certificate_without_people_behind_what_is_drawn() -> None:
     ):
         with pytest.raises(ReleaseRefused, match=words):
             certify_scenes(bad, "mean", ("yunet",), (), behind)
+
+
+def test_a_surrogate_that_few_people_show_is_said() -> None:
+    count = SceneCount(1, 1, sighted=2, covered=2, looked_again=1, blind=True, checked=2, bare=1, drawn=2, found_again=2)
+    few = certify_scenes(count, "mean", ("yunet",), (), replace(SURROGATES, k_drawn=1))
+    assert any("drawn over 1 person alone" in one for one in few.holds_not)
+    assert "each drawn over at least 1 of them" in next(one.words for one in few.checks if one.name == "surrogates")
+    assert not any("alone" in one for one in certify_scenes(count, "mean", ("yunet",), (), SURROGATES).holds_not)
+
+
+def test_who_shows_a_surrogate_is_counted_by_people_not_views() -> None:
+    views = ("a#1", "a#2", "b#1", "c#1", "d#1")
+    digests = dict(zip(views, ("x", "x", "x", "y", "y"), strict=True))
+    faces = FaceSet(views, np.zeros((5, 4, 4, 3), np.uint8), None, ("ann", "ann", "bob", "cy", "di"))
+    release = Release("mean", faces, faces, {}, digests=digests)
+    assert fewest_shown(release, views) == 2
+    assert fewest_shown(release, ["a#1", "a#2", "c#1", "d#1"]) == 1  # ann twice is one person
+    assert fewest_shown(release, ["c#1", "d#1", "e#9"]) == 2  # what is not drawn at all is shown on nobody
+    assert fewest_shown(release, []) == 0
 
 
 SINNING = """

@@ -106,18 +106,24 @@ redactor = { use = "grey" }
 """
 
 
-def test_who_only_says_that_it_is_blind_releases_nothing(tmp_path: Path) -> None:
+HANDED = "        return FaceSet(faces.ids, 255 - faces.images[:], faces.landmarks)\n"
+KEPT = """
+        held = self.__dict__.setdefault("held", {})
+        own = [held.setdefault(name, 255 - picture) for name, picture in zip(faces.subjects, faces.images[:])]
+        return FaceSet(faces.ids, np.stack(own), faces.landmarks)
+"""
+
+
+@pytest.mark.parametrize(("body", "words"), [(HANDED, ""), (KEPT, "depends on pixels")], ids=["handed back", "kept for later"])
+def test_who_only_says_that_it_is_blind_releases_nothing(tmp_path: Path, body: str, words: str) -> None:
     code = docstring_code("redactor").replace(
         "class Settings(Params):", "class Settings(Params):\n    @property\n    def per_subject(self):\n        return True\n"
     )
     assert "per_subject" in code
-    code = code.replace(
-        "def redact(self, faces):",
-        "def redact(self, faces):\n        return FaceSet(faces.ids, 255 - faces.images[:], faces.landmarks)\n",
-    )
-    assert "255 - faces" in code
-    if "FaceSet" not in code.partition("class")[0]:
-        code = "from deidframe.contract import FaceSet\n" + code
+    code = code.replace("def redact(self, faces):", f"def redact(self, faces):\n{body}")
+    code = code.replace('takes the colour away")', 'takes the colour away", needs=frozenset({Need.SUBJECTS}))')
+    code = code.replace("import Component,", "import Component, Need,")
+    assert "255 - " in code and code.count("Need") == 2
     mesh = """
 import numpy as np
 from deidframe.contract import Component, Params, Points, hookimpl
@@ -135,6 +141,7 @@ def deidframe_landmarkers():
     outcome = run(plan_of, tmp_path / "run")
     (row,) = [cell for cell in outcome.cells if not cell.attack]
     assert row.status == "refused" and ("depends on pixels" in row.reason or "two pictures" in row.reason), row
+    assert words in row.reason
     assert not list((tmp_path / "run").glob("release/*")) and not list((tmp_path / "run").glob("compared/*"))
 
 
