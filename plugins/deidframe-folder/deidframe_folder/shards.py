@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import json
@@ -60,8 +61,6 @@ class ShardOpener:
 
     def fingerprint(self, name: str) -> str:
         """Return the sha256 of the picture's bytes."""
-        import hashlib
-
         try:
             return hashlib.sha256(self.read(name)).hexdigest()
         except UnreadablePhoto:
@@ -150,7 +149,8 @@ def _records(tree: Tree, shard: str, skipped: dict[str, str]) -> Iterator[tuple[
 
 def _entries(tree: Tree, shard: str, skipped: dict[str, str]) -> Iterator[tuple[str, str, Place]]:
     try:
-        with tarfile.open(fileobj=_Seekable(tree, shard), mode="r:") as archive:
+        stream = _Seekable(tree, shard)
+        with tarfile.open(fileobj=stream, mode="r:") as archive:
             for member in archive:
                 if leads_out(member.name):
                     skipped[f"{shard}/{member.name}"] = LEADS_OUT
@@ -162,6 +162,9 @@ def _entries(tree: Tree, shard: str, skipped: dict[str, str]) -> Iterator[tuple[
                         yield key, ending.lower(), Place(shard, member.offset_data, member.size)
                 elif not member.isdir():
                     skipped[f"{shard}/{member.name}"] = "a link or a device, not followed"
+            stream.seek(archive.offset)  # tarfile ends without a word at what is no header; a whole shard ends with zeros
+            if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                skipped[shard] = "is cut short or broken from there on (it has no end)"
     except (tarfile.TarError, EOFError, OSError, UnreadablePhoto) as error:
         skipped[shard] = f"is cut short or broken from there on ({type(error).__name__})"
 
