@@ -27,8 +27,9 @@ def run(options: argparse.Namespace) -> int:
         verdict = verify(folder, options.shard)
         promise = f", k = {verdict.k}" if verdict.k else ", no promise of k"
         state = f"{len(verdict.problems)} wrong" if verdict.problems else "as it was released"
+        if options.shard:
+            promise = f" in {options.shard} alone, k not counted"
         told = f"{verdict.files} whole" if verdict.kind else f"{verdict.files} pictures, {verdict.distinct} different{promise}"
-        told = f"{told} in {options.shard} alone" if options.shard else told
         print(f"{folder}: {told}{' photos or videos' if verdict.kind else ''}: {state}")
         for problem in verdict.problems:
             print(f"  {problem}")

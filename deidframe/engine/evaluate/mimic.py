@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from deidframe.guard.hygiene import write_pictures
 from deidframe.guard.release import FileStack
 
 UNCHANGED = "the method changes nothing, so there is nothing to learn or to repeat"
+OTHER = "somebody else called "
+"""Comes before the names of an attacker's people, which may be guessed ones of the run: who owns the tool has none of its
+secrets, so a method that chooses by a secret and a name must choose for them as it does for others."""
 
 
 class Mimic:
@@ -84,12 +88,9 @@ def _made(pool: ComponentPool, method: MethodPlan, faces: FaceSet, whose: str) -
     """Protect, write and read back."""
     noted = len(pool.records)
     try:
-        # the attacker owns the tool and not the run's secrets: what is chosen by a person's name is chosen for others here
-        salt = secrets.token_hex(16)
-        salted = tuple(f"{salt} {person}" for person in faces.subjects or ())
-        of_others = FaceSet(faces.ids, faces.images, faces.landmarks, salted)
+        of_others = replace(faces, subjects=tuple(f"{OTHER}{person}" for person in faces.subjects or ()))
         made = protect(pool, of_others, method, whose=whose).faces
-        made = FaceSet(made.ids, made.images, made.landmarks, tuple(person.partition(" ")[2] for person in made.subjects or ()))
+        made = replace(made, subjects=tuple(person.removeprefix(OTHER) for person in made.subjects or ()))
     except ReleaseRefused as error:
         raise NothingToDo(f"the method refuses the attacker's own people: {error}") from error
     finally:

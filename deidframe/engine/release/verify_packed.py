@@ -52,11 +52,10 @@ def check_packed(folder: Path, stated: Mapping[str, Any], problems: list[str], o
     if only:
         held = {name.removesuffix(".jpg") for name in there}
         return {record: sha for record, sha in records.items() if (sha in held if once else record in there)}
-    else:
-        expected = {f"{digest}.jpg" for digest in records.values()} if once else set(records)
-        gone = sorted(expected - there)
-        if gone:
-            problems.append(f"{len(gone)} pictures of the manifests are in no shard, the first {gone[0]}")
+    expected = {f"{digest}.jpg" for digest in records.values()} if once else set(records)
+    gone = sorted(expected - there)
+    if gone:
+        problems.append(f"{len(gone)} pictures of the manifests are in no shard, the first {gone[0]}")
     return records
 
 

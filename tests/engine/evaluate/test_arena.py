@@ -103,6 +103,32 @@ def test_mimicked_people_are_written_and_read_and_published_nowhere(tmp_path: Pa
     assert "unlearned1" in cells["flat"].metrics
 
 
+def test_who_mimics_learns_nothing_of_what_the_run_chooses_by_name(tmp_path: Path) -> None:
+    """An attacker may call faces as the run calls its people; a method that goes by name would hand over the run's choices."""
+    by_name = docstring_code("redactor").replace("class Grey:", "SEEN = []\n\nclass Grey:")
+    by_name = by_name.replace("def redact(self, faces):", "def redact(self, faces):\n        SEEN.append(faces.subjects)")
+    by_name = by_name.replace('the colour away")', 'the colour away", needs=frozenset({Need.SUBJECTS}))')
+    redactor = listed("redactor", "grey", by_name.replace("import Component,", "import Component, Need,"))
+    code = docstring_code("attacker").replace("class Guess:", "SEEN = []\n\nclass Guess:")
+    code = code.replace(
+        "        self.briefing = briefing\n",
+        "        self.briefing = briefing\n        if briefing.own is not None:\n"
+        "            names = tuple(f'noise-{n % 9}' for n in range(len(briefing.own)))\n"
+        "            own = FaceSet(briefing.own.ids, briefing.own.images, briefing.own.landmarks, names)\n"
+        "            SEEN.append((names, briefing.mimic(own).subjects))\n",
+    )
+    guess = listed("attacker", "guess", "from deidframe.contract import FaceSet\n" + code)
+    text = RECIPE.replace('threat = "naive"', 'threat = "parrot"').replace("count = 12", "count = 60")
+    outcome = run(planned(tmp_path, redactor, guess, recipe=text), tmp_path / "run")
+    assert {cell.status for cell in outcome.cells} == {"ok"}
+    known = [set(names) for names in sys.modules[redactor.module].SEEN]
+    people = known[0]
+    assert len(known) > 2 and all(names <= people or not names & people for names in known)
+    assert any(not names & people for names in known)
+    for own, mimicked in sys.modules[guess.module].SEEN:
+        assert own == mimicked and set(own) <= people
+
+
 def test_a_method_that_is_not_in_the_recipe_is_told_with_the_nearest_name(tmp_path: Path) -> None:
     text = RECIPE.replace('threat = "naive"', 'threat = "intersection"\nwith = ["flot"]')
     with pytest.raises(RecipeError) as caught:

@@ -66,6 +66,7 @@ def test_one_shard_is_checked_alone(released: Path, tmp_path: Path, layout: str,
     (folder / f"pictures-000000{LAYOUTS[layout]}").write_bytes(b"gone")
     assert verify(folder, name).problems == () and verify(folder).problems
     assert main(["verify", str(folder), "--shard", name]) == 0
+    assert verify(folder, name).files == 5 and f"different in {name} alone, k not counted: as it was" in capsys.readouterr().out
     assert main(["verify", str(folder), "--shard", "pictures-9.tar"]) == 2
     assert main(["verify", str(released), "--shard", name]) == 2
     assert "has no shards" in capsys.readouterr().err
@@ -105,6 +106,21 @@ LIES = {
         "pictures-000000.tar has changed",
     ),
 }
+
+
+def test_the_table_beside_packed_pictures_is_held_to_its_hash(released: Path, tmp_path: Path) -> None:
+    folder = packed(released, tmp_path, "webdataset", once=False)
+    table = folder / "carried.csv"
+    table.write_text("file,age\n")
+    assert verify(folder).problems == ("carried.csv: is not listed",)
+    stated = json.loads((folder / "RELEASE.json").read_text())
+    stated["carried_sha256"] = hashlib.sha256(table.read_bytes()).hexdigest()
+    (folder / "RELEASE.json").write_text(json.dumps(stated))
+    assert verify(folder).problems == ()
+    table.write_text("file,age\nx,1\n")
+    assert verify(folder).problems == ("carried.csv has changed",)
+    table.unlink()
+    assert verify(folder).problems == ("carried.csv is missing",)
 
 
 @pytest.mark.parametrize("lie", LIES)
