@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +81,6 @@ class Film:
     marks: NDArray[np.float32]
     work: Path
 
-    @property
-    def times(self) -> list[Fraction]:
-        """Of all frames."""
-        return self.looked.times
-
     def view_name(self, place: int) -> str:
         """Return the id of a view."""
         row = self.views[place]
@@ -117,7 +111,6 @@ def see_film(name: str, path: Path, work: Path, lookers: Sequence[Looker], mark:
 
 def _measure(path: Path, work: Path, tracks: Tracks, mark: Mark, reporter: Reporter, count: int) -> None:
     """Lay a mesh over every face of every track, and keep the best view of each part of a track's time."""
-    rows = len(tracks.frame)
     part = _parts(tracks)
     slot_of = {key: slot for slot, key in enumerate(sorted(set(part.values())))}
     shape = (max(1, len(slot_of)), SIZE, SIZE, 3)
@@ -126,17 +119,17 @@ def _measure(path: Path, work: Path, tracks: Tracks, mark: Mark, reporter: Repor
     chosen = np.full(len(slot_of), -1, np.int64)
     marks = np.zeros((len(slot_of), 5, 2), np.float32)
     starts = np.searchsorted(tracks.frame, np.arange(count + 1))
-    parts: list[Shapes] = []
+    shapes = Shapes.nowhere(len(tracks.frame))  # and nowhere they stay in frames that cannot be decoded a second time
     others: dict[int, tuple[NDArray[np.float64], list[int]]] = {}
     with reporter.task(f"lay meshes over {path.name}", count) as advance:
         for frame in read(path):
             first, last = int(starts[frame.number]), int(starts[frame.number + 1])
             if first < last:
                 picture = frame.planes.rgb()
-                shapes, cut = cut_and_marked(picture, tracks.landmarks[first:last], mark)
-                parts.append(shapes)
+                here, cut = cut_and_marked(picture, tracks.landmarks[first:last], mark)
+                shapes.put(slice(first, last), here)
                 for row in range(first, last):
-                    quality = view_quality(shapes, row - first, tracks.landmarks[row])
+                    quality = view_quality(shapes, row, tracks.landmarks[row])
                     slot = slot_of[part[row]] if row in part else -1
                     if slot >= 0 and quality > best[slot]:
                         best[slot], chosen[slot] = quality, row
@@ -145,9 +138,6 @@ def _measure(path: Path, work: Path, tracks: Tracks, mark: Mark, reporter: Repor
                         views[slot] = cut[row - first]
                         others[slot] = (matrix, [other for other in range(first, last) if other != row])
             advance(1)
-    shapes = Shapes.joined(parts)
-    if len(shapes) != rows:  # frames that could be decoded the first time
-        shapes = Shapes.joined([shapes, Shapes.nowhere(rows - len(shapes))])
     for slot, (matrix, beside) in others.items():
         for other in beside:
             cover_bystander(views[slot], tracks.boxes[other], matrix)
@@ -165,8 +155,8 @@ def _measure(path: Path, work: Path, tracks: Tracks, mark: Mark, reporter: Repor
 def _parts(tracks: Tracks) -> dict[int, tuple[int, int]]:
     """Return for each sighted row its track and the part of the track's time in which it lies."""
     out: dict[int, tuple[int, int]] = {}
-    for number in np.unique(tracks.track).tolist():
-        own = np.flatnonzero((tracks.track == number) & (tracks.kind == SEEN))
+    for number, rows in tracks.each():
+        own = rows[tracks.kind[rows] == SEEN]
         if len(own):
             first, span = int(tracks.frame[own[0]]), int(np.ptp(tracks.frame[own])) + 1
             for row in own.tolist():
@@ -185,15 +175,12 @@ def view_quality(shapes: Shapes, row: int, landmarks: NDArray[np.float32]) -> fl
 
 def _sure_tracks(tracks: Tracks, shapes: Shapes) -> NDArray[np.int64]:
     """Return the tracks of somebody: in half of their frames a mesh lies on a face."""
-    seen = tracks.kind == SEEN
-    numbers = np.unique(tracks.track)
-    return np.array([n for n in numbers.tolist() if np.median(shapes.presence[seen & (tracks.track == n)]) >= SURE], np.int64)
+    seen = ((number, rows[tracks.kind[rows] == SEEN]) for number, rows in tracks.each())
+    return np.array([number for number, rows in seen if np.median(shapes.presence[rows]) >= SURE], np.int64)
 
 
 def _smoothed(tracks: Tracks, shapes: Shapes) -> Shapes:
-    order = np.argsort(tracks.track, kind="stable")  # rows of a track stay in the order of frames
-    edges = np.flatnonzero(np.diff(tracks.track[order])) + 1
-    parts = [shapes.take(own).smoothed(tracks.frame[own]) for own in np.split(order, edges)] if len(order) else []
-    back = np.empty(len(order), np.int64)
-    back[order] = np.arange(len(order))
-    return Shapes.joined(parts).take(back)
+    out = Shapes.nowhere(len(shapes))
+    for _, rows in tracks.each():
+        out.put(rows, shapes.take(rows).smoothed(tracks.frame[rows]))
+    return out

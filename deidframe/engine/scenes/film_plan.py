@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.engine.scenes.covers import Face
-from deidframe.engine.scenes.posed import Pose, Posed, Texture, can_be_drawn, light_of
+from deidframe.engine.scenes.posed import Texture, can_be_drawn, posed
 from deidframe.engine.scenes.regions import Region
 from deidframe.engine.scenes.shapes import Shapes
 from deidframe.engine.scenes.tracks import Tracks
@@ -66,11 +67,7 @@ class FilmPlan(Sequence[list[Face]]):
     def __init__(self, tracks: Tracks, count: int, extra: Sequence[Late] = (), players: Players | None = None) -> None:
         self._tracks, self._count, self._players = tracks, count, players
         self._starts = np.searchsorted(tracks.frame, np.arange(count + 1))
-        self._extra: dict[int, list[Late]] = {}
-        for one in extra:
-            held = self._extra.setdefault(one.frame, [])
-            if not any(_overlap(one.box, other.box) > SAME for other in held):
-                held.append(one)
+        self._extra = _by_frame(extra)
         self.fit = steady(tracks, _fit(tracks, players)) if players is not None else np.zeros(len(tracks.frame), bool)
         self._at = functools.lru_cache(HELD)(self._made)
 
@@ -82,8 +79,11 @@ class FilmPlan(Sequence[list[Face]]):
         return self._at(frame)
 
     def with_extra(self, extra: Sequence[Late]) -> FilmPlan:
-        """Return it with other late faces."""
-        return FilmPlan(self._tracks, self._count, extra, self._players)
+        """Return it with other late faces; what is drawn over the others stays."""
+        out = copy.copy(self)
+        out._extra = _by_frame(extra)
+        out._at = functools.lru_cache(HELD)(out._made)
+        return out
 
     def rows(self, frame: int) -> range:
         """Return the rows of the tracks in a frame, in the order of its faces."""
@@ -95,15 +95,20 @@ class FilmPlan(Sequence[list[Face]]):
         return [*faces, *(Face(Region.of(one.box, one.landmarks), one.landmarks) for one in late)]
 
     def _face(self, row: int) -> Face:
-        marks = self._tracks.landmarks[row]
-        if not self.fit[row] or self._players is None:
-            return Face(Region.of(self._tracks.boxes[row], marks), marks)
-        shapes = self._players.shapes
-        texture = self._players.texture(int(self._tracks.track[row]))
-        assert texture is not None, "a row that is fit has a surrogate"
-        region = shapes.region(row, self._players.grow)
-        light = light_of(region, shapes.skin[row], shapes.colours[row], shapes.ears[row], texture)
-        return Posed(region, marks, texture, Pose.between(texture.rigid, shapes.rigid[row]), light)
+        marks, players = self._tracks.landmarks[row], self._players
+        whole = Region.of(self._tracks.boxes[row], marks)
+        if not self.fit[row] or players is None:
+            return Face(whole, marks)
+        return posed(players.shapes, row, whole, players.texture(int(self._tracks.track[row])), players.grow, marks)
+
+
+def _by_frame(late: Sequence[Late]) -> dict[int, list[Late]]:
+    out: dict[int, list[Late]] = {}
+    for one in late:
+        held = out.setdefault(one.frame, [])
+        if not any(_overlap(one.box, other.box) > SAME for other in held):
+            held.append(one)
+    return out
 
 
 def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -116,11 +121,11 @@ def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 def _fit(tracks: Tracks, players: Players) -> NDArray[np.bool_]:
     """Return `(R,)` in which rows a surrogate can be drawn well."""
     fit = np.zeros(len(tracks.frame), bool)
-    for number in np.unique(tracks.track).tolist():
+    for number, rows in tracks.each():
         texture = players.texture(number)
         if texture is None:
             continue
-        for row in np.flatnonzero(tracks.track == number).tolist():
+        for row in rows.tolist():
             whole = Region.of(tracks.boxes[row], tracks.landmarks[row])
             fit[row] = can_be_drawn(players.shapes, row, whole, texture, players.grow) is not None
     return fit
@@ -129,8 +134,7 @@ def _fit(tracks: Tracks, players: Players) -> NDArray[np.bool_]:
 def steady(tracks: Tracks, fit: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the same without short runs between covers: a track shorter than that may be drawn as a whole."""
     out = fit.copy()
-    for number in np.unique(tracks.track).tolist():
-        own = np.flatnonzero(tracks.track == number)
+    for _, own in tracks.each():
         edges = np.flatnonzero(np.diff(fit[own].astype(np.int8))) + 1
         for run in np.split(own, edges):
             if fit[run[0]] and len(run) < min(LEAST, len(own)):

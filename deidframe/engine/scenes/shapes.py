@@ -90,6 +90,11 @@ class Shapes:
         """Return these."""
         return Shapes(*(getattr(self, one.name)[rows] for one in fields(self)))
 
+    def put(self, rows: NDArray[np.int64] | slice, faces: Shapes) -> None:
+        """Write faces into these rows."""
+        for one in fields(self):
+            getattr(self, one.name)[rows] = getattr(faces, one.name)
+
     def smoothed(self, frames: NDArray[np.int64]) -> Shapes:
         """Return the faces of one track without the trembling of a mesh that is laid anew in every frame.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +68,13 @@ class Tracks:
     landmarks: Floats
     kind: NDArray[np.int8]
     shots: NDArray[np.int64]
+
+    def each(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Yield each track with its rows, in the order of frames."""
+        order = np.argsort(self.track, kind="stable")  # rows are in the order of frames
+        starts = np.flatnonzero(np.diff(self.track[order], prepend=-1))
+        for own in np.split(order, starts[1:]) if len(order) else ():
+            yield int(self.track[own[0]]), own
 
     def none(self) -> Tracks:
         """Return the same without any face."""
