@@ -162,7 +162,8 @@ def run(
         if layout.layout != "files":
             for path in release_folders(folder):
                 reporter.say(f"packing {path.name}")
-                repack(path, layout.layout, once=layout.once)
+                with tempfile.TemporaryDirectory(dir=scratch) as room:
+                    repack(path, layout.layout, Path(room), once=layout.once)
         status = "finished"
         return Outcome(folder, tuple(cells))
     except Exception as error:

@@ -91,11 +91,15 @@ def pack(source: Path, target: Path, layout: str, *, once: bool = False) -> None
         raise
 
 
-def repack(folder: Path, layout: str, *, once: bool) -> None:
-    """Put shards in the place of a released folder's files."""
-    part, old = folder.with_name(f".part-{folder.name}"), folder.with_name(f".old-{folder.name}")
-    for one in (part, old):
-        shutil.rmtree(one, ignore_errors=True)
+def repack(folder: Path, layout: str, scratch: Path, *, once: bool) -> None:
+    """Put shards in the place of a released folder's files.
+
+    Args:
+        folder: of the release.
+        layout, once: see `pack`.
+        scratch: private, empty, on the same disk; what a kill leaves behind lies there and in no release.
+    """
+    part, old = scratch / "packed", scratch / "files"
     pack(folder, part, layout, once=once)
     try:
         folder.rename(old)
