@@ -17,6 +17,7 @@ from deidframe.environment import contain_libraries
 
 COMMANDS = (
     "run",
+    "merge",
     "check",
     "verify",
     "recount",

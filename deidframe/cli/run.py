@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from deidframe.cli import check
 from deidframe.cli.options import add_timeout
+
+if TYPE_CHECKING:
+    from deidframe.engine.cache.disk_cache import DiskCache
+    from deidframe.engine.planning.plan import Plan
+    from deidframe.engine.runtime.progress import Reporter
+    from deidframe.engine.tools.parts import Part
 
 HELP = "run a recipe: release, certificate and report"
 EXAMPLE = "deidframe run quickstart --out runs/first"
@@ -27,12 +34,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_timeout(parser)
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="only find and encode the faces of part I of N of the database, and keep that for `deidframe merge`",
+    )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="let a Ray cluster find and encode the faces (extra `ray`): HOST:PORT, `auto` for one on this machine, `local`",
+    )
+    parser.add_argument(
         "--with-originals", action="store_true", help="also write a report that shows real people, under private/"
     )
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run a recipe and print the comparison and the paths."""
+def run(options: argparse.Namespace, caches: list[str] | None = None) -> int:
+    """Run a recipe and print the comparison and the paths.
+
+    Args:
+        options: of the command line.
+        caches: of other machines that looked at parts of the database, None where the run looks at all of it.
+    """
     if options.jobs is not None:
         _use(options.jobs)  # before anything is imported that starts threads
     if options.dry_run:
@@ -46,10 +68,12 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from deidframe.cli.show import Bars, Events, Lines
+    from deidframe.contract.errors import UsageError
     from deidframe.engine.cache.disk_cache import DiskCache
     from deidframe.engine.planning.planner import plan
     from deidframe.engine.run import run as run_plan
     from deidframe.engine.run import stages_folder
+    from deidframe.engine.tools.parts import Part
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.packaged import find_recipe
     from deidframe.recipe.parse import load_recipe
@@ -58,6 +82,9 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.words import came_in, counted
 
     started = time.monotonic()
+    part = Part.parse(options.shard) if options.shard else None
+    if options.ray and (part is not None or caches is not None):
+        raise UsageError("--ray cuts the database itself: leave out --shard and merge")
     console = Console(stderr=True)
     events = Events() if options.json else None
     reporter = events or (Bars(console) if console.is_terminal else Lines())
@@ -82,6 +109,12 @@ def run(options: argparse.Namespace) -> int:
     for note in planned.notes:
         reporter.say(f"  note: {note}")
     cache = None if options.no_cache else DiskCache(stages_folder())
+    if part is not None:
+        return _look_at(part, planned, cache, reporter, offline=options.offline)
+    if caches is not None:
+        _bring_together(planned, cache, caches, reporter)
+    if options.ray:
+        _look_with_ray(planned, cache, options.ray, reporter, offline=options.offline)
     outcome = run_plan(
         planned,
         folder,
@@ -113,6 +146,56 @@ def run(options: argparse.Namespace) -> int:
     print(f"private  {folder / 'private'} (mapping and encodings: biometric data, do not share)")
     print(f"{time.monotonic() - started:.1f} s")
     return outcome.exit_code
+
+
+def _look_at(part: Part, planned: Plan, cache: DiskCache | None, reporter: Reporter, *, offline: bool) -> int:
+    """Look at one part of the database."""
+    import tempfile
+    from pathlib import Path
+
+    from deidframe.contract.errors import UsageError
+    from deidframe.engine.tools.parts import look_at_part
+    from deidframe.words import counted
+
+    if cache is None:
+        raise UsageError("--shard keeps what it sees in the cache: leave out --no-cache")
+    with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+        done = look_at_part(planned, part, cache, Path(scratch), reporter, offline=offline)
+    kept = (
+        f"{counted(done.faces, 'face')} in {counted(done.pictures, 'picture')}, encoded with {', '.join(done.encoders) or 'none'}"
+    )
+    left = f"; {', '.join(done.left)} learns from everybody and waits for the run" if done.left else ""
+    print(f"part {part}: {kept}{left}; {done.seconds:.1f} s")
+    print(f"kept in  {cache.root} (biometric data, do not share)")
+    return 0
+
+
+def _bring_together(planned: Plan, cache: DiskCache | None, caches: list[str], reporter: Reporter) -> None:
+    """Take over what other machines have seen, and make sure that all of the database was looked at."""
+    from pathlib import Path
+
+    from deidframe.contract.errors import UsageError
+    from deidframe.engine.tools.parts import merge
+    from deidframe.words import counted
+
+    if cache is None:
+        raise UsageError("merge reads the cache: leave out --no-cache")
+    merged = merge(planned, cache, [Path(one) for one in caches])
+    gone = f", {merged.gone} damaged or gone and seen again" if merged.gone else ""
+    reporter.say(f"  all {counted(merged.of, 'part')} are there; {counted(merged.copied, 'result')} copied{gone}")
+
+
+def _look_with_ray(planned: Plan, cache: DiskCache | None, address: str, reporter: Reporter, *, offline: bool) -> None:
+    """Have a cluster look at what the cache does not know."""
+    from deidframe.contract.errors import UsageError
+    from deidframe.engine.tools.ray_parts import look_with_ray
+    from deidframe.words import counted
+
+    if cache is None:
+        raise UsageError("--ray keeps what the nodes see in the cache: leave out --no-cache")
+    looked = look_with_ray(planned, cache, reporter, address, offline=offline)
+    before = f"; {counted(looked.before, 'part')} known before" if looked.before else ""
+    reporter.say(f"  {counted(looked.parts, 'part')} looked at by {', '.join(looked.nodes) or 'nobody'}{before}")
 
 
 def _use(jobs: int) -> None:

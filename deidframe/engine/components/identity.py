@@ -6,7 +6,6 @@ import functools
 import hashlib
 import importlib.util
 import json
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ def identity(step: Step) -> dict[str, Any]:
     return {
         "role": step.role,
         "name": step.loaded.qualified,
-        "version": metadata.version(listed.distribution) if listed.distribution in _installed() else "",
+        "version": listed.version,
         "code": code_of(listed.package[0]),
         "contract": CONTRACT_VERSION,
         "params": step.params.model_dump(mode="json"),
@@ -38,11 +37,6 @@ def told(step: Step) -> str:
     """Return a short text that changes when what a component gives could: code, weights and parameters, and the core's code."""
     facts = {**identity(step), "core": code_of("deidframe")}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-@functools.cache
-def _installed() -> frozenset[str]:
-    return frozenset(str(d.metadata["Name"]) for d in metadata.distributions() if d.metadata["Name"])
 
 
 @functools.cache
