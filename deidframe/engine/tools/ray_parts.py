@@ -148,7 +148,8 @@ def _somebody_listens(address: str) -> None:
 def _take(cache: DiskCache, facts: Mapping[str, Any], part: Part, answer: Answer) -> None:
     """Keep what a node sent, and last of all that its part is there."""
     if answer.error is not None:
-        raise type(answer.error)(f"node {answer.node}: {answer.error}") if type(answer.error) is UsageError else answer.error
+        answer.error.args = (f"node {answer.node}: {answer.error}",)  # the same kind, and so the same exit code
+        raise answer.error
     assert answer.done is not None
     keep(cache, facts, part, answer.done, answer.entries)
 
