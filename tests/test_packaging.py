@@ -35,7 +35,7 @@ def test_a_plugin_says_for_which_core_it_is(folder: Path) -> None:
 
 
 DISTRIBUTIONS = {"cv2": "opencv-python-headless", "PIL": "pillow", "sklearn": "scikit-learn"}
-OPTIONAL = {"torch", "pytest", "av", "pyarrow"}
+OPTIONAL = {"torch", "pytest", "av", "pyarrow", "ray"}
 """Imported only when asked for, behind an error that says what to install; the pytest plugin is for whoever has pytest."""
 
 

@@ -90,6 +90,8 @@ class Component:
         deterministic: equal input and seed give equal bits.
         protects: False for a baseline that changes nothing; its faces are measured and never released.
         one_picture_per_group: True for a synthesizer that gives every face of a group the same picture.
+        shows_person: True for an anonymizer or a synthesizer whose surrogates may, by design, be one real person's face
+            (k-Same-Select). Where they are, certificate and folder say it; without this such faces are withheld.
         elbow: of a clusterer, the curve from which its parameter is read: `"groups"` where it has a parameter `clusters` (the SSE
             for each number of groups), `"distances"` where it has a radius (sorted distances to a neighbour), empty for none.
         same_person: of an encoder, how alike it sees pictures of one person; without it the encoder cannot look for people under
@@ -114,6 +116,7 @@ class Component:
     deterministic: bool = True
     protects: bool = True
     one_picture_per_group: bool = False
+    shows_person: bool = False
     elbow: Literal["", "groups", "distances"] = ""
     same_person: SamePerson | None = None
     sure: float | None = None

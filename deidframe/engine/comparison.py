@@ -18,6 +18,7 @@ from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.arena import unseen
 from deidframe.engine.evaluate.attack import Target
 from deidframe.engine.evaluate.audit import audit
+from deidframe.engine.evaluate.disguised import disguised
 from deidframe.engine.evaluate.measures import measures
 from deidframe.engine.evaluate.mimic import Mimic
 from deidframe.engine.evaluate.undone import WayBack
@@ -32,7 +33,7 @@ from deidframe.engine.release.staging import stage
 from deidframe.engine.release.withheld import METHOD, WithheldList
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.guard.carry import carry
-from deidframe.guard.certificate import Audited
+from deidframe.guard.certificate import Audited, Disguised
 from deidframe.guard.release import Promise, Release, Vouched
 from deidframe.guard.residual import handed_back
 from deidframe.record.schema import Cell, Status
@@ -134,7 +135,7 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         with timed() as seconds:
             made = protect(at.pool, at.offered, method)
             made.withheld.update(at.kept_back)
-            promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched)
+            promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched, method.shows)
             if method.protects or "synthesizer" in method.steps:
                 release = stage(made, at.faces, method.name, method.slug, promise, home, at.names_key, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
@@ -143,12 +144,18 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         compared: tuple[str, ...] = ()
         if method.protects:
             compared = release.faces.ids
+        promises = method.protects and (method.promised_k is not None or bool(method.promise))
+        if method.protects and not (promises and method.shows):
             release = release.without(handed_back(release))
+        guises: Disguised | None = None
+        if promises:
+            hidden, guises = disguised(at.pool, at.faces, release)
+            release = release.without(hidden)
         audited: Audited | None = None
         if method.protects and at.plan.audit is not None:
-            done = audit(at.pool, at.plan.audit, release)
+            done = audit(at.pool, at.plan.audit, release, by_design=guises is not None and guises.shown > 0)
             release, audited = release.without(done.withheld), done.said
-        closed, certificate = pass_gates(release, at.faces, at.withheld, compared, audited, protects=method.protects)
+        closed, certificate = pass_gates(release, at.faces, at.withheld, compared, audited, guises, protects=method.protects)
         if at.withheld_list is not None:
             at.withheld_list.add(release.withheld, METHOD, method.name)
         carried = carry(release, at.plan.photos.columns, at.plan.parsed.recipe.source.carry) if certificate else ()

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 COPY_SHARE = 0.95
 """Of light copies of originals, this share lies within the bound."""
+SCORES = 2**24
+"""Cosines that are held at once."""
 OVERLAP = 0.3
 """Intersection over union from which two boxes are one face."""
 Boxes = NDArray[np.float32]
@@ -44,6 +46,22 @@ def light_copy(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     done, data = cv2.imencode(".jpg", moved[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])
     assert done
     return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
+
+
+def nearest(vectors: NDArray[np.float32], originals: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return `(M,)` how far each encoding lies from the nearest original's, whoever that shows.
+
+    Args:
+        vectors: `(M, D)` unit encodings of released pictures.
+        originals: `(N, D)` of originals, N at least 1.
+    """
+    out = np.empty(len(vectors))
+    step = max(1, SCORES // len(originals))
+    for start in range(0, len(vectors), step):
+        part = vectors[start : start + step]
+        best = (part @ originals.T).argmax(axis=1)  # rounding in the product decides between equals alone
+        out[start : start + step] = np.linalg.norm(part.astype(np.float64) - originals[best], axis=1)
+    return out
 
 
 def copy_bound(distances: NDArray[np.float64]) -> float:

@@ -12,6 +12,9 @@ from deidframe.guard.accounting import Account
 from deidframe.guard.carry import Carried
 from deidframe.guard.release import Release
 
+REAL_FACES = "real faces"
+"""How the sentence begins which says that real people are shown."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -75,6 +78,34 @@ class Audited:
 
 
 @dataclass(frozen=True)
+class Disguised:
+    """Released pictures that were held against originals in every guise that is looked for.
+
+    Args:
+        looked: how many, all of which are released.
+        originals: that each was compared with, besides those of the people who share it.
+        of: originals of the run.
+        shown: pictures in which one was seen, by the method's design.
+    """
+
+    looked: int
+    originals: int
+    of: int
+    shown: int = 0
+
+    @property
+    def words(self) -> str:
+        """What the certificate says."""
+        with_whom = f"all {self.of}" if self.originals == self.of else f"those behind it and {self.originals} of {self.of}"
+        if self.shown:
+            return f"{self.shown} of {self.looked} released pictures show one real person, as the method means to"
+        return (
+            f"none of {self.looked} released pictures shows an original turned, mirrored, inverted, in one channel, in some of"
+            f" its bits or in pieces; compared with {with_whom} originals"
+        )
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What the gates counted before the certificate is written.
 
@@ -83,12 +114,14 @@ class Evidence:
         compared: released pictures that were held against their originals.
         bare: written files that were read and hold nothing but a picture.
         audited: what a second detector saw, None where the recipe asks for none.
+        disguised: what was seen of originals in other guises, None where the method promises nothing.
     """
 
     faced: int
     compared: int
     bare: int
     audited: Audited | None = None
+    disguised: Disguised | None = None
 
 
 def certify(release: Release, accounted: Account, evidence: Evidence) -> Certificate:
@@ -104,11 +137,15 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             a gate looked at fewer pictures than are released.
     """
     method, groups = release.method, release.groups
-    k, promise, found_by = release.promise.k, release.promise.words, release.promise.found_by
+    promise_of = release.promise
+    shows = promise_of.shows if evidence.disguised and evidence.disguised.shown else ""
+    k, promise, found_by = promise_of.k, promise_of.words, promise_of.found_by
     person_of, digest_of = release.person_of, release.digests
     audited = evidence.audited
     gates = [("found a face in", evidence.faced), ("compared", evidence.compared), ("read back", evidence.bare)]
-    for what, seen in [*gates, *([("audited", audited.looked)] if audited else [])]:
+    gates += [("audited", audited.looked)] if audited else []
+    gates += [("looked for originals in", evidence.disguised.looked)] if evidence.disguised else []
+    for what, seen in gates:
         if seen != len(digest_of):
             raise ReleaseRefused(f"{method}: the gates {what} {seen} of {len(digest_of)} released pictures; nothing is released")
     people_of_picture: dict[str, set[str]] = {}
@@ -119,15 +156,20 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
     checks = [
         Check("accounting", True, _closed(accounted)),
         Check("no face, no release", True, f"a face was found in the original of each of {evidence.faced} released pictures"),
-        Check("nothing handed back", True, f"none of {evidence.compared} released pictures is its original"),
+        Check("nothing handed back", True, f"none of {evidence.compared} released pictures is its original")
+        if not shows
+        else Check("nothing handed back", None, f"by design of {shows} a released picture may be an original"),
         Check("bare files", True, f"{evidence.bare} files read back hold a picture and nothing else, with one time for all"),
     ]
+    if evidence.disguised:
+        held = None if evidence.disguised.shown else True
+        checks.append(Check("no original in another guise", held, evidence.disguised.words))
     if audited:
         words = f"{audited.detector} saw no second face in any of {audited.looked} released pictures"
         checks.append(Check("no other face", True, words))
         if audited.bound is not None:
             words = (
-                f"none of {audited.looked} lies within {audited.bound:.2f} of its original, where copies lie ({audited.encoder})"
+                f"none of {audited.looked} lies within {audited.bound:.2f} of an original, where copies lie ({audited.encoder})"
             )
             checks.append(Check("no copy", True, words))
     if k is None or groups is None:
@@ -142,7 +184,10 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             len(people_of_picture),
             tuple(checks),
             ("each released picture differs from its original", *([promise] if promise else [])),
-            ("k-anonymity: each face keeps something of its own person, and only the attacks below say how much",),
+            (
+                *((shown_people(shows),) if shows else ()),
+                "k-anonymity: each face keeps something of its own person, and only the attacks below say how much",
+            ),
         )
     pictures_of_group: dict[int, set[str]] = {}
     for face, group in groups.items():
@@ -187,6 +232,7 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             *(("in every group each person has as many pictures, so the same holds counted by picture",) if even else ()),
         ),
         (
+            *((shown_people(shows),) if shows else ()),
             "an attacker who has pictures of the other members of a group: they are ruled out, and subtracted from a surrogate",
             *(
                 (
@@ -212,6 +258,11 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             ),
         ),
     )
+
+
+def shown_people(by: str) -> str:
+    """Say that real people are shown by design."""
+    return f"{REAL_FACES}: by design of {by} released pictures show single real people of the database, whom others know"
 
 
 def largest_share(groups: Mapping[str, int], person_of: Mapping[str, str]) -> tuple[int, int, int]:

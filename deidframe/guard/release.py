@@ -69,12 +69,14 @@ class Promise:
         words: what it promises besides, "" for nothing.
         found_by: who found the people, "" where they are labelled.
         vouched: who says who is who.
+        shows: the components by whose design surrogates may be one real person's face, "" where none says so.
     """
 
     k: int | None = None
     words: str = ""
     found_by: str = ""
     vouched: Vouched = Vouched()
+    shows: str = ""
 
 
 @dataclass(frozen=True)

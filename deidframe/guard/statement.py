@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deidframe.guard.certificate import Certificate
+from deidframe.guard.certificate import REAL_FACES, Certificate
 
 WIDTH = 100
 NO_PROMISE = "Do not share it as de-identified: this method promises nothing. The pictures are here to be compared with others."
@@ -73,6 +73,7 @@ def statement(certificate: Certificate, attacks: Sequence[Reached], licences: Se
     promised = bool(promise) and not broken
     if promised:
         sharing = f"It may be shared for what it promises and for nothing else: {promise}."
+        sharing += "".join(f" It shows {said}." for said in certificate.holds_not if said.startswith(REAL_FACES))
     elif broken:
         sharing = f"Do not share it: {broken}."
     else:

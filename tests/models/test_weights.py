@@ -150,7 +150,7 @@ def test_a_source_archive_is_never_built(cache: Path, tmp_path: Path, monkeypatc
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(offered))
     monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")
-    with pytest.raises(WeightsError, match="cannot fetch no-such-package-of-weights==1.0"):
+    with pytest.raises(WeightsError, match=r"cannot fetch no-such-package-of-weights==1\.0"):
         obtain(weights())
     assert not ran.exists()
 

@@ -60,6 +60,11 @@ class MethodPlan:
         return self.steps["anonymizer"].params.promise if self.per_person else ""
 
     @property
+    def shows(self) -> str:
+        """The components by whose design a surrogate may be one real person's face."""
+        return " and ".join(step.name for step in self.steps.values() if step.loaded.component.shows_person)
+
+    @property
     def grouping(self) -> bool:
         """Whether it makes groups and nothing else."""
         return "clusterer" in self.steps and "synthesizer" not in self.steps

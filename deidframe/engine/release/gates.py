@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.guard.accounting import Account, account
-from deidframe.guard.certificate import Audited, Certificate, Evidence, certify
+from deidframe.guard.certificate import Audited, Certificate, Disguised, Evidence, certify
 from deidframe.guard.hygiene import check_bare
 from deidframe.guard.release import Release
 
@@ -20,6 +20,7 @@ def pass_gates(
     left_out: Mapping[str, str],
     compared: Collection[str],
     audited: Audited | None,
+    disguised: Disguised | None,
     *,
     protects: bool,
 ) -> tuple[Account, Certificate | None]:
@@ -31,6 +32,7 @@ def pass_gates(
         left_out: photo id -> why it has none.
         compared: ids of the faces whose written picture was held against its original.
         audited: what a second detector saw.
+        disguised: what was seen of originals in other guises.
         protects: whether the method protects anybody.
     """
     every = [*faces.ids, *left_out]
@@ -41,5 +43,5 @@ def pass_gates(
     bare = check_bare(release.paths, release.method)
     known = set(faces.ids)
     held, compared = release.digests, set(compared)
-    evidence = Evidence(sum(face in known for face in held), sum(face in compared for face in held), bare, audited)
+    evidence = Evidence(sum(face in known for face in held), sum(face in compared for face in held), bare, audited, disguised)
     return closed, certify(release, closed, evidence)

@@ -133,6 +133,7 @@ def deidframe_anonymizers() -> list[Component]:
             make="deidframe_ksame.members:Medoid",
             params=NoParams,
             summary="the surrogate of a group aims at its most central member",
+            shows_person=True,
             example='anonymizer = { use = "medoid" }\n',
         ),
         Component(
@@ -140,6 +141,7 @@ def deidframe_anonymizers() -> list[Component]:
             make="deidframe_ksame.members:RandomWeight",
             params=RandomWeightParams,
             summary="the surrogate of a group aims at a mean of its people with random weights",
+            shows_person=True,
             example='anonymizer = { use = "random-weight" }\n',
         ),
         Component(

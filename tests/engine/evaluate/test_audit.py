@@ -150,7 +150,7 @@ def test_a_copy_that_differs_in_its_pixels_is_refused(tmp_path: Path) -> None:
     outcome = audited(tmp_path, people(4), moved)
     (cell,) = outcome.cells
     assert cell.status == "refused"
-    assert "as close to their originals as copies would be (sface: 0." in cell.reason
+    assert "as close to an original as a copy would be (sface: 0." in cell.reason
     assert outcome.exit_code == 6
     assert not list(release_folders(outcome.folder)) and not list(outcome.folder.glob("private/staged/**/*.jpg"))
 
@@ -226,3 +226,12 @@ def test_a_light_copy_is_another_picture_of_the_same_size() -> None:
     assert copy.shape == picture.shape and copy.dtype == np.uint8
     assert not np.array_equal(copy, picture)
     assert copy_bound(np.arange(101.0)) == 95.0
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_small_original_in_a_corner_is_seen_however_it_is_turned(tmp_path: Path, turns: int) -> None:
+    inset = f"small = np.rot90(picture[::2, ::2].copy(), {turns}); picture[:] = 0; picture[:128, :128] = small"
+    outcome = audited(tmp_path, people(3), inset)
+    (cell,) = outcome.cells
+    assert (cell.status, cell.released) == ("refused", 0)
+    assert "a second face is visible" in cell.reason

@@ -1,0 +1,150 @@
+"""Surrogates that are originals: a k-Same method that shows one member to the whole group is caught, in whatever guise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from examples import RECIPE, listed, planned
+
+from deidframe.engine.run import Outcome, run
+
+LIAR = """
+import numpy as np
+from deidframe.contract import Component, FaceSet, IndexedStack, Params, hookimpl
+
+class Settings(Params):
+    pass
+
+class Liar:
+    def __init__(self, params, context):
+        self.context = context
+
+    def synthesize(self, faces, surrogates):
+        groups, first, rows = np.unique(surrogates.groups, return_index=True, return_inverse=True)
+        pictures = []
+        for group, row in zip(groups.tolist(), first.tolist()):
+            real = np.asarray(faces.images[row : row + 1])[0]
+            other = np.asarray(faces.images[(row + 7) % len(faces) : (row + 7) % len(faces) + 1])[0]
+            colour = np.full_like(real, self.context.rng(str(group)).integers(0, 256, 3))
+            pictures.append(np.ascontiguousarray(WHAT, np.uint8))
+        return FaceSet(faces.ids, IndexedStack(np.stack(pictures), rows.astype(np.int64)))
+
+@hookimpl
+def deidframe_synthesizers():
+    return [Component("flat", f"{__name__}:Liar", Settings, "lies", one_picture_per_group=True)]
+"""
+FACES = """
+import cv2
+import numpy as np
+from deidframe.contract import Component, Params, Photos, hookimpl
+
+class Settings(Params):
+    count: int = 4
+
+def opened(name):
+    # a face of nobody: what matters is that it has contours and colours of its own
+    rng = np.random.default_rng(int(name.removeprefix("noise-")))
+    picture = cv2.resize(rng.integers(0, 256, (12, 12, 3)).astype(np.uint8), (256, 256), interpolation=cv2.INTER_CUBIC)
+    return picture
+
+class Faces:
+    def __init__(self, params, context):
+        self.count = params.count
+
+    def load(self):
+        ids = tuple(f"noise-{n}" for n in range(self.count))
+        return Photos(ids, opened, ids)
+
+@hookimpl
+def deidframe_sources():
+    return [Component("noise", f"{__name__}:Faces", Settings, "pictures of nobody")]
+"""
+
+
+def ran(tmp_path: Path, what: str, *, shows: bool = False) -> Outcome:
+    code = LIAR.replace("WHAT", what)
+    if shows:
+        code = code.replace("one_picture_per_group=True", "one_picture_per_group=True, shows_person=True")
+    plugins = (listed("synthesizer", "flat", code), listed("source", "noise", FACES))
+    return run(planned(tmp_path, *plugins, recipe=RECIPE.replace("count = 12", "count = 30")), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "real",
+        "other",
+        "real[::-1]",
+        "np.rot90(real, 2)",
+        "real.transpose(1, 0, 2)",
+        "255 - real",
+        "255 - np.rot90(other)",
+        "real ^ 0x80",
+        "real >> 4",
+        "(colour & 0xF0) | (real >> 4)",
+        "np.roll(real, 40, 0)",
+        "np.random.default_rng(5).permutation(real.reshape(-1, 3)).reshape(real.shape)",
+        "real * np.array([0, 1, 0])",
+        "real if group else colour",
+    ],
+)
+def test_an_original_as_the_surrogate_of_a_group_is_caught(tmp_path: Path, what: str) -> None:
+    outcome = ran(tmp_path, what)
+    cell = next(c for c in outcome.cells if c.method == "flat")
+    assert cell.status == "refused", cell
+    assert "original" in cell.reason
+    assert not (outcome.folder / "release" / "flat").exists()
+    assert not list(outcome.folder.glob("private/**/staged/**/*.jpg"))
+
+
+def test_one_group_of_many_is_withheld_and_the_others_are_released(tmp_path: Path) -> None:
+    outcome = ran(tmp_path, "np.rot90(real, 2) if group == 0 else colour")
+    cell = next(c for c in outcome.cells if c.method == "flat")
+    assert cell.status == "ok"
+    assert cell.reasons == {"its protected picture shows an original in another guise": 3}
+    assert (cell.released, cell.withheld) == (27, 3)
+
+
+def test_colours_are_released_and_the_certificate_says_what_was_looked_for(tmp_path: Path) -> None:
+    cell = next(c for c in ran(tmp_path, "colour").cells if c.method == "flat")
+    assert cell.status == "ok"
+    assert cell.certificate is not None
+    words = {check["name"]: check["words"] for check in cell.certificate["checks"]}
+    assert "none of 30 released pictures shows an original turned" in words["no original in another guise"]
+    assert "all 30 originals" in words["no original in another guise"]
+
+
+def test_a_large_database_is_compared_with_those_behind_a_picture_and_with_some_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deidframe.engine.evaluate.disguised.MOST", 5)
+    (tmp_path / "a").mkdir()
+    cell = next(c for c in ran(tmp_path / "a", "colour").cells if c.method == "flat")
+    assert cell.certificate is not None
+    assert "those behind it and 5 of 30 originals" in json.dumps(cell.certificate)
+    (tmp_path / "b").mkdir()
+    cell = next(c for c in ran(tmp_path / "b", "real[::-1]").cells if c.method == "flat")
+    assert cell.status == "refused"
+
+
+def test_a_method_that_shows_people_by_design_says_so(tmp_path: Path) -> None:
+    outcome = ran(tmp_path, "real", shows=True)
+    cell = next(c for c in outcome.cells if c.method == "flat")
+    assert cell.status == "ok"
+    assert cell.certificate is not None
+    checks = {check["name"]: check for check in cell.certificate["checks"]}
+    assert checks["nothing handed back"]["held"] is None
+    assert checks["no original in another guise"]["held"] is None
+    assert "30 of 30 released pictures show one real person" in checks["no original in another guise"]["words"]
+    assert cell.certificate["holds_not"][0].startswith("real faces: by design of flat")
+    text = " ".join((outcome.folder / "release" / "flat" / "README.txt").read_text().split())
+    assert "It shows real faces: by design of flat released pictures show single real people" in text
+
+
+def test_who_may_show_people_and_does_not_says_nothing_of_it(tmp_path: Path) -> None:
+    cell = next(c for c in ran(tmp_path, "colour", shows=True).cells if c.method == "flat")
+    assert cell.certificate is not None
+    assert "real faces" not in json.dumps(cell.certificate)
+    assert all(check["held"] for check in cell.certificate["checks"] if check["name"] != "who is who")
