@@ -27,6 +27,7 @@ from deidframe.engine.components.identity import identity
 from deidframe.engine.components.recognizer import CachingRecognizer, base_of
 from deidframe.engine.components.results import check_result
 from deidframe.engine.components.step import Step
+from deidframe.engine.components.veil import KEYED, NUMBERED, Veil
 from deidframe.engine.runtime.progress import Reporter, tracker
 from deidframe.engine.runtime.seeds import derive
 from deidframe.models.own import weights_path
@@ -89,10 +90,18 @@ class ComponentPool:
         """
         component = self.make(step, encoder)
         verb = verb or VERBS[step.role][1]
+        veil = self._veil(step)
+        given = tuple(map(veil.over, arguments)) if veil else arguments
         with self._guarded(step):
-            out = getattr(component, verb)(*arguments)
-        made = check_result(step, verb, arguments, out)
+            out = getattr(component, verb)(*given)
+        made = check_result(step, verb, given, out)
+        made = veil.off(made) if veil else made
         return self._with_guarded_pictures(step, made) if isinstance(made, FaceSet) else made
+
+    def _veil(self, step: Step) -> Veil | None:
+        if step.role in NUMBERED:
+            return Veil(None)
+        return Veil(hmac.digest(self.secret, f"ids|{step.key}".encode(), "sha256")) if step.role in KEYED else None
 
     @contextmanager
     def _guarded(self, step: Step, *, importing: bool = False) -> Iterator[None]:

@@ -18,6 +18,7 @@ from deidframe.engine.cache.shards import CachedEncodings
 from deidframe.engine.cache.stage_cache import StageCache
 from deidframe.engine.components.detections import nearest_to_centre, rows_by_photo
 from deidframe.engine.components.step import Step
+from deidframe.engine.components.witnesses import Witnesses
 from deidframe.engine.runtime.progress import Quiet, Reporter
 
 BATCH = 32
@@ -76,6 +77,7 @@ class CachingRecognizer:
         self._reporter = reporter
         self._cached = {} if cached is None else cached
         self._known: dict[int, _Known] = {}
+        self._witnesses = Witnesses()
 
     @property
     def space(self) -> str:
@@ -235,8 +237,22 @@ class CachingRecognizer:
         known_rows.found[rows[places]] = landmarks
 
     def _vectors(self, faces: FaceSet) -> NDArray[np.float32]:
-        encodings: Embeddings = self._pool.call(self._encoder, faces)
-        return encodings.unit().vectors
+        """Encode faces that stand in a shuffled order among some whose encodings are known.
+
+        Raises:
+            ArtifactError: a face that was seen before is encoded otherwise now.
+        """
+        count, known = len(faces), self._witnesses.chosen(len(faces))
+        order = np.random.default_rng(count + self._witnesses.calls).permutation(count + len(known))
+        images = np.concatenate([np.asarray(faces.images[:]), *(one.picture[None] for one in known)])[order]
+        assert faces.landmarks is not None, "faces of a run carry landmarks"
+        marks = np.concatenate([faces.landmarks, *(one.landmarks[None] for one in known)])[order]
+        asked = FaceSet(tuple(str(n) for n in range(len(order))), images, marks)
+        encodings: Embeddings = self._pool.call(self._encoder, asked)
+        vectors = np.empty_like(encodings.vectors)
+        vectors[order] = encodings.unit().vectors
+        self._witnesses.heard(self._encoder.who, known, vectors[count:], faces, vectors[:count])
+        return vectors[:count]
 
 
 def base_of(faces: FaceSet) -> tuple[Stack, NDArray[np.int64]]:

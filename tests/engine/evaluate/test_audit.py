@@ -156,7 +156,7 @@ def test_a_copy_that_differs_in_its_pixels_is_refused(tmp_path: Path) -> None:
 
 
 def test_one_copy_among_others_is_withheld_and_counted(tmp_path: Path) -> None:
-    one = "picture[:] = np.roll(picture, 6, axis=1) if 'person1' in name else 0"
+    one = "picture[:] = np.roll(picture, 6, axis=1) if n == 1 else 0"
     outcome = audited(tmp_path, people(4), one)
     (cell,) = outcome.cells
     assert (cell.status, cell.released, cell.withheld) == ("ok", 3, 1)
@@ -190,7 +190,7 @@ def test_a_bystander_whom_the_first_detector_missed_is_covered(tmp_path: Path) -
 def test_a_face_that_a_method_shows_besides_is_withheld(tmp_path: Path) -> None:
     both = people(3)
     np.save(tmp_path / "other.npy", cv2.resize(both[1], (72, 72), interpolation=cv2.INTER_AREA))
-    paste = f"picture[:] = 0; picture[8:80, 8:80] = np.load({str(tmp_path / 'other.npy')!r}) if 'person0' in name else 0"
+    paste = f"picture[:] = 0; picture[8:80, 8:80] = np.load({str(tmp_path / 'other.npy')!r}) if n == 0 else 0"
     outcome = audited(tmp_path, [both[0], both[2]], paste)
     (cell,) = outcome.cells
     assert (cell.status, cell.released, cell.withheld) == ("ok", 1, 1)

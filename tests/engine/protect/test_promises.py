@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import RECIPE, catalogue, install
+from examples import RECIPE, catalogue, docstring_code, install, listed
 
 from deidframe.contract import RecipeError
 from deidframe.engine.planning.planner import plan
@@ -56,19 +56,19 @@ class Halves:
         pass
 
     def encode(self, faces):
-        male = (np.array([int(i.split("-")[-1]) for i in faces.ids]) % 2).astype(np.float32)
+        male = (np.asarray(faces.images[:]).mean(axis=(1, 2, 3)) < 96).astype(np.float32)
         return Embeddings(faces.ids, np.stack([1 - male, male, 0.3 + 0 * male, 0.7 + 0 * male], axis=1), "halves")
 
 @hookimpl
 def deidframe_encoders():
-    return [Component("halves", f"{__name__}:Halves", Params, "odd and even", spaces=("halves",))]
+    return [Component("halves", f"{__name__}:Halves", Params, "dark and bright", spaces=("halves",))]
 """
 
 
-def ran(tmp_path: Path, text: str, role: str, name: str, code: str) -> Outcome:
+def ran(tmp_path: Path, text: str, role: str, name: str, code: str, *others: Listed) -> Outcome:
     module = install(f"deidframe_{name}_promises", code)
-    listed = Listed(role, name, module, "deidframe-promises", "0.1.0", "")
-    return run(plan(parse(text, "r.toml"), catalogue(listed), tmp_path), tmp_path / "run")
+    own = Listed(role, name, module, "deidframe-promises", "0.1.0", "")
+    return run(plan(parse(text, "r.toml"), catalogue(own, *others), tmp_path), tmp_path / "run")
 
 
 def test_a_method_with_targets_for_each_person_promises_no_k(tmp_path: Path) -> None:
@@ -91,7 +91,10 @@ def test_an_anonymizer_that_lies_about_it_is_refused(tmp_path: Path) -> None:
 
 def test_groups_within_a_class_never_mix(tmp_path: Path) -> None:
     text = RECIPE.replace("k = 3\n", 'k = 3\nwithin = { use = "halves" }\n', 1)
-    outcome = ran(tmp_path, text, "encoder", "halves", HALVES)
+    dark = docstring_code("source").replace(
+        "np.uint8) for i in ids]", "np.uint8) // (1 + int(i.split('-')[1]) % 2) for i in ids]"
+    )
+    outcome = ran(tmp_path, text, "encoder", "halves", HALVES, listed("source", "noise", dark))
     cell = next(c for c in outcome.cells if c.method == "flat" and not c.attack)
     assert cell.status == "ok", cell.reason
     import json
