@@ -23,6 +23,11 @@ class Params(BaseModel, extra="forbid", strict=True):
         return None
 
     @property
+    def network(self) -> bool:
+        """With these parameters it opens connections, as a source that reads from a URL does; `Need.NETWORK` says so for all."""
+        return False
+
+    @property
     def recognizers(self) -> tuple[str, ...]:
         """Names of encoders; it is handed a recogniser with each of them, as `Context.recognizers`."""
         return ()

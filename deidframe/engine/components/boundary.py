@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import functools
-import os
-import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from deidframe.contract.errors import ArtifactError, DeidframeError, StageError
 from deidframe.contract.renamed import renamed_hint
+from deidframe.engine.components.process import RANDOM, Process
 from deidframe.engine.components.step import Step
+from deidframe.engine.runtime.network import no_network
 from deidframe.engine.runtime.timeout import limited
 
 T = TypeVar("T")
-RANDOM = "random numbers"
 LONGEST = 300
 """Characters of an error that are kept."""
 
@@ -74,11 +71,12 @@ def blame(cell: str, step: Step, error: BaseException) -> DeidframeError:
 
 
 @contextmanager
-def guarded(who: str, *, exact: bool = True, nested: bool = False, importing: bool = False) -> Iterator[None]:
+def guarded(who: str, *, exact: bool = True, nested: bool = False, importing: bool = False, network: str = "") -> Iterator[None]:
     """Let a component work within the time limit, and hold it to leaving the process as it was.
 
-    Watched are the random numbers of the process, the working directory and the environment. All three are put back, whatever
-    the component did; new environment variables, as libraries set them when they are imported, are taken out again in silence.
+    Watched are the random numbers of the process, the working directory, the environment, the umask, signal handlers and standard
+    streams. All are put back, whatever the component did; new environment variables, as libraries set them when they are
+    imported, are taken out again in silence.
 
     Args:
         who: its name for errors.
@@ -86,58 +84,24 @@ def guarded(who: str, *, exact: bool = True, nested: bool = False, importing: bo
             another order with each of them, so it gets one.
         nested: inside another guarded call, which has set the threads.
         importing: it is being made, which imports its libraries, and some draw random numbers then.
+        network: why it may open no connection, "" where it may.
 
     Raises:
-        ArtifactError: it drew from the process's random numbers, or changed the working directory or an environment variable.
+        ArtifactError: it drew from the process's random numbers, or changed something else of what is watched.
         PluginError: it took too long.
     """
     with limited(who), ExitStack() as held:
         if exact and not nested:
             held.enter_context(_controller(len(sys.modules)).limit(limits=1, user_api="blas"))
-        before = _Process.now()
+        if network:
+            held.enter_context(no_network(network))
+        before = Process.now()
         try:
             yield
         finally:
             changed = before.put_back()
         if changed and not (importing and changed[0] == RANDOM):
             raise ArtifactError(who, *changed)
-
-
-@dataclass(frozen=True)
-class _Process:
-    """What a component must leave as it was."""
-
-    plain: tuple[Any, ...]
-    deep: dict[str, Any]
-    folder: str
-    environment: dict[str, str]
-
-    @classmethod
-    def now(cls) -> _Process:
-        # NumPy hands out a copy of its state, Python an immutable one
-        return cls(random.getstate(), np.random.get_state(legacy=False), os.getcwd(), dict(os.environ))  # noqa: PTH109
-
-    def put_back(self) -> tuple[str, str, str] | None:
-        """Undo what has changed and return what an error says of it, None where nothing has."""
-        found = None
-        held, left = self.deep["state"], np.random.get_state(legacy=False)["state"]
-        if random.getstate() != self.plain or held["pos"] != left["pos"] or not np.array_equal(held["key"], left["key"]):
-            random.setstate(self.plain)
-            np.random.set_state(self.deep)
-            found = (RANDOM, "those of context.rng", "those of the whole process (a library that draws is imported in __init__)")
-        if os.getcwd() != self.folder:  # noqa: PTH109
-            os.chdir(self.folder)
-            found = ("working directory", "the one it was called in", "another")
-        if dict(os.environ) != self.environment:
-            touched = sorted(name for name, value in self.environment.items() if os.environ.get(name) != value)
-            for name in {*os.environ, *self.environment}:
-                if name not in self.environment:
-                    del os.environ[name]
-                elif os.environ.get(name) != self.environment[name]:
-                    os.environ[name] = self.environment[name]
-            if touched:
-                found = ("environment", "the variables as they were", f"{touched[0]} changed")
-        return found
 
 
 @functools.lru_cache(maxsize=1)

@@ -45,6 +45,7 @@ class ComponentPool:
         reporter: shows progress.
         offline: no weights are fetched.
         cache: holds what is slow to make, None for nothing.
+        networked: the source opens connections while it is read.
 
     `secret` is that of the run, so that one which goes on chooses as before. `clear` holds the faces of the run once they are
     found; encoders that fit learn from them.
@@ -59,7 +60,9 @@ class ComponentPool:
         *,
         offline: bool = False,
         cache: DiskCache | None = None,
+        networked: bool = False,
     ) -> None:
+        self._networked = networked
         self.seed, self.detector, self.cache = seed, detector, cache
         self.scratch, self.reporter, self.offline = scratch, reporter, offline
         self._made: dict[tuple[str, str], Any] = {}
@@ -98,6 +101,13 @@ class ComponentPool:
         made = veil.off(made) if veil else made
         return self._with_guarded_pictures(step, made) if isinstance(made, FaceSet) else made
 
+    def _refused(self, step: Step) -> str:
+        """Return why the component may open no connection, "" where it may."""
+        if self.offline:
+            return "--offline forbids it"
+        # pictures of a source that reads from a URL are opened inside the calls of others
+        return "" if self._networked or step.networked else f"{step.who} does not say that it needs one (Need.NETWORK)"
+
     def _veil(self, step: Step) -> Veil | None:
         if step.role in NUMBERED:
             return Veil(None)
@@ -110,9 +120,12 @@ class ComponentPool:
         self._depth += 1
         try:
             # an attack's scores reach no release, and large ones want all cores
-            with guarded(step.who, exact=step.role != "attacker", nested=self._depth > 1, importing=importing):
+            exact, nested = step.role != "attacker", self._depth > 1
+            with guarded(step.who, exact=exact, nested=nested, importing=importing, network=self._refused(step)):
                 yield
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise  # the user's own, or a polite end that a scheduler asks for
+        except BaseException as error:  # whatever else it raises is its failure, and not the end of the run
             raise blame(self._cell, step, error) from error
         finally:
             self._depth -= 1

@@ -66,6 +66,11 @@ class Step:
         """Names of the weights that it loads."""
         return self.loaded.component.weights if self.params.loads is None else self.params.loads
 
+    @property
+    def networked(self) -> bool:
+        """Whether it says that it opens connections."""
+        return self.params.network or self.needs(Need.NETWORK)
+
     def needs(self, need: Need) -> bool:
         """Whether the component asks for this."""
         return need in self.loaded.component.needs

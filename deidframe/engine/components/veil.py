@@ -17,8 +17,8 @@ from deidframe.contract.photos import Detections, Photos, Pixels
 
 KEYED = frozenset({"detector", "encoder", "synthesizer", "redactor", "landmarker"})
 NUMBERED = frozenset({"clusterer"})
-"""Roles that are given tokens, and one that is given numbers of rows, so that what it draws by name is the same in every run. Outlier
-handlers and anonymizers are given people under numbers, attackers get probes and gallery under keys of their own."""
+"""Roles that are given tokens, and one that is given numbers of rows, so that what it draws by name is the same in every run.
+Outlier handlers and anonymizers are given people under numbers, attackers get probes and gallery under keys of their own."""
 
 
 @dataclass(frozen=True)

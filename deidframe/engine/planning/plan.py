@@ -202,7 +202,8 @@ class Plan:
 
     def pool(self, scratch: Path, reporter: Reporter, *, offline: bool = False, cache: DiskCache | None = None) -> ComponentPool:
         """Return an empty pool for its components."""
-        return ComponentPool(self.parsed.recipe.seed, self.detector, scratch, reporter, offline=offline, cache=cache)
+        seed, networked = self.parsed.recipe.seed, self.source.networked
+        return ComponentPool(seed, self.detector, scratch, reporter, offline=offline, cache=cache, networked=networked)
 
     @property
     def person_count(self) -> int:

@@ -10,6 +10,17 @@ from pydantic import Field
 from deidframe.contract import Component, Params, hookimpl
 
 
+class UrlParams(Params):
+    """Of a source that may read from an object store."""
+
+    path: str
+
+    @property
+    def network(self) -> bool:
+        """Only a URL is read over the network."""
+        return "://" in self.path
+
+
 class FolderParams(Params):
     """Where the pictures lie and what the folders mean."""
 
@@ -24,7 +35,7 @@ class FolderParams(Params):
     """A larger picture is withheld as unreadable, so that a decompression bomb cannot fill the memory."""
 
 
-class TreeParams(Params):
+class TreeParams(UrlParams):
     """Where the pictures lie."""
 
     path: str = Field(min_length=1, description="a folder, a zip archive, or a URL such as s3://bucket/faces")
@@ -54,7 +65,7 @@ class ImagefolderParams(TreeParams):
     """Column of `metadata.jsonl` or `metadata.csv` that names the person; without it the folder does."""
 
 
-class WebdatasetParams(Params):
+class WebdatasetParams(UrlParams):
     """Where the shards lie, and who is on a picture."""
 
     path: str = Field(min_length=1, description="a folder of tar shards, a URL of one, or faces-{000..009}.tar")
@@ -63,7 +74,7 @@ class WebdatasetParams(Params):
     max_megapixels: float = Field(default=100.0, gt=0, le=2000)
 
 
-class ParquetParams(Params):
+class ParquetParams(UrlParams):
     """Where the files lie, and which columns are what."""
 
     path: str = Field(min_length=1, description="a folder of Parquet files, a URL of one, or one file")

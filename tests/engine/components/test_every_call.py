@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,12 @@ SINS = {
     "sets": ("__import__('os').environ.update(HOME='/nowhere')", "environment"),
     "sleeps": ("__import__('time').sleep(60)", "did not end within 1 s"),
     "ends": ("raise SystemExit(0)", "SystemExit"),
+    "ends otherwise": ("raise GeneratorExit", "GeneratorExit"),
+    "hides files": ("__import__('os').umask(0o011)", "umask"),
+    "goes deaf": ("__import__('signal').signal(15, __import__('signal').SIG_IGN)", "signal handlers"),
+    "takes the stream": ("setattr(__import__('sys'), 'stdout', None)", "standard streams"),
+    "connects": ("__import__('socket').create_connection(('127.0.0.1', 9))", "no connection"),
+    "asks for a name": ("__import__('socket').getaddrinfo('example.org', 80)", "no connection"),
 }
 
 
@@ -48,13 +56,17 @@ class Process:
     folder: str
     environment: dict[str, str]
     drawn: float
+    others: tuple[object, ...]
 
     @classmethod
     def now(cls) -> Process:
         state = np.random.get_state()
         drawn = float(np.random.random())
         np.random.set_state(state)
-        return cls(os.getcwd(), {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}, drawn)  # noqa: PTH109
+        mask = os.umask(0)
+        os.umask(mask)
+        environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
+        return cls(os.getcwd(), environment, drawn, (mask, signal.getsignal(signal.SIGTERM), sys.stdout))  # noqa: PTH109
 
 
 @pytest.fixture(autouse=True)
