@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import errno
 import faulthandler
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
-from types import ModuleType
+from types import FrameType, ModuleType
 
 from deidframe import __version__
 from deidframe.environment import contain_libraries
@@ -82,14 +85,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         return _run(modules[options.command], options)
-    except KeyboardInterrupt:
-        print("interrupted: nothing half-written was left in a release", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print("interrupted: nothing half-written was left in a release; the same command goes on", file=sys.stderr)
+        return int(getattr(stop, "exit_code", 130))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
         return _complain(error, debug=options.debug)
+    except SystemExit as error:  # a plugin's: the commands themselves return
+        return _complain(RuntimeError(f"something asked the process to end (SystemExit {error.code})"), debug=options.debug)
 
 
 def _run(module: ModuleType, options: argparse.Namespace) -> int:
@@ -113,12 +118,36 @@ def entry() -> None:
     being started at that very moment is one that Python forgets to stop and then waits for without end.
     """
     faulthandler.enable()  # a crash in a plugin's native code says where it was
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # under nohup it stays ignored
+            signal.signal(number, _stop)
     code = main()
-    if code == 130:
+    left = [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+    if left:  # a thread that a plugin left behind would be waited for without end
+        strange = sorted(name for name in left if "ThreadPoolExecutor" not in name and not name.startswith("deidframe-"))
+        if strange:
+            print(f"note: a plugin left threads behind ({', '.join(strange[:3])}); they end here", file=sys.stderr)
+        atexit._run_exitfuncs()
+    if left or code in (130, *(128 + number for number in STOPS)):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+STOPS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(KeyboardInterrupt):
+    """A scheduler or a closed terminal asks the process to end; everything is closed and cleaned up as after an interrupt."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped(number)
 
 
 def _complain(error: Exception, *, debug: bool) -> int:
@@ -134,7 +163,8 @@ def _complain(error: Exception, *, debug: bool) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     if isinstance(error, DeidframeError):
-        print(f"error: {error}", file=sys.stderr)
+        by = getattr(error, "by", "")
+        print(f"error: {error}{f' [{by}]' if by else ''}", file=sys.stderr)
         return error.exit_code
     if _no_memory(error):
         said = f" ({error})" if str(error) else ""

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from deidframe.cli import check
 from deidframe.cli.options import add_timeout
 
 if TYPE_CHECKING:
+    from deidframe.cli.streams import Streams
     from deidframe.engine.cache.disk_cache import DiskCache
     from deidframe.engine.planning.plan import Plan
+    from deidframe.engine.run_folder import Outcome
     from deidframe.engine.runtime.progress import Reporter
     from deidframe.engine.tools.parts import Part
 
 HELP = "run a recipe: release, certificate and report"
+PRINTED = "printed.txt"
+"""Under `private/records`: what plugins wrote to standard output and error."""
 EXAMPLE = "deidframe run quickstart --out runs/first"
 
 
@@ -61,13 +68,52 @@ def run(options: argparse.Namespace, caches: list[str] | None = None) -> int:
         options.schema = False
         return check.run(options)
     import sys
-    import tempfile
     import time
-    from pathlib import Path
 
     from rich.console import Console
 
     from deidframe.cli.show import Bars, Events, Lines
+    from deidframe.cli.streams import set_apart
+    from deidframe.report.terminal import summary
+
+    started = time.monotonic()
+    with set_apart() as streams:
+        console = Console(file=streams.err)
+        events = Events(streams.out) if options.json else None
+        reporter = events or (Bars(console) if console.is_terminal else Lines(streams.err))
+        try:
+            done = _work(options, caches, reporter, streams)
+        except BaseException as error:
+            if events:
+                events.emit("end", exit_code=getattr(error, "exit_code", 70), error=str(error) or type(error).__name__)
+            raise
+        if events:
+            events.emit("end", exit_code=done.exit_code, seconds=round(time.monotonic() - started, 1), **done.paths)
+            return done.exit_code
+    if done.folder is not None:
+        summary(done.folder, Console(file=sys.stdout))
+    print("\n".join(done.lines))
+    if options.debug:
+        for path in sorted(done.folder.glob("private/records/*.traceback.txt")) if done.folder is not None else ():
+            print(path.read_text("utf-8"), file=sys.stderr)
+    print(f"{time.monotonic() - started:.1f} s")
+    return done.exit_code
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of the command: lines to print at the end, and paths for a program that reads."""
+
+    exit_code: int
+    lines: tuple[str, ...] = ()
+    folder: Path | None = None
+    paths: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _work(options: argparse.Namespace, caches: list[str] | None, reporter: Reporter, streams: Streams) -> Done:
+    """Plan and run while plugins' output goes into a log."""
+    import tempfile
+
     from deidframe.contract.errors import UsageError
     from deidframe.engine.cache.disk_cache import DiskCache
     from deidframe.engine.planning.planner import plan
@@ -77,31 +123,26 @@ def run(options: argparse.Namespace, caches: list[str] | None = None) -> int:
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.packaged import find_recipe
     from deidframe.recipe.parse import load_recipe
+    from deidframe.record.write import write_bytes
     from deidframe.report.page import write_report
-    from deidframe.report.terminal import summary
     from deidframe.words import came_in, counted
 
-    started = time.monotonic()
     part = Part.parse(options.shard) if options.shard else None
     if options.ray and (part is not None or caches is not None):
         raise UsageError("--ray cuts the database itself: leave out --shard and merge")
-    console = Console(stderr=True)
-    events = Events() if options.json else None
-    reporter = events or (Bars(console) if console.is_terminal else Lines())
     parsed = load_recipe(find_recipe(options.recipe), check.overrides_of(options))
+    folder = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
     if parsed.recipe.scene is not None and not parsed.recipe.method:
-        from deidframe.cli.scenes import say
+        from deidframe.cli.scenes import code_of, said_of
         from deidframe.engine.planning.scene_plan import plan_scene
         from deidframe.engine.tools.scenes import run_scene
 
         scene = plan_scene(parsed, Catalogue())
         with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
-            where = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
-            done = run_scene(scene, where, Path(scratch), reporter, offline=options.offline)
-        return say(done)
+            covered = run_scene(scene, folder, Path(scratch), reporter, offline=options.offline)
+        return Done(code_of(covered), said_of(covered))
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
-    folder = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
     reporter.say(
         f"{parsed.recipe.name}: {came_in(len(planned.people), planned.person_count, len(planned.photos.skipped))};"
         f" {counted(len(planned.methods), 'method')}"
@@ -110,48 +151,55 @@ def run(options: argparse.Namespace, caches: list[str] | None = None) -> int:
         reporter.say(f"  note: {note}")
     cache = None if options.no_cache else DiskCache(stages_folder())
     if part is not None:
-        return _look_at(part, planned, cache, reporter, offline=options.offline)
+        return Done(0, _look_at(part, planned, cache, reporter, offline=options.offline))
     if caches is not None:
         _bring_together(planned, cache, caches, reporter)
     if options.ray:
         _look_with_ray(planned, cache, options.ray, reporter, offline=options.offline)
-    outcome = run_plan(
-        planned,
-        folder,
-        reporter,
-        offline=options.offline,
-        with_originals=options.with_originals,
-        cache=cache,
-        timeout=options.timeout,
-    )
+    try:
+        outcome = run_plan(
+            planned,
+            folder,
+            reporter,
+            offline=options.offline,
+            with_originals=options.with_originals,
+            cache=cache,
+            timeout=options.timeout,
+        )
+    finally:
+        printed = streams.printed()
+        if printed and (folder / "private").is_dir():
+            write_bytes(folder / "private" / "records" / PRINTED, printed, private=True)
     written = folder / "report.html"
     if not (outcome.found and written.is_file()):  # the page of the same records and the same code is there
         written = write_report(folder)
+    return _said(outcome, folder, written)
+
+
+def _said(outcome: Outcome, folder: Path, written: Path) -> Done:
+    """Look at every release once more, for what a plugin left running may have changed it, and say where everything lies."""
+    from deidframe.engine.release.withdraw import withdraw_changed
+
+    lines = [f"report   {written}"]
+    withdrawn = withdraw_changed(folder)
+    lines += [f"withdrawn {name}: its files changed after they were written ({why})" for name, why in withdrawn.items()]
     released = sorted(path.parent for path in folder.glob("release/*/RELEASE.json"))
     compared = sorted(path.parent for path in folder.glob("compared/*/RELEASE.json"))
-    if events:
-        paths = {"folder": str(folder), "report": str(written), "released": [str(one) for one in released]}
-        events.emit("end", exit_code=outcome.exit_code, seconds=round(time.monotonic() - started, 1), **paths)
-        return outcome.exit_code
-    summary(folder, Console(file=sys.stdout))
-    print(f"report   {written}")
-    for one in released:
-        print(f"release  {one}")
+    lines += [f"release  {one}" for one in released]
     if compared:
         names = ", ".join(one.name for one in compared)
-        print(f"compared {folder / 'compared'} ({names}: no promise, not to be shared as de-identified)")
+        lines.append(f"compared {folder / 'compared'} ({names}: no promise, not to be shared as de-identified)")
     listed = folder / "private" / "withheld.csv"
     if listed.is_file() and listed.read_bytes().count(b"\n") > 1:
-        print(f"withheld {listed} (which pictures, why, and what to do)")
-    print(f"private  {folder / 'private'} (mapping and encodings: biometric data, do not share)")
-    print(f"{time.monotonic() - started:.1f} s")
-    return outcome.exit_code
+        lines.append(f"withheld {listed} (which pictures, why, and what to do)")
+    lines.append(f"private  {folder / 'private'} (mapping and encodings: biometric data, do not share)")
+    paths = {"folder": str(folder), "report": str(written), "released": [str(one) for one in released]}
+    return Done(6 if withdrawn else outcome.exit_code, tuple(lines), folder, paths)
 
 
-def _look_at(part: Part, planned: Plan, cache: DiskCache | None, reporter: Reporter, *, offline: bool) -> int:
+def _look_at(part: Part, planned: Plan, cache: DiskCache | None, reporter: Reporter, *, offline: bool) -> tuple[str, ...]:
     """Look at one part of the database."""
     import tempfile
-    from pathlib import Path
 
     from deidframe.contract.errors import UsageError
     from deidframe.engine.tools.parts import look_at_part
@@ -165,15 +213,11 @@ def _look_at(part: Part, planned: Plan, cache: DiskCache | None, reporter: Repor
         f"{counted(done.faces, 'face')} in {counted(done.pictures, 'picture')}, encoded with {', '.join(done.encoders) or 'none'}"
     )
     left = f"; {', '.join(done.left)} learns from everybody and waits for the run" if done.left else ""
-    print(f"part {part}: {kept}{left}; {done.seconds:.1f} s")
-    print(f"kept in  {cache.root} (biometric data, do not share)")
-    return 0
+    return f"part {part}: {kept}{left}; {done.seconds:.1f} s", f"kept in  {cache.root} (biometric data, do not share)"
 
 
 def _bring_together(planned: Plan, cache: DiskCache | None, caches: list[str], reporter: Reporter) -> None:
     """Take over what other machines have seen, and make sure that all of the database was looked at."""
-    from pathlib import Path
-
     from deidframe.contract.errors import UsageError
     from deidframe.engine.tools.parts import merge
     from deidframe.words import counted

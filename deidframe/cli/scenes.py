@@ -59,15 +59,24 @@ def reporter_of() -> Reporter:
     return Bars(console) if console.is_terminal else Lines()
 
 
-def say(done: Outcome) -> int:
-    """Print where a release lies, what was counted, what holds and what does not; return 1 where something was withheld."""
-    print(f"{done.folder}: {done.certificate.kind}, {done.certificate.cover}")
-    for check in done.certificate.checks:
-        print(f"  {check.words}")
-    for sentence in done.certificate.holds:
-        print(f"holds: {sentence}")
-    for sentence in done.certificate.holds_not:
-        print(f"not promised: {sentence}")
-    for reason, count in done.certificate.count.withheld.items():
-        print(f"withheld: {count} ({reason})")
+def said_of(done: Outcome) -> tuple[str, ...]:
+    """Return lines that say where a release lies, what was counted, what holds and what does not."""
+    said = done.certificate
+    return (
+        f"{done.folder}: {said.kind}, {said.cover}",
+        *(f"  {check.words}" for check in said.checks),
+        *(f"holds: {sentence}" for sentence in said.holds),
+        *(f"not promised: {sentence}" for sentence in said.holds_not),
+        *(f"withheld: {count} ({reason})" for reason, count in said.count.withheld.items()),
+    )
+
+
+def code_of(done: Outcome) -> int:
+    """Return the exit code: 1 where something was withheld."""
     return 1 if done.certificate.count.withheld else 0
+
+
+def say(done: Outcome) -> int:
+    """Print what `said_of` says and return the exit code."""
+    print("\n".join(said_of(done)))
+    return code_of(done)

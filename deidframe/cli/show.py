@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -62,11 +62,18 @@ class Bars:
 
 
 class Events:
-    """Reporter for a program: one JSON object a line on standard output."""
+    """Reporter for a program: one JSON object a line.
+
+    Args:
+        stream: the program's standard output.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
 
     def emit(self, event: str, **facts: Any) -> None:
         """Print one event."""
-        print(json.dumps({"event": event, **facts}, ensure_ascii=True, default=str), flush=True)
+        print(json.dumps({"event": event, **facts}, ensure_ascii=True, default=str), file=self._stream or sys.stdout, flush=True)
 
     def say(self, line: str) -> None:
         """Print a line as `message`."""
@@ -94,11 +101,18 @@ class Events:
 
 
 class Lines:
-    """Reporter for a log: one line when a longer stage ends, and one now and then while it lasts."""
+    """Reporter for a log: one line when a longer stage ends, and one now and then while it lasts.
+
+    Args:
+        stream: the program's standard error.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
 
     def say(self, line: str) -> None:
-        """Print to stderr."""
-        print(line, file=sys.stderr, flush=True)
+        """Print a line."""
+        print(line, file=self._stream or sys.stderr, flush=True)
 
     @contextmanager
     def task(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

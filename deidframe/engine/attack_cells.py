@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -86,6 +87,7 @@ def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target) ->
         except NothingToDo as error:  # nothing to measure is no failure
             return replace(cell, reason=reason_of(error))
         except Exception as error:
+            keep_traceback(bench.folder, f"{base.slug}.{slug(attack.name)}", error)
             return replace(cell, status="failed", reason=reason_of(error))
     tally = done.tally
     metrics, curve, found = tally.figures(bench.thresholds.get(_matcher(attack), {}))
@@ -156,5 +158,12 @@ def told_apart(groupings: Sequence[Mapping[str, int] | None], faces: FaceSet) ->
 
 
 def reason_of(error: Exception) -> str:
-    """Return what a row says of an error: our own words as they are, anything else with its kind."""
-    return str(error) if isinstance(error, DeidframeError) else one_line(error)
+    """Return what a row says of an error: our own words as they are, anything else with its kind; and whose component failed."""
+    said, by = str(error) if isinstance(error, DeidframeError) else one_line(error), getattr(error, "by", "")
+    return f"{said} [{by}]" if by else said
+
+
+def keep_traceback(folder: Path, slug: str, error: Exception) -> None:
+    """Keep where an error came from, under `private`, for it can quote what a component was working on."""
+    text = "".join(traceback.format_exception(error))
+    write_bytes(folder / "private" / "records" / f"{slug}.traceback.txt", text.encode("utf-8", "backslashreplace"), private=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import NothingToDo, PluginError, ReleaseRefused
-from deidframe.engine.attack_cells import Bench, attack_cell, reason_of, timed, told_apart
+from deidframe.engine.attack_cells import Bench, attack_cell, keep_traceback, reason_of, timed, told_apart
 from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.arena import unseen
@@ -233,6 +233,12 @@ def died(at: RunContext, method: MethodPlan, times: int) -> Cell:
     return replace(_nothing_released(at, base, PluginError(why)), grouping=method.grouping)
 
 
+def withdrawn(cell: Cell, why: str) -> Cell:
+    """Return a row of a method whose files changed after they were checked."""
+    reason = f"its files changed after they were written: {why}"
+    return replace(cell, status="refused", reason=reason, released=0, failed=cell.total - cell.withheld, certificate=None)
+
+
 def _base(at: RunContext, method: MethodPlan) -> Cell:
     """Return a method's row before anything is known."""
     seed = at.plan.parsed.recipe.seed
@@ -278,6 +284,7 @@ def _nothing_released(at: RunContext, base: Cell, error: Exception) -> Cell:
     status: Status = "refused" if isinstance(error, ReleaseRefused) else "failed"
     reason = reason_of(error)
     at.reporter.say(f"  {status}: {reason}")
+    keep_traceback(at.folder, base.slug, error)
     return replace(
         base,
         status=status,

@@ -16,7 +16,7 @@ from deidframe.contract.errors import DeidframeError
 from deidframe.engine.attack_cells import Bench, timed
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.shards import fingerprints_of
-from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells
+from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, withdrawn
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.intake.find_faces import find_faces
 from deidframe.engine.intake.people import find_people
@@ -24,6 +24,7 @@ from deidframe.engine.intake.same_person import check_people
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import ElbowPlan, Plan
 from deidframe.engine.release.packing import repack
+from deidframe.engine.release.withdraw import withdraw_changed
 from deidframe.engine.release.withheld import LISTING, PEOPLE, READING, WithheldList
 from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, facts_of, finished, names_key_of, signature
 from deidframe.engine.runtime.crashes import MAX_CRASHES, Crashes
@@ -92,7 +93,7 @@ def run(
         cache.journal = folder / "private" / "cache.keys"
     status = "interrupted"
     scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder / "private"))
-    crashes = Crashes(folder / "private")
+    crashes = Crashes(folder / "private", folder / "private" / "cache.keys")
     limit = ExitStack()
     limit.enter_context(limit_calls(timeout))
     try:
@@ -164,9 +165,13 @@ def run(
                 reporter.say(f"packing {path.name}")
                 with tempfile.TemporaryDirectory(dir=scratch) as room:
                     repack(path, layout.layout, Path(room), once=layout.once)
+        for name, why in withdraw_changed(folder).items():
+            cells[:] = [withdrawn(cell, why) if cell.slug == name else cell for cell in cells]
         status = "finished"
         return Outcome(folder, tuple(cells))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise  # `interrupted` is what it is
+    except BaseException as error:
         status = f"failed: {error}"
         raise
     finally:

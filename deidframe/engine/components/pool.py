@@ -97,7 +97,8 @@ class ComponentPool:
         given = tuple(map(veil.over, arguments)) if veil else arguments
         with self._guarded(step):
             out = getattr(component, verb)(*given)
-        made = check_result(step, verb, given, out)
+        with _named(step):
+            made = check_result(step, verb, given, out)
         made = veil.off(made) if veil else made
         return self._with_guarded_pictures(step, made) if isinstance(made, FaceSet) else made
 
@@ -126,7 +127,8 @@ class ComponentPool:
         except KeyboardInterrupt:
             raise  # the user's own, or a polite end that a scheduler asks for
         except BaseException as error:  # whatever else it raises is its failure, and not the end of the run
-            raise blame(self._cell, step, error) from error
+            with _named(step):
+                raise blame(self._cell, step, error) from error
         finally:
             self._depth -= 1
             if not self._depth:
@@ -292,6 +294,18 @@ class ComponentPool:
         self._cached.pop(id(base_of(faces)[0]), None)
         for recognizer in self._recognizers.values():
             recognizer.drop_faces(faces)
+
+
+@contextmanager
+def _named(step: Step) -> Iterator[None]:
+    """Note on an error whose component it came from, where nobody inside has."""
+    try:
+        yield
+    except DeidframeError as error:
+        if not hasattr(error, "by"):
+            listed = step.loaded.listed
+            error.by = f"{listed.distribution} {listed.version}"  # type: ignore[attr-defined]
+        raise
 
 
 class _GuardedStack:

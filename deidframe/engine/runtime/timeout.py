@@ -17,6 +17,7 @@ from deidframe.contract.errors import PluginError
 _SECONDS: ContextVar[float | None] = ContextVar("seconds", default=None)
 AGAIN = 1.0
 """Seconds after which a component that swallowed the alarm hears it once more."""
+_ERRORS: list[TextIO] = []
 GRACE = 30.0
 """Seconds after the limit at which the process ends: the component is in native code, which hears no alarm."""
 
@@ -35,9 +36,18 @@ def limit_calls(seconds: float | None) -> Iterator[None]:
         _SECONDS.reset(before)
 
 
+def errors_to(stream: TextIO | None) -> TextIO | None:
+    """Let the last words of a process go there, None for standard error; return where they went before."""
+    before, _ERRORS[:] = (_ERRORS[0] if _ERRORS else None), [stream] if stream is not None else []
+    return before
+
+
 def _errors() -> TextIO:
     """Return where a traceback can be written by the system itself: a notebook's stderr is no file."""
     try:
+        if _ERRORS:
+            _ERRORS[0].fileno()
+            return _ERRORS[0]
         sys.stderr.fileno()
     except (OSError, ValueError, AttributeError):  # an unsupported operation is an OSError and a ValueError
         assert sys.__stderr__ is not None, "a process without an error stream has no --timeout"

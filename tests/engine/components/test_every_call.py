@@ -69,6 +69,13 @@ class Process:
         return cls(os.getcwd(), environment, drawn, (mask, signal.getsignal(signal.SIGTERM), sys.stdout))  # noqa: PTH109
 
 
+@pytest.fixture(scope="module", autouse=True)
+def imported(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Some libraries set variables when they are first imported, whoever does it."""
+    scratch = tmp_path_factory.mktemp("first")
+    run(planned(scratch), scratch / "run")
+
+
 @pytest.fixture(autouse=True)
 def same_process() -> Iterator[None]:
     contain_libraries()
