@@ -179,8 +179,8 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         if records:
             write_json(at.folder / "private" / "records" / f"{method.slug}.json", records, private=True)
         if certificate:  # last, so that a method that fails has released nothing; what is never released has no sheet
-            fictitious = at.plan.source.loaded.component.fictitious
-            write_contact_sheet(at.folder, release, method.slug, fictitious=fictitious, with_originals=at.with_originals)
+            fictitious, key = at.plan.parsed.recipe.source.fictitious, at.names_key
+            write_contact_sheet(at.folder, release, method.slug, key, fictitious=fictitious, with_originals=at.with_originals)
             if at.scenes is not None:
                 drawn = at.scenes.release(method, release, certificate)
                 keep_private(at.folder, method.slug, release, at.pool, {}, drawn.file_of)
@@ -261,7 +261,7 @@ def _grouped(at: RunContext, method: MethodPlan, base: Cell) -> Cell:
         write_bytes(
             at.folder / "private" / "groups" / f"{method.slug}.csv", text.encode("utf-8", "surrogateescape"), private=True
         )
-        write_json(at.folder / "figures" / "groupings" / f"{method.slug}.json", map_data(at.pool, done))
+        write_json(at.folder / "figures" / "groupings" / f"{method.slug}.json", map_data(at.pool, done, at.names_key))
     except Exception as error:
         return replace(_nothing_released(at, base, error), grouping=True)
     reasons = dict(Counter(at.withheld.values())) | {GROUPED: len(done.ids)}

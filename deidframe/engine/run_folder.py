@@ -23,6 +23,7 @@ from deidframe.engine.release.verify import verify
 from deidframe.engine.runtime.crashes import FILE
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.models.catalogue import listed_weights
+from deidframe.recipe.public import public_recipe
 from deidframe.record.provenance import provenance
 from deidframe.record.read import read_run
 from deidframe.record.release import release_folders
@@ -184,7 +185,7 @@ def facts_of(plan: Plan) -> dict[str, Any]:
         "schema": 1,
         "name": recipe.name,
         "seed": recipe.seed,
-        "recipe": {"file": Path(plan.parsed.file).name, "text": plan.parsed.text, "set": list(plan.parsed.overrides)},
+        "recipe": public_recipe(plan.parsed),
         "limit": plan.limit,
         "source": {
             "name": plan.source.name,
@@ -194,7 +195,7 @@ def facts_of(plan: Plan) -> dict[str, Any]:
             "subjects": recipe.source.subjects
             if isinstance(recipe.source.subjects, str)
             else f"found by {recipe.source.subjects.use}",
-            "fictitious": plan.source.loaded.component.fictitious,
+            "fictitious": recipe.source.fictitious,
         },
         "components": {step.name: step.loaded.component.summary for step in steps if step.role in ("encoder", "detector")},
         **provenance({step.loaded.listed.distribution for step in steps}, weights),

@@ -53,12 +53,14 @@ class SourceSpec(Part):
 
     `same_person` says what to do where two labels look like one person; without it labels stop the run, and people whom a
     clusterer found are merged. `faces` says which of several faces of a picture is meant. `carry`
-    names columns of the owner's table that may be released where a whole group shares the value.
+    names columns of the owner's table that may be released where a whole group shares the value. With `fictitious` the owner says
+    that nobody of them exists, so that their untouched pictures may be shown in the public report.
     """
 
     subjects: Literal["labelled", "one-per-image"] | FoundSubjects
     same_person: Literal["stop", "merge", "apart"] | Decisions | None = None
     faces: Literal["centre", "largest", "every", "labelled person"] | None = None
+    fictitious: bool = False
     carry: Annotated[tuple[Name, ...], Field(max_length=50, strict=False)] = ()
 
 

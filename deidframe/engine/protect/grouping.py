@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hmac
 import io
 import resource
 from collections.abc import Callable
@@ -88,20 +89,35 @@ def group(
     return Grouped(encodings.ids, labels, metrics, seconds, smallest, crowd, found.settled.labels)
 
 
-def map_data(pool: ComponentPool, done: Grouped) -> dict[str, object]:
-    """Return what the report draws of a grouping: sizes, distances between groups, two maps. No vector, no name."""
-    key = f"maps|{done.crowd.space}|{len(done.crowd)}|{hash(done.crowd.vectors.tobytes())}"
+def map_data(pool: ComponentPool, done: Grouped, key: bytes) -> dict[str, object]:
+    """Return what the report draws of a grouping: sizes, distances between groups, two maps. No vector, no name, and no order.
+
+    People and groups stand in an order that a secret draws: in the folder's order the numbers of groups would be a table of who
+    is grouped with whom.
+
+    Args:
+        key: secret of the run.
+    """
+    name = f"maps|{done.crowd.space}|{len(done.crowd)}|{hash(done.crowd.vectors.tobytes())}"
     # groupings of one encoder share their maps
-    maps = pool.once(key, lambda: flat_maps(done.crowd.vectors) if len(done.crowd) >= 4 else None)
-    labels = done.crowd_labels
+    maps = pool.once(name, lambda: flat_maps(done.crowd.vectors) if len(done.crowd) >= 4 else None)
+    drawn = np.random.default_rng(np.frombuffer(hmac.digest(key, name.encode(), "sha256"), np.uint32))
+    labels = _renamed(done.crowd_labels, drawn)
     sizes = np.bincount(labels[labels >= 0]) if (labels >= 0).any() else np.zeros(0, np.int64)
+    order = drawn.permutation(len(maps.rows)) if maps else np.zeros(0, np.int64)
     return {
         "sizes": sorted(sizes[sizes > 0].tolist()),
         "distances": group_distances(done.crowd.vectors, labels).round(4).tolist(),
-        "labels": labels[maps.rows].tolist() if maps else [],
-        "pca": maps.pca.round(3).tolist() if maps else [],
-        "tsne": maps.tsne.round(3).tolist() if maps else [],
+        "labels": labels[maps.rows][order].tolist() if maps else [],
+        "pca": maps.pca[order].round(3).tolist() if maps else [],
+        "tsne": maps.tsne[order].round(3).tolist() if maps else [],
     }
+
+
+def _renamed(labels: NDArray[np.int64], drawn: np.random.Generator) -> NDArray[np.int64]:
+    """Return the same groups under drawn numbers, -1 as it is."""
+    names = drawn.permutation(int(labels.max(initial=-1)) + 1)
+    return np.where(labels >= 0, names[labels], -1) if len(names) else labels
 
 
 def groups_csv(ids: tuple[str, ...], labels: NDArray[np.int64]) -> str:
