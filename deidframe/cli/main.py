@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from types import FrameType, ModuleType
 
 from deidframe import __version__
+from deidframe.cli.plain import PLAIN
 from deidframe.environment import contain_libraries
 
 COMMANDS = (
@@ -47,6 +48,13 @@ COMMANDS = (
 )
 
 
+MACHINE = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EBUSY, errno.EMFILE, errno.ENFILE),
+        *(errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT),
+    }
+)
+"""What a disk or a system says that cannot go on: no fault of the program, and told as such."""
 ALIASES = {"recount": "certify", "cache": "store"}
 """Command -> its earlier name, which still works."""
 
@@ -80,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     contain_libraries()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
+        sys.stdout.reconfigure(errors=PLAIN)  # names of files need not be text, and not every terminal shows every character
     parser, modules = parser_of()
     options = parser.parse_args(argv)
     try:
@@ -93,7 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:
         return _complain(error, debug=options.debug)
-    except SystemExit as error:  # a plugin's: the commands themselves return
+    except SystemExit as error:  # the commands themselves return
+        if error.code not in (0, None):  # as the library that draws tables ends where nobody reads any more
+            return error.code if isinstance(error.code, int) else 1
         return _complain(RuntimeError(f"something asked the process to end (SystemExit {error.code})"), debug=options.debug)
 
 
@@ -169,6 +179,10 @@ def _complain(error: Exception, *, debug: bool) -> int:
     if _no_memory(error):
         said = f" ({error})" if str(error) else ""
         print(f"error: no memory left{said}; nothing half-written was left in a release", file=sys.stderr)
+        return 1
+    if isinstance(error, OSError) and error.errno in MACHINE:
+        where = f": {os.fspath(error.filename)!r}" if error.filename is not None else ""
+        print(f"error: {error.strerror}{where}; nothing half-written was left in a release", file=sys.stderr)
         return 1
     print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
     if not debug:

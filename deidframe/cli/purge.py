@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deidframe.engine.cache.disk_cache import DiskCache
 
 HELP = "remove private/ (mapping, encodings, keys) from a run folder"
 EXAMPLE = "deidframe purge runs/quickstart"
@@ -15,12 +20,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Remove the folder; releases and reports stay. The bytes may still be read off the disk by who has it in hand."""
-    import shutil
-    from pathlib import Path
-
-    from deidframe.contract.errors import StoreError, UsageError
+    from deidframe.contract.errors import UsageError
     from deidframe.engine.cache.disk_cache import DiskCache
     from deidframe.engine.run import stages_folder
+    from deidframe.engine.run_folder import locked
 
     folder = Path(options.folder)
     private = folder / "private"
@@ -31,13 +34,23 @@ def run(options: argparse.Namespace) -> int:
     if not private.is_dir():
         print(f"{private}: already gone")
         return 0
+    with locked(folder):
+        return _purge(private, DiskCache(stages_folder()))
+
+
+def _purge(private: Path, cache: DiskCache) -> int:
+    """Remove what is private while no run is at work there."""
+    import shutil
+
+    from deidframe.contract.errors import StoreError
+
     count = sum(1 for path in private.rglob("*") if path.is_file())
     keys = private / "cache.keys"
-    cache = DiskCache(stages_folder())
     kept = sum(cache.remove(key) for key in keys.read_text().split()) if keys.is_file() else 0
     try:
         shutil.rmtree(private)
     except OSError as error:
         raise StoreError(f"cannot remove {str(error.filename or private)!r}: {error.strerror}") from error
-    print(f"{private}: {count} files removed, and {kept} from the cache; nobody can be traced back from this run any more")
+    print(f"{private}: {count} files removed, and {kept} from the cache; this run no longer says who is on which file")
+    print("Whoever has the originals can still try to match them, and copies and backups are not reached from here.")
     return 0

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, TextIO
 
+from deidframe.cli.plain import PLAIN
 from deidframe.engine.runtime import timeout
 
 MOST = 1 << 20
@@ -63,7 +64,7 @@ def _own(held: ExitStack, stream: TextIO, number: int, log: IO[bytes]) -> TextIO
         return stream
     stream.flush()
     copy = os.dup(number)
-    made = os.fdopen(copy, "w", encoding=stream.encoding, errors="backslashreplace", buffering=1)
+    made = os.fdopen(copy, "w", encoding=stream.encoding, errors=PLAIN, buffering=1)
     os.dup2(log.fileno(), number)
 
     def back() -> None:

@@ -30,12 +30,14 @@ from deidframe.engine.release.contact_sheet import write_contact_sheet
 from deidframe.engine.release.gates import pass_gates
 from deidframe.engine.release.publishing import keep_private, licences_of, publish_release, reached, restate_release
 from deidframe.engine.release.staging import stage
+from deidframe.engine.release.withdraw import withdraw
 from deidframe.engine.release.withheld import METHOD, WithheldList
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.guard.carry import carry
 from deidframe.guard.certificate import Audited, Disguised
 from deidframe.guard.release import Promise, Release, Vouched
 from deidframe.guard.residual import handed_back
+from deidframe.record.release import release_folders
 from deidframe.record.schema import Cell, Status
 from deidframe.record.write import write_bytes, write_json
 
@@ -192,6 +194,9 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
                 )
     except Exception as error:
         shutil.rmtree(home, ignore_errors=True)
+        for folder in release_folders(at.folder):
+            if folder.name == method.slug:  # the row says that there is none
+                withdraw(at.folder, folder)
         yield _nothing_released(at, base, error)
         return
     yield base

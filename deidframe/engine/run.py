@@ -6,13 +6,13 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deidframe.contract.errors import DeidframeError
+from deidframe.contract.errors import DeidframeError, StoreError
 from deidframe.engine.attack_cells import Bench, timed
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.shards import fingerprints_of
@@ -24,7 +24,7 @@ from deidframe.engine.intake.same_person import check_people
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import ElbowPlan, Plan
 from deidframe.engine.release.packing import repack
-from deidframe.engine.release.withdraw import withdraw_changed
+from deidframe.engine.release.withdraw import recorded, take_back, withdraw_changed
 from deidframe.engine.release.withheld import LISTING, PEOPLE, READING, WithheldList
 from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, facts_of, finished, names_key_of, signature
 from deidframe.engine.runtime.crashes import MAX_CRASHES, Crashes
@@ -83,6 +83,7 @@ def run(
 
     def note(cell: Cell) -> None:
         cells.append(cell)
+        write_lines(folder / "cells.jsonl", [one.as_dict() for one in cells])  # what is released is on record, even after a kill
         reporter.row(cell.as_dict())
 
     facts = facts_of(plan)
@@ -179,10 +180,19 @@ def run(
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.rmtree(folder / "private" / "staged", ignore_errors=True)
         crashes.end()
+        with lock:
+            _on_record(folder, cells)
+            kept = {"kept": dict(cache.taken)} if cache is not None else {}
+            write_json(folder / "run.json", {**facts, **kept, "status": status, "seconds": time.time() - started})
+
+
+def _on_record(folder: Path, cells: Sequence[Cell]) -> None:
+    """Write all rows; where the disk refuses, what it does not tell of does not stay among releases."""
+    try:
         write_lines(folder / "cells.jsonl", [cell.as_dict() for cell in cells])
-        kept = {"kept": dict(cache.taken)} if cache is not None else {}
-        write_json(folder / "run.json", {**facts, **kept, "status": status, "seconds": time.time() - started})
-        lock.close()
+    except StoreError:
+        take_back(folder, keep=recorded(folder))
+        raise
 
 
 def _scene_room(plan: Plan, pool: ComponentPool, folder: Path, reporter: Reporter) -> SceneRoom | None:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from deidframe.contract.errors import UsageError
+from deidframe.contract.errors import StoreError, UsageError
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.components.identity import code_of, identity
 from deidframe.engine.planning.plan import Plan
@@ -110,18 +110,31 @@ def claimed(folder: Path, facts: dict[str, Any], signed: str, reporter: Reporter
     before = _unfinished(folder, facts, signed)
     if not before:
         new_run_folder(folder)
-    lock = os.fdopen(os.open(folder / "private" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise UsageError(f"another run is at work in {str(folder)!r}; wait for it, or give another folder with --out") from None
+    lock = locked(folder)
     if before:
         reporter.say(f"going on with {folder}, which was cut short or in which something failed")
         for path in [*folder.iterdir(), *(folder / "private").iterdir()]:
             if path.name in ("private", "names.key", "lock", "cache.keys", "scenes", FILE):
                 continue
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    return lock
+
+
+def locked(folder: Path) -> BinaryIO:
+    """Return the lock of a run folder, which keeps every other run, and `purge`, out until it is closed.
+
+    Raises:
+        UsageError: a run is at work there. StoreError: the lock cannot be made.
+    """
+    try:
+        lock = os.fdopen(os.open(folder / "private" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+    except OSError as error:
+        raise StoreError(f"cannot lock {str(folder)!r}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise UsageError(f"another run is at work in {str(folder)!r}; wait for it, or give another folder with --out") from None
     return lock
 
 

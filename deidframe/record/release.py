@@ -58,11 +58,18 @@ def restate(folder: Path, target: Path, said: Mapping[str, Any], text: str) -> N
 
 
 def _move(folder: Path, target: Path) -> None:
+    """Move a folder into place; where the disk does not say that it lasts, it goes back, for no row will tell of it."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        mode = folder.stat().st_mode & 0o777
         folder.chmod(0o755)
         folder.replace(target)
-        sync_folder(target.parent)
+        try:
+            sync_folder(target.parent)
+        except OSError:
+            target.chmod(mode)
+            target.replace(folder)
+            raise
     except OSError as error:
         raise StoreError(f"cannot publish {str(target)!r}: {error.strerror}") from error
 

@@ -60,7 +60,7 @@ def test_everything_wrong_is_said_at_once_with_its_place() -> None:
         "    4 | [source]\n"
         "      | ^\n"
         "r.toml:6:1: error[R104] source.subject: unknown key; accepted: use, params, subjects, same_person, faces,"
-        ' carry; did you mean "subjects"?\n'
+        ' fictitious, carry; did you mean "subjects"?\n'
         '    6 | subject = "labelled"\n'
         "      | ^\n"
         "r.toml:9:1: error[R106] detector.use: expected a valid string, got 3\n"

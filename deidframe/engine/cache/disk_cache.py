@@ -46,7 +46,7 @@ class DiskCache:
         except OSError:
             return None
         body, seal = data[:-_SEAL], data[-_SEAL:]
-        if hashlib.sha256(body).digest() != seal:  # a damaged entry is computed again
+        if _seal(key, body) != seal:  # a damaged entry, or another key's, is computed again
             return None
         self._note(key)
         self.taken[what] += 1
@@ -66,7 +66,7 @@ class DiskCache:
                 f"cannot make the cache {str(self.root)!r}: {error.strerror}; set DEIDFRAME_CACHE to a folder that may be written"
             ) from error
         self._note(key)  # before the entry is there: what a kill leaves behind can still be purged
-        write_bytes(self._path(key), body + hashlib.sha256(body).digest(), private=True)
+        write_bytes(self._path(key), body + _seal(key, body), private=True)
 
     def remove(self, key: str) -> bool:
         """Remove one entry; False where it is not there."""
@@ -109,3 +109,8 @@ class DiskCache:
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / key
+
+
+def _seal(key: str, body: bytes) -> bytes:
+    """Return what ends an entry: of its key, too, so that one which lies under another's name is not taken for it."""
+    return hashlib.sha256(key.encode() + b"\0" + body).digest()

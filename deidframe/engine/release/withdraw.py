@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import json
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from deidframe.engine.release.verify import verify
@@ -20,12 +21,31 @@ def withdraw_changed(run: Path) -> dict[str, str]:
     """
     found = {}
     for folder in release_folders(run):
-        verdict = verify(folder)
-        if not verdict.problems:
-            continue
-        home = run / "private" / WITHDRAWN / folder.name
-        home.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        shutil.rmtree(home, ignore_errors=True)
-        os.rename(folder, home)  # noqa: PTH104 - one step, so that nothing of it stays
-        found[folder.name] = verdict.problems[0]
+        problems = verify(folder).problems
+        if problems:
+            withdraw(run, folder)
+            found[folder.name] = problems[0]
     return found
+
+
+def take_back(run: Path, *, keep: Collection[str] = ()) -> None:
+    """Move every release that is none of these under `private`: no row tells of it."""
+    for folder in release_folders(run):
+        if folder.name not in keep:
+            withdraw(run, folder)
+
+
+def recorded(run: Path) -> set[str]:
+    """Return the methods of which the run's rows tell."""
+    try:
+        return {json.loads(line)["slug"] for line in (run / "cells.jsonl").read_text("utf-8").splitlines()}
+    except (OSError, ValueError, KeyError):
+        return set()
+
+
+def withdraw(run: Path, folder: Path) -> None:
+    """Move a release under `private`."""
+    home = run / "private" / WITHDRAWN / folder.name
+    home.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.rmtree(home, ignore_errors=True)
+    folder.replace(home)  # one step, so that nothing of it stays
