@@ -33,6 +33,10 @@ from deidframe.engine.runtime.seeds import derive
 from deidframe.models.own import weights_path
 
 T = TypeVar("T")
+OFTEN = 20_000
+"""Faces up to which it is checked after each call that they are as they were; of more after every so many calls."""
+LOOKED = 2
+"""Faces that are read again for it."""
 
 
 class ComponentPool:
@@ -75,6 +79,7 @@ class ComponentPool:
         self._shards: tuple[Shard, ...] = ()
         self._seconds: dict[str, float] = {}
         self._depth, self._cell = 0, "the run"
+        self._sealed, self._turn = b"", 0
 
     def call(self, step: Step, *arguments: Any, encoder: Step | None = None, verb: str = "") -> Any:
         """Let a component do its work, and return what it made once that is known to be what its contract says.
@@ -98,6 +103,7 @@ class ComponentPool:
         with self._guarded(step):
             out = getattr(component, verb)(*given)
         with _named(step):
+            self._unharmed(step)
             made = check_result(step, verb, given, out)
         made = veil.off(made) if veil else made
         return self._with_guarded_pictures(step, made) if isinstance(made, FaceSet) else made
@@ -108,6 +114,28 @@ class ComponentPool:
             return "--offline forbids it"
         # pictures of a source that reads from a URL are opened inside the calls of others
         return "" if self._networked or step.networked else f"{step.who} does not say that it needs one (Need.NETWORK)"
+
+    def _unharmed(self, step: Step) -> None:
+        """Check that a component left what others see as it was: where the faces lie, who they are, and some of the faces.
+
+        All faces are compared with what they first were whenever they are read; here a few are, so that the one is named that
+        changed them.
+
+        Raises:
+            ArtifactError: it did not.
+        """
+        if self.clear is None or self._depth or not self._sealed:
+            return
+        self._turn += 1
+        if len(self.clear) > OFTEN and self._turn % (len(self.clear) // OFTEN):
+            return
+        if _seal_of(self.clear) != self._sealed:
+            raise ArtifactError(step.who, "its input", "landmarks and labels as they were", "others: it wrote into them")
+        rows = (np.arange(LOOKED) + LOOKED * self._turn) % len(self.clear)
+        try:
+            self.clear.images[rows]
+        except ArtifactError as error:
+            raise ArtifactError(step.who, "its input", "faces as they were", "others: it wrote into them") from error
 
     def _veil(self, step: Step) -> Veil | None:
         if step.role in NUMBERED:
@@ -259,6 +287,7 @@ class ComponentPool:
         """Let every recogniser keep what it sees of the faces of the run."""
         self.cache_faces(faces)
         self.clear, self._shards = faces, shards
+        self._sealed = _seal_of(faces)
 
     def encode(self, encoder: Step, faces: FaceSet) -> Embeddings:
         """Return unit encodings of aligned faces, from memory where they are known."""
@@ -294,6 +323,13 @@ class ComponentPool:
         self._cached.pop(id(base_of(faces)[0]), None)
         for recognizer in self._recognizers.values():
             recognizer.drop_faces(faces)
+
+
+def _seal_of(faces: FaceSet) -> bytes:
+    """Return a sha256 over landmarks, ids and labels."""
+    digest = hashlib.sha256(b"" if faces.landmarks is None else np.ascontiguousarray(faces.landmarks).tobytes())
+    digest.update(repr((faces.ids, faces.subjects)).encode("utf-8", "surrogateescape"))
+    return digest.digest()
 
 
 @contextmanager

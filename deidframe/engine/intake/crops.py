@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import align
+from deidframe.contract.errors import ArtifactError
 from deidframe.contract.photos import Photos
 
 SIZE = 256
@@ -39,6 +41,7 @@ class CropStack:
     ) -> None:
         self._photos, self._ids, self._matrices, self._bystanders = photos, photo_ids, matrices, bystanders
         self._cache: dict[int, NDArray[np.uint8]] = {}
+        self._seals: dict[int, bytes] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -56,6 +59,23 @@ class CropStack:
         return out
 
     def _face(self, row: int) -> NDArray[np.uint8]:
+        """Return a face, which is the one that it was when it was first asked for: by it a release is judged.
+
+        Raises:
+            ArtifactError: it is another one now.
+        """
+        face = self._made(row)
+        seal = hashlib.sha256(face.data).digest()[:16]
+        if self._seals.setdefault(row, seal) != seal:
+            raise ArtifactError(
+                "originals",
+                "images",
+                "a face as it was when it was first read",
+                "another: a file changed, or a component wrote in it",
+            )
+        return face
+
+    def _made(self, row: int) -> NDArray[np.uint8]:
         kept = self._cache.get(row)
         if kept is not None:
             return kept

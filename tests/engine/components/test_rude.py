@@ -14,6 +14,7 @@ from examples import NAMES, RECIPE, docstring_code
 
 SUPPORT = Path(__file__).parents[2] / "support"
 PROGRAM = """
+import signal
 import sys
 sys.path.insert(0, {support!r})
 from examples import NAMES, docstring_code, listed
@@ -23,6 +24,7 @@ from deidframe.cli.main import entry
 changed = {changed!r}
 every = tuple(listed(role, NAMES[role], changed.get(role) or docstring_code(role)) for role in ROLES)
 catalogue.list_plugins = lambda: every
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may themselves run under nohup
 entry()
 """
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from examples import RECIPE, listed, planned
+from examples import NAMES, RECIPE, docstring_code, listed, planned
 
 from deidframe.engine.run import Outcome, run
 
@@ -148,3 +148,45 @@ def test_who_may_show_people_and_does_not_says_nothing_of_it(tmp_path: Path) -> 
     assert cell.certificate is not None
     assert "real faces" not in json.dumps(cell.certificate)
     assert all(check["held"] for check in cell.certificate["checks"] if check["name"] != "who is who")
+
+
+CACHE = (
+    "stack = getattr(faces.images, 'pictures', faces.images); "
+    "[(setattr(one.flags, 'writeable', True), one.fill(0)) for one in getattr(stack, '_cache', {}).values()]"
+)
+
+
+@pytest.mark.parametrize(
+    ("role", "verb", "body"),
+    [
+        ("redactor", "redact", CACHE),
+        ("synthesizer", "synthesize", CACHE),
+        ("encoder", "encode", "marks = faces.landmarks; marks.flags.writeable = True; marks += 1"),
+        (
+            "redactor",
+            "redact",
+            "marks = faces.landmarks; base = marks if marks.base is None else marks.base; base.flags.writeable = True; base += 1",
+        ),
+        ("redactor", "redact", "stack = getattr(faces.images, 'pictures', faces.images); stack._matrices += 0.5"),
+    ],
+)
+def test_who_writes_into_what_others_see_changes_nothing_or_fails_by_name(
+    tmp_path: Path, role: str, verb: str, body: str
+) -> None:
+    before, found, after = docstring_code(role).partition(f"    def {verb}(")
+    assert found
+    signature, _, rest = after.partition("\n")
+    poison = listed(role, NAMES[role], f"{before}    def {verb}({signature}\n        {body}\n{rest}")
+    source = listed("source", "noise", FACES)
+    (tmp_path / "poisoned").mkdir()
+    (tmp_path / "clean").mkdir()
+    outcome = run(planned(tmp_path / "poisoned", poison, source), tmp_path / "poisoned" / "run", names_key=b"k" * 32)
+    clean = run(planned(tmp_path / "clean", source), tmp_path / "clean" / "run", names_key=b"k" * 32)
+    same = {c.method: c.metrics for c in clean.cells if not c.attack}
+    for cell in outcome.cells:
+        if cell.attack:
+            continue
+        if cell.status == "failed":
+            assert "as they were" in cell.reason or "as it was when it was first read" in cell.reason, cell.reason
+        else:
+            assert cell.metrics == same[cell.method]  # what it changed was its own
