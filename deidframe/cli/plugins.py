@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 
 HELP = "list the installed plugins without importing them"
+RIGHTS = (
+    "A plugin runs with your rights and in the same process: it can read your files and the secrets of a run. Install only"
+    " those whose authors you trust; SECURITY.md says what the core checks and what it cannot."
+)
 EXAMPLE = "deidframe plugins check deidframe-ksame"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.description = f"{HELP}. {RIGHTS}"
     actions = ("list", "check", "show")
     parser.add_argument(
         "action", nargs="?", choices=actions, default="list", help="list them (default), check one, or show a component"
@@ -38,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     import json
 
     from deidframe.host.discover import list_plugins
+    from deidframe.host.known import known
     from deidframe.models.catalogue import listed_weights
 
     plugins = list_plugins()
@@ -53,6 +59,9 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
     else:
         _table(rows)
+        strange = sorted({p.distribution for p in plugins} - set(known().values()))
+        if strange:
+            print(f"not from this project: {', '.join(strange)}. {RIGHTS}")
     return 4 if any(p.problem for p in plugins) else 0
 
 
