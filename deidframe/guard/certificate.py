@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -82,16 +82,30 @@ class Disguised:
     """Released pictures that were held against originals in every guise that is looked for.
 
     Args:
-        looked: how many, all of which are released.
+        faces: ids of those that were looked at and not withheld; a later gate may hold some back.
         originals: that each was compared with, besides those of the people who share it.
         of: originals of the run.
-        shown: pictures in which one was seen, by the method's design.
+        showing: ids of those in which one was seen, by the method's design.
     """
 
-    looked: int
+    faces: frozenset[str]
     originals: int
     of: int
-    shown: int = 0
+    showing: frozenset[str] = frozenset()
+
+    def among(self, released: Collection[str]) -> Disguised:
+        """Return what was seen of those that are released."""
+        return replace(self, faces=self.faces & set(released), showing=self.showing & set(released))
+
+    @property
+    def looked(self) -> int:
+        """How many were looked at."""
+        return len(self.faces)
+
+    @property
+    def shown(self) -> int:
+        """How many show an original."""
+        return len(self.showing)
 
     @property
     def words(self) -> str:

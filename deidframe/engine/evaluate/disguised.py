@@ -55,7 +55,8 @@ def disguised(pool: ComponentPool, clear: FaceSet, release: Release) -> tuple[di
             advance(len(pictures))
     where = release.picture_of
     if release.promise.shows:
-        return {}, Disguised(len(where), count, len(clear), int(shows[where].sum()))
+        showing = frozenset(face for face, n in zip(release.faces.ids, where.tolist(), strict=True) if shows[n])
+        return {}, Disguised(frozenset(release.faces.ids), count, len(clear), showing)
     share = shows[where].mean() if len(where) else 0.0
     if share > FAULT:
         raise ReleaseRefused(
@@ -65,7 +66,7 @@ def disguised(pool: ComponentPool, clear: FaceSet, release: Release) -> tuple[di
             " nothing is released"
         )
     withheld = {face: SHOWS for face, n in zip(release.faces.ids, where.tolist(), strict=True) if shows[n]}
-    return withheld, Disguised(len(where) - len(withheld), count, len(clear))
+    return withheld, Disguised(frozenset(release.faces.ids) - withheld.keys(), count, len(clear))
 
 
 def _of(clear: FaceSet, count: int) -> Originals:

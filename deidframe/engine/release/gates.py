@@ -43,5 +43,11 @@ def pass_gates(
     bare = check_bare(release.paths, release.method)
     known = set(faces.ids)
     held, compared = release.digests, set(compared)
-    evidence = Evidence(sum(face in known for face in held), sum(face in compared for face in held), bare, audited, disguised)
+    evidence = Evidence(
+        sum(face in known for face in held),
+        sum(face in compared for face in held),
+        bare,
+        audited,
+        disguised and disguised.among(held),
+    )
     return closed, certify(release, closed, evidence)

@@ -235,3 +235,56 @@ def test_a_small_original_in_a_corner_is_seen_however_it_is_turned(tmp_path: Pat
     (cell,) = outcome.cells
     assert (cell.status, cell.released) == ("refused", 0)
     assert "a second face is visible" in cell.reason
+
+
+BESIDE = '''
+import numpy as np
+from deidframe.contract import Component, FaceSet, IndexedStack, hookimpl
+from deidframe.contract import Params as Base
+
+
+class NoParams(Base):
+    pass
+
+
+class Beside:
+    """One colour for each group, and in the first one's corner a member's face."""
+
+    def __init__(self, params, context):
+        pass
+
+    def synthesize(self, faces, surrogates):
+        groups, first, rows = np.unique(surrogates.groups, return_index=True, return_inverse=True)
+        pictures = np.full((len(groups), *faces.size, 3), 90, np.uint8)
+        pictures[0, :128, :128] = np.asarray(faces.images[first[:1]])[0][::2, ::2]
+        return FaceSet(faces.ids, IndexedStack(pictures, rows.astype(np.int64)))
+
+
+@hookimpl
+def deidframe_synthesizers():
+    return [
+        Component(
+            name="beside", make=f"{__name__}:Beside", params=NoParams, summary="x", example="x", one_picture_per_group=True
+        )
+    ]
+'''
+CHAIN = """\
+k = 2
+encoder     = {{ use = "dlib-resnet" }}
+clusterer   = {{ use = "fixed-size" }}
+outliers    = {{ use = "nearest-group" }}
+anonymizer  = {{ use = "centroid" }}
+synthesizer = {{ use = "beside" }}
+"""
+SHARED = REAL.replace('redactor = {{ use = "planted" }}\n', CHAIN)
+
+
+def test_a_picture_that_a_group_shares_is_withheld_for_all_of_them(tmp_path: Path) -> None:
+    assert "beside" in SHARED
+    names = Catalogue((*list_plugins(), listed("synthesizer", "beside", BESIDE)))
+    recipe = SHARED.format(path=folder_of(tmp_path, people(8)), detector="yunet")
+    outcome = run(plan(parse(recipe, "r.toml"), names, tmp_path), tmp_path / "run")
+    (cell,) = outcome.cells
+    assert cell.status == "ok", cell.reason
+    assert cell.reasons == {"a second face is visible in its protected picture": 2}
+    assert (cell.released, cell.withheld) == (6, 2)
