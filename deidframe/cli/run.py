@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from deidframe.engine.run_folder import Outcome
     from deidframe.engine.runtime.progress import Reporter
     from deidframe.engine.tools.parts import Part
+    from deidframe.engine.tools.ray_surrogates import OnNodes
 
 HELP = "run a recipe: release, certificate and report"
 PRINTED = "printed.txt"
@@ -48,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="let a Ray cluster find and encode the faces (extra `ray`): HOST:PORT, `auto` for one on this machine, `local`",
+        help="let a Ray cluster find, encode and draw faces (extra `ray`): HOST:PORT, `auto` for one on this machine, `local`",
     )
     parser.add_argument(
         "--with-originals", action="store_true", help="also write a report that shows real people, under private/"
@@ -154,18 +156,19 @@ def _work(options: argparse.Namespace, caches: list[str] | None, reporter: Repor
         return Done(0, _look_at(part, planned, cache, reporter, offline=options.offline))
     if caches is not None:
         _bring_together(planned, cache, caches, reporter)
-    if options.ray:
-        _look_with_ray(planned, cache, options.ray, reporter, offline=options.offline)
     try:
-        outcome = run_plan(
-            planned,
-            folder,
-            reporter,
-            offline=options.offline,
-            with_originals=options.with_originals,
-            cache=cache,
-            timeout=options.timeout,
-        )
+        with ExitStack() as held:
+            nodes = _nodes(held, planned, cache, options.ray, reporter, offline=options.offline) if options.ray else None
+            outcome = run_plan(
+                planned,
+                folder,
+                reporter,
+                offline=options.offline,
+                with_originals=options.with_originals,
+                cache=cache,
+                timeout=options.timeout,
+                draws=nodes.draw if nodes is not None else None,
+            )
     finally:
         printed = streams.printed()
         if printed and (folder / "private").is_dir():
@@ -229,17 +232,24 @@ def _bring_together(planned: Plan, cache: DiskCache | None, caches: list[str], r
     reporter.say(f"  all {counted(merged.of, 'part')} are there; {counted(merged.copied, 'result')} copied{gone}")
 
 
-def _look_with_ray(planned: Plan, cache: DiskCache | None, address: str, reporter: Reporter, *, offline: bool) -> None:
-    """Have a cluster look at what the cache does not know."""
+def _nodes(
+    held: ExitStack, planned: Plan, cache: DiskCache | None, address: str, reporter: Reporter, *, offline: bool
+) -> OnNodes:
+    """Have a cluster look at what the cache does not know, and return it for the surrogates."""
     from deidframe.contract.errors import UsageError
-    from deidframe.engine.tools.ray_parts import look_with_ray
+    from deidframe.engine.tools.ray_cluster import cluster
+    from deidframe.engine.tools.ray_parts import job_of, look_with_ray
+    from deidframe.engine.tools.ray_surrogates import OnNodes
     from deidframe.words import counted
 
     if cache is None:
         raise UsageError("--ray keeps what the nodes see in the cache: leave out --no-cache")
-    looked = look_with_ray(planned, cache, reporter, address, offline=offline)
+    job = job_of(planned, offline=offline)
+    nodes = held.enter_context(cluster(address))
+    looked = look_with_ray(planned, cache, reporter, nodes, job)
     before = f"; {counted(looked.before, 'part')} known before" if looked.before else ""
     reporter.say(f"  {counted(looked.parts, 'part')} looked at by {', '.join(looked.nodes) or 'nobody'}{before}")
+    return OnNodes(nodes, job)
 
 
 def _use(jobs: int) -> None:

@@ -6,12 +6,13 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, StoreError
 from deidframe.engine.attack_cells import Bench, timed
 from deidframe.engine.cache.disk_cache import DiskCache
@@ -51,6 +52,7 @@ def run(
     names_key: bytes | None = None,
     cache: DiskCache | None = None,
     timeout: float | None = None,
+    draws: Callable[..., Iterator[tuple[int, FaceSet]]] | None = None,
 ) -> Outcome:
     """Do all that a plan says.
 
@@ -63,6 +65,7 @@ def run(
         with_originals: also keep thumbnails of real people for a report, under `private`.
         names_key: secret of the opaque file names; drawn afresh when not given.
         cache: holds what is slow to make.
+        draws: draws surrogates on other machines, None on this one.
         timeout: how many seconds one call of a component may take, None for as long as it likes.
 
     Raises:
@@ -99,6 +102,7 @@ def run(
     limit.enter_context(limit_calls(timeout))
     try:
         pool = plan.pool(scratch, reporter, offline=offline, cache=cache)
+        pool.draws = draws
         pool.secret = key = names_key_of(folder, names_key)
         intake: Intake | None = None
         vouched, withheld = Vouched(), WithheldList(folder / "private")

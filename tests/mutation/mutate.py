@@ -211,11 +211,12 @@ def reaching(data: Path) -> dict[tuple[str, int], set[str]]:
     for file in held.measured_files():
         for line, contexts in held.contexts_by_lineno(file).items():
             for context in contexts:
-                module, _, test = context.partition(".test_")
+                module, _, test = context.rpartition(".test_")
                 stem = module.rpartition(".")[2]
                 if test and stem in files:
                     name = "test_" + test.partition(".")[0]
-                    found.setdefault((str(Path(file).relative_to(ROOT)), line), set()).add(f"{files[stem]}::{name}")
+                    below = f"deidframe/{file.rpartition('/deidframe/')[2]}"
+                    found.setdefault((below, line), set()).add(f"{files[stem]}::{name}")
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.runtime.progress import Reporter
 
 BATCH = 64
+Elsewhere = Callable[[list[tuple[FaceSet, Surrogates]]], Iterator[tuple[int, FaceSet]]]
 
 
 def synthesize_cached(
@@ -29,6 +30,7 @@ def synthesize_cached(
     faces: FaceSet,
     surrogates: Surrogates,
     reporter: Reporter,
+    elsewhere: Elsewhere | None = None,
 ) -> FaceSet:
     """Return what the synthesizer makes of all groups, asking it only for those that the cache does not hold.
 
@@ -40,6 +42,7 @@ def synthesize_cached(
         at_once: groups asked for at a time.
         facts: identity of it and of all that it sees with.
         faces, surrogates: one row for each face.
+        elsewhere: draws several requests at once, on other machines, and yields the number of each and what it made.
 
     Raises:
         ArtifactError: the component broke its contract.
@@ -61,18 +64,21 @@ def synthesize_cached(
         pictures[place] = picture
     if len(todo) < len(groups):
         reporter.say(f"  {len(groups) - len(todo)} of {len(groups)} surrogates are kept from before")
-    for start in range(0, len(todo), at_once):
-        part = todo[start : start + at_once]
-        rows = np.sort(np.concatenate([rows_of[place] for place in part]))
-        asked = _taken(surrogates, rows)
-        made = draw(faces.take(rows), asked)
-        for place in part:
+    parts = [todo[start : start + at_once] for start in range(0, len(todo), at_once)]
+    rows_in = [np.sort(np.concatenate([rows_of[place] for place in part])) for part in parts]
+    if elsewhere is not None:
+        done = elsewhere([(faces.take(rows), _taken(surrogates, rows)) for rows in rows_in])
+    else:
+        done = ((number, draw(faces.take(rows), _taken(surrogates, rows))) for number, rows in enumerate(rows_in))
+    for number, made in done:
+        rows = rows_in[number]
+        for place in parts[number]:
             here = np.flatnonzero(inverse[rows] == place)
             shown = np.asarray(made.images[here])
             if (shown != shown[:1]).any():
                 raise ArtifactError(who, "images", "one picture for all faces of a group", "several")
-            done, buffer = cv2.imencode(".png", np.ascontiguousarray(shown[0][:, :, ::-1]))
-            assert done, "a picture of bytes is always a PNG"
+            encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(shown[0][:, :, ::-1]))
+            assert encoded, "a picture of bytes is always a PNG"
             cache.put(keys[place], bytes(buffer))
             pictures = _room(pictures, len(groups), shown[0])
             pictures[place] = shown[0]

@@ -52,7 +52,7 @@ class ComponentPool:
         networked: the source opens connections while it is read.
 
     `secret` is that of the run, so that one which goes on chooses as before. `clear` holds the faces of the run once they are
-    found; encoders that fit learn from them.
+    found; encoders that fit learn from them. `draws` draws surrogates on other machines, None on this one.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class ComponentPool:
         self._shared: dict[str, Any] = {}
         self._cached: dict[int, Stack] = {}
         self.secret = secrets.token_bytes(32)
+        self.draws: Callable[..., Iterator[tuple[int, FaceSet]]] | None = None
         self.clear: FaceSet | None = None
         self.records: list[dict[str, Any]] = []
         self._shards: tuple[Shard, ...] = ()

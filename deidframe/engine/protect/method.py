@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deidframe.contract.artifacts import FaceSet, Surrogates
 from deidframe.contract.component import Need
 from deidframe.contract.errors import ReleaseRefused
+from deidframe.contract.roles import Fits
 from deidframe.contract.stacks import LazyStack
 from deidframe.engine.cache.surrogates import synthesize_cached
 from deidframe.engine.components.attributes import people_classes
@@ -124,8 +125,12 @@ def _synthesized(pool: ComponentPool, chosen: FaceSet, surrogates: Surrogates, s
         return made
 
     if pool.cache is not None and step.per_group and step.loaded.component.deterministic:
+        facts, elsewhere = pool.facts(step, encoder), None
+        # what an encoder learnt from everybody, nodes do not know
+        if pool.draws is not None and not any(isinstance(pool.make(one), Fits) for one in (encoder, *step.recognizers.values())):
+            elsewhere = functools.partial(pool.draws, pool, step, encoder)
         made = synthesize_cached(
-            pool.cache, draw, step.who, step.groups_at_once, pool.facts(step, encoder), bare, surrogates, pool.reporter
+            pool.cache, draw, step.who, step.groups_at_once, facts, bare, surrogates, pool.reporter, elsewhere
         )
     else:
         made = draw(bare, surrogates)

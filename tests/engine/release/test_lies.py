@@ -190,3 +190,21 @@ def test_who_writes_into_what_others_see_changes_nothing_or_fails_by_name(
             assert "as they were" in cell.reason or "as it was when it was first read" in cell.reason, cell.reason
         else:
             assert cell.metrics == same[cell.method]  # what it changed was its own
+
+
+def test_an_encoder_that_is_given_everybody_to_learn_from_and_moves_their_landmarks_fails_by_name(tmp_path: Path) -> None:
+    poison = """
+    def fit(self, faces):
+        marks = faces.landmarks
+        while marks.base is not None:
+            marks = marks.base
+        marks.flags.writeable = True
+        marks += 40
+
+    def encode("""
+    encoder = listed("encoder", "colour", docstring_code("encoder").replace("    def encode(", poison.lstrip("\n"), 1))
+    outcome = run(planned(tmp_path, encoder, listed("source", "noise", FACES)), tmp_path / "run")
+    cell = next(c for c in outcome.cells if c.method == "flat")
+    assert cell.status == "failed"
+    assert "encoder colour: its input: expected landmarks and labels as they were" in cell.reason
+    assert not (outcome.folder / "release" / "flat").exists()

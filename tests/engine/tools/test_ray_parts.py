@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +21,11 @@ from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import run
-from deidframe.engine.runtime.progress import Quiet
 from deidframe.engine.tools import ray_parts
 from deidframe.engine.tools.parts import Part, apart, facts_of, merge
-from deidframe.engine.tools.ray_parts import Answer, look_with_ray
+from deidframe.engine.tools.ray_cluster import cluster as connected
+from deidframe.engine.tools.ray_parts import Answer, job_of
+from deidframe.engine.tools.ray_surrogates import OnNodes
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.parse import parse
 
@@ -55,13 +57,15 @@ from pathlib import Path
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.planning.planner import plan
 from deidframe.engine.runtime.progress import Quiet
-from deidframe.engine.tools.ray_parts import look_with_ray
+from deidframe.engine.tools.ray_cluster import cluster
+from deidframe.engine.tools.ray_parts import job_of, look_with_ray
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.parse import load_recipe
 
 recipe, scratch, cache, address = sys.argv[1:]
 planned = plan(load_recipe(Path(recipe)), Catalogue(), Path(scratch), None)
-look_with_ray(planned, DiskCache(Path(cache)), Quiet(), address, shards=1)
+with cluster(address) as nodes:
+    look_with_ray(planned, DiskCache(Path(cache)), Quiet(), nodes, job_of(planned, offline=False), shards=1)
 """
 
 
@@ -83,15 +87,15 @@ def planned(scratch: Path, text: str = TEXT) -> Plan:
     return plan(parse(text, "nodes.toml"), Catalogue(), scratch, None)
 
 
-def workers() -> list[int]:
-    """Return the processes that look at a part just now."""
+def workers(task: bytes = b"ray::_look") -> list[int]:
+    """Return the processes that do a task just now."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             title = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if title.startswith(b"ray::_look"):
+        if title.startswith(task):
             found.append(int(folder.name))
     return found
 
@@ -144,6 +148,29 @@ def test_three_kills_cost_their_parts_and_the_release_is_the_same(tmp_path: Path
     assert released(tmp_path / "whole") == released(tmp_path / "local") != {}
 
 
+def test_surrogates_that_nodes_drew_are_those_of_one_machine(tmp_path: Path, cluster: Any) -> None:
+    cluster.add_node(num_cpus=1)
+    text = TEXT.replace("people = 50, pictures = 6", "people = 8, pictures = 2").replace("k = 5", "k = 2")
+    pytest.importorskip("torch")
+    text = text.replace('"pixel-mean"', '"stylegan", params = { aim = "gradient", steps = 1, tries = 1 }')
+    local = run(planned(tmp_path / "alone", text), tmp_path / "local", names_key=b"k" * 32)
+    assert {cell.status for cell in local.cells} == {"ok"}
+    home, killed = planned(tmp_path / "home", text), []
+
+    def kill() -> None:
+        at_work = until(lambda: workers(b"ray::_draw"))
+        os.kill(at_work[0], signal.SIGKILL)
+        killed.append(at_work[0])
+
+    with connected(cluster.address) as nodes:
+        threading.Thread(target=kill, daemon=True).start()
+        cache, draws = DiskCache(tmp_path / "stages"), OnNodes(nodes, job_of(home, offline=False)).draw
+        spread = run(home, tmp_path / "spread", cache=cache, names_key=b"k" * 32, draws=draws)
+    assert killed
+    assert {cell.status for cell in spread.cells} == {"ok"}, [cell.reason for cell in spread.cells]
+    assert released(tmp_path / "spread") == released(tmp_path / "local") != {}
+
+
 def test_a_node_that_sees_something_else_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = planned(tmp_path / "home")
     ours = facts_of(home, ["x"] * 300)
@@ -188,14 +215,14 @@ def test_a_node_without_the_weights_or_with_a_full_disk_says_so(tmp_path: Path, 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", ":", "127.0.0.1:x", "127.0.0.1:99999999"])
 def test_a_cluster_that_is_none_is_said_at_once(tmp_path: Path, address: str) -> None:
     pytest.importorskip("ray")
-    with pytest.raises(UsageError, match="no cluster answers there"):
-        look_with_ray(planned(tmp_path / "home"), DiskCache(tmp_path / "stages"), Quiet(), address)
+    with pytest.raises(UsageError, match="no cluster answers there"), connected(address):
+        pass
 
 
 def test_without_ray_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UsageError, match=r"deidframe\[ray\]"):
-        look_with_ray(planned(tmp_path / "home"), DiskCache(tmp_path / "stages"), Quiet(), "local")
+    with pytest.raises(UsageError, match=r"deidframe\[ray\]"), connected("local"):
+        pass
 
 
 def test_an_answer_goes_through_pickle(tmp_path: Path) -> None:
