@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -11,14 +12,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from deidframe.contract import Context
+from deidframe.contract import Context, Embeddings
+from deidframe.contract.encodings import encodings_bytes
 from deidframe.engine.planning.planner import plan
 from deidframe.environment import cache_folder
 from deidframe.host.catalogue import Catalogue
 from deidframe.models import weights_path
 from deidframe.recipe.parse import load_recipe
+from deidframe_people.plugin import PeopleParams
+from deidframe_people.source import SyntheticPeople
 
 ROOT = Path(__file__).parents[1]
 QUICKSTART = ROOT / "recipes" / "quickstart.toml"
@@ -96,6 +102,55 @@ def test_an_offline_run_opens_no_socket_and_writes_nowhere_else(tmp_path: Path, 
         sys.executable, "-m", "deidframe", "run", str(QUICKSTART), "--offline", "--no-cache", "--limit", "36", "--out", out
     )
     assert any(path.endswith("RELEASE.json") for path in watched.written()), "the watch saw nothing"
+    assert watched.sockets() == []
+    assert watched.outside() == []
+    assert list(watched.home.iterdir()) == []
+
+
+PIECES = {
+    "check": ["check", str(QUICKSTART)],
+    "cluster": ["cluster", "in/enc.npz", "--use", "fixed-size", "-k", "2", "-o", "out/groups.csv"],
+    "completion": ["completion", "bash"],
+    "doctor": ["doctor"],
+    "encode": ["encode", "in/faces", "--use", "sface", "-o", "out/enc.npz", "--offline"],
+    "means": ["means", "in/enc.npz", "-k", "2", "--out", "out/means"],
+    "models": ["models"],
+    "photos": ["photos", "in/faces", "out/covered", "--offline"],
+    "plugins": ["plugins"],
+    "stats": ["stats", "in/enc.npz", "-k", "2"],
+    "video": ["video", "in/clip.mp4", "out/covered", "--offline"],
+}
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six pictures of people who do not exist, a clip of one of them that moves, and encodings."""
+    folder = tmp_path_factory.mktemp("material")
+    photos = SyntheticPeople(PeopleParams(people=6, pictures=1), Context(seed=1, scratch=folder)).load()
+    for one in photos.ids:
+        home = folder / "faces" / str(one).partition("/")[0].replace(".", "-")
+        home.mkdir(parents=True)
+        cv2.imwrite(str(home / "a.png"), photos.open(one)[..., ::-1])
+    if importlib.util.find_spec("av"):
+        picture = photos.open(photos.ids[0])
+        from clips import write
+
+        write(folder / "clip.mp4", iter([np.roll(picture, n, axis=1) for n in range(6)]))
+    rows = np.random.default_rng(1).standard_normal((12, 4)).astype(np.float32)
+    ids = tuple(f"e{n}" for n in range(12))
+    (folder / "enc.npz").write_bytes(encodings_bytes(Embeddings(ids, rows, "any", ids)))
+    return folder
+
+
+@pytest.mark.parametrize("command", PIECES)
+def test_no_command_opens_a_socket_or_writes_elsewhere(tmp_path: Path, material: Path, weights: None, command: str) -> None:
+    if command == "video":
+        pytest.importorskip("av")
+    shutil.copytree(material, tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    watched = Watched(tmp_path)
+    watched.allowed = (*watched.allowed, tmp_path / "out")
+    watched.run(sys.executable, "-m", "deidframe", *PIECES[command])
     assert watched.sockets() == []
     assert watched.outside() == []
     assert list(watched.home.iterdir()) == []
