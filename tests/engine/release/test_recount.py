@@ -79,3 +79,11 @@ def test_no_run_and_no_private_part(done: Path, tmp_path: Path) -> None:
     shutil.rmtree(path.parent)
     with pytest.raises(UsageError, match="deidframe verify"):
         recount(done)
+
+
+def test_a_group_that_shows_two_pictures_is_named(done: Path) -> None:
+    path, rows = mapping(done)
+    first, second = sorted({row["group"] for row in rows})[:2]
+    path.write_text(json.dumps([{**row, "group": first} if row["group"] == second else row for row in rows]))
+    (found,) = [one for one in recount(done) if one.folder.name == "flat"]
+    assert "1 groups show more than one picture" in found.problems

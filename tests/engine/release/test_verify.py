@@ -168,3 +168,34 @@ def test_the_report_is_made_again_from_records_alone(made: Path, tmp_path: Path,
     assert "flat" in capsys.readouterr().out
     assert main(["report", str(tmp_path)]) == 2
     assert "holds no finished run" in capsys.readouterr().err
+
+
+def stated(folder: Path, **changes: object) -> None:
+    path = folder / "RELEASE.json"
+    held = json.loads(path.read_text())
+    held["certificate"].update(changes)
+    path.write_text(json.dumps(held))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pictures": 11}, "the certificate counts 11 pictures, there are 12"),
+        ({"pictures": None}, "the certificate counts None pictures, there are 12"),
+        ({"distinct_pictures": 5}, "the certificate counts 5 different pictures, there are 4"),
+        ({"k_counted": 2}, "the certificate counts k = 2, 3 was asked for"),
+        ({"k_counted": None}, "the certificate counts k = None, 3 was asked for"),
+        ({"k_counted": "3"}, "the certificate counts k = 3, 3 was asked for"),
+    ],
+)
+def test_numbers_of_a_certificate_are_held_against_the_files(release: Path, changes: dict[str, object], said: str) -> None:
+    stated(release, **changes)
+    assert verify(release).problems == (said,)
+
+
+def test_of_many_problems_the_first_are_named_and_the_rest_counted(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deidframe.engine.release.verify.MOST_NAMED", 5)
+    for path in pictures(release):
+        path.unlink()
+    problems = verify(release).problems
+    assert "7 more: is missing" in problems

@@ -12,10 +12,13 @@ import pytest
 from examples import docstring_code, listed, planned
 
 from deidframe.cli.main import main
-from deidframe.contract import FaceSet, PluginError, StoreError
+from deidframe.contract import ArtifactError, FaceSet, Photos, PluginError, StoreError, Surrogates
 from deidframe.engine.cache import disk_cache
 from deidframe.engine.cache.disk_cache import DiskCache
+from deidframe.engine.cache.surrogates import synthesize_cached
+from deidframe.engine.intake import crops
 from deidframe.engine.run import run, stages_folder
+from deidframe.engine.runtime.progress import Quiet
 from deidframe.engine.runtime.timeout import limit_calls, limited
 from deidframe.guard.hygiene import decode_jpeg, encode_jpeg
 from deidframe.guard.release import Release
@@ -123,3 +126,26 @@ def test_names_that_are_none_are_listed_with_what_is_wrong(monkeypatch: pytest.M
     monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
     (found,) = list_plugins()
     assert "is not a valid name" in found.problem or "is not a role" in found.problem
+
+
+def test_a_face_that_is_another_one_when_it_is_read_again_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crops, "CACHE_BYTES", 0)
+    shown = [np.full((300, 300, 3), tone, np.uint8) for tone in (50, 50, 51)]
+    photos = Photos(("a",), lambda one: shown.pop(0))
+    stack = crops.CropStack(photos, ("a",), np.eye(2, 3)[None], (np.zeros((0, 4), np.float32),))
+    assert np.array_equal(stack[0:1], stack[0:1])
+    with pytest.raises(ArtifactError, match="a face as it was when it was first read"):
+        stack[0:1]
+
+
+def test_a_synthesizer_that_gives_a_group_two_pictures_is_refused_before_one_is_kept(tmp_path: Path) -> None:
+    faces = FaceSet(("a", "b"), np.zeros((2, 8, 8, 3), np.uint8))
+    aims = Surrogates(("a", "b"), np.ones((2, 3), np.float32), np.zeros(2, np.int64), np.full(2, 0.5), "s")
+    cache = DiskCache(tmp_path)
+
+    def draw(some: FaceSet, wanted: Surrogates) -> FaceSet:
+        return FaceSet(some.ids, np.arange(len(some), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8, 3), np.uint8))
+
+    with pytest.raises(ArtifactError, match="one picture for all faces of a group"):
+        synthesize_cached(cache, draw, "synthesizer two", 1, {}, faces, aims, Quiet())
+    assert cache.entries() == []
