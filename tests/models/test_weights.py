@@ -214,7 +214,8 @@ def test_archives_come_by_https_alone(url: str) -> None:
 
 
 def test_weights_of_one_name_in_two_packages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = f'[[weights]]\nname = "same"\npackage = "p"\nversion = "1"\npath = "p/x"\nsize = 1\nsha256 = "{"0" * 64}"\nlicence = "MIT"\n'
+    facts = {"name": "same", "package": "p", "version": "1", "path": "p/x", "sha256": "0" * 64, "licence": "MIT"}
+    entry = "[[weights]]\nsize = 1\n" + "".join(f'{key} = "{value}"\n' for key, value in facts.items())
     for name in ("one_listing", "two_listing"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("")
