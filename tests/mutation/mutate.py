@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("contract", "guard", "record", "engine", "models")
-SUITES = ("tests/contract", "tests/guard", "tests/engine", "tests/host", "tests/models", "tests/measure", "tests/recipe")
+SUITES = ("tests",)
 DATA = Path(tempfile.gettempdir()) / "deidframe-mutation.coverage"
 PROBLEMS = frozenset({"problems", "wrong", "complaints", "strange", "lies", "found"})
 """Lists of what is wrong, as `verify` and `recount` keep them."""

@@ -12,7 +12,7 @@ from examples import RECIPE, catalogue
 
 from deidframe.contract import UsageError
 from deidframe.engine.planning.planner import plan
-from deidframe.engine.release.recount import recount
+from deidframe.engine.release.recount import _recount_scenes, recount
 from deidframe.engine.run import run
 from deidframe.recipe.parse import parse
 
@@ -87,3 +87,13 @@ def test_a_group_that_shows_two_pictures_is_named(done: Path) -> None:
     path.write_text(json.dumps([{**row, "group": first} if row["group"] == second else row for row in rows]))
     (found,) = [one for one in recount(done) if one.folder.name == "flat"]
     assert "1 groups show more than one picture" in found.problems
+
+
+@pytest.mark.parametrize("name", ["people", "groups", "k_counted"])
+def test_counts_of_surrogates_in_scenes_are_held_against_the_mapping(tmp_path: Path, name: str) -> None:
+    rows = [{"file": "", "face": f"f{n}", "person": f"p{n}", "group": n // 3} for n in range(6)]
+    counted = {"k_asked": 3, "people": 6, "groups": 2, "k_counted": 3}
+    assert _recount_scenes(tmp_path, rows, {"surrogates": counted}, [], {}).problems == ()
+    told = {"surrogates": {**counted, name: counted[name] + 1}}
+    (problem,) = _recount_scenes(tmp_path, rows, told, [], {}).problems
+    assert problem == f"the certificate says {name.replace('_', ' ')} = {counted[name] + 1}, counted {counted[name]}"
