@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.run import run
 from deidframe.engine.runtime.progress import Quiet
-from deidframe.engine.tools.parts import Part, PartDone, forget, look_at_part, merge
+from deidframe.engine.tools.parts import Part, PartDone, check_cut, forget, look_at_part, merge
 from deidframe.host.discover import Listed
 
 PICTURES = """
@@ -188,6 +189,11 @@ def test_a_folder_that_holds_no_part_or_a_broken_one_is_said(tmp_path: Path) -> 
 
 
 def test_what_cannot_be_cut_is_refused(tmp_path: Path) -> None:
+    home = Site(tmp_path / "home").plan()
+    with pytest.raises(UsageError, match="whole photos and videos are not cut"):
+        check_cut(replace(home, scene=object()))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="gives encodings, so there is nothing to look at"):
+        check_cut(replace(home, detector=None))
     plain = planned(tmp_path)  # the example's source cannot say when a picture changes
     with pytest.raises(UsageError, match="cannot say when a picture changes"):
         look_at_part(plain, Part(1, 2), DiskCache(tmp_path / "stages"), tmp_path, Quiet())
