@@ -134,6 +134,9 @@ def test_two_labels_of_one_person_stop_the_run_until_somebody_decides(shots: dic
     listed.write_text("a,b,same\nx,y,perhaps\n")
     with pytest.raises(UsageError, match=r'same_person.csv:2: same = .perhaps.; expected "yes", "no"'):
         ran(root, tmp_path / "again", f'source.same_person={{ decisions = "{listed}" }}')
+    listed.write_text("one,other,same\nx,y,yes\n")
+    with pytest.raises(UsageError, match=r"same_person.csv:1: expected"):
+        ran(root, tmp_path / "columns", f'source.same_person={{ decisions = "{listed}" }}')
     with pytest.raises(RecipeError):
         ran(root, tmp_path / "again2", "source.same_person=perhaps")
 

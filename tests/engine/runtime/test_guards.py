@@ -12,7 +12,7 @@ import pytest
 from examples import docstring_code, listed, planned
 
 from deidframe.cli.main import main
-from deidframe.contract import ArtifactError, FaceSet, Photos, PluginError, StoreError, Surrogates
+from deidframe.contract import ArtifactError, FaceSet, Photos, PluginError, StoreError, Surrogates, UsageError
 from deidframe.engine.cache import disk_cache
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.surrogates import synthesize_cached
@@ -149,3 +149,15 @@ def test_a_synthesizer_that_gives_a_group_two_pictures_is_refused_before_one_is_
     with pytest.raises(ArtifactError, match="one picture for all faces of a group"):
         synthesize_cached(cache, draw, "synthesizer two", 1, {}, faces, aims, Quiet())
     assert cache.entries() == []
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_refused(tmp_path: Path, limit: int) -> None:
+    with pytest.raises(UsageError, match="at least 1"):
+        planned(tmp_path, limit=limit)
+
+
+def test_a_source_that_gives_neither_pictures_nor_encodings_is_named(tmp_path: Path) -> None:
+    code = docstring_code("source").replace("return Photos.from_arrays(ids, pictures, subjects=ids)", "return list(ids)")
+    with pytest.raises(ArtifactError, match="source noise: result: expected Photos or Embeddings, got list"):
+        planned(tmp_path, listed("source", "noise", code))
