@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +94,25 @@ def test_an_array_that_wants_all_memory(tmp_path: Path) -> None:
         (tmp_path / "bomb.pickle").write_bytes(data)
         with pytest.raises(UsageError, match=r"bomb\.pickle"):
             load(tmp_path / "bomb.pickle", memory_mb=1024)
+
+
+def test_the_child_is_held_to_its_memory_and_time_before_it_opens_the_file(tmp_path: Path) -> None:
+    (tmp_path / "e.pickle").write_bytes(pickle.dumps([], 3))
+    code = """
+import resource, sys
+from deidframe_encodings import unpickle
+
+def limits(stream):
+    print(resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLIMIT_CPU)[0])
+    sys.exit()
+
+unpickle.NumpyOnly = limits
+unpickle.main(sys.argv[1], "out", 512)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "e.pickle")], capture_output=True, text=True)
+    memory, seconds = map(int, done.stdout.split())
+    assert memory == 512 * 1024 * 1024
+    assert 0 < seconds < 10_000
 
 
 def test_npz_and_npy(tmp_path: Path) -> None:

@@ -208,6 +208,19 @@ def test_windows_latin_is_read_and_said(tmp_path: Path) -> None:
     assert all(photos.open(one).shape == (ROWS, COLUMNS, 3) for one in photos.ids)
 
 
+def test_a_link_that_a_table_names_is_not_followed(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    for folder in (inside, outside):
+        folder.mkdir()
+        cv2.imwrite(str(folder / "1.png"), np.zeros((20, 20, 3), np.uint8))
+    (inside / "link.png").symlink_to(outside / "1.png")
+    (inside / "list.csv").write_text("path,person\n1.png,ada\nlink.png,bob\n")
+    photos = load(inside / "list.csv")
+    assert photos.ids == ("1.png",)
+    assert photos.skipped["link.png"] == "symbolic link, not followed"
+    assert load(inside / "list.csv", follow_links=True).ids == ("1.png",)  # it leads out
+
+
 def test_links_are_followed_on_request_and_never_out(tmp_path: Path) -> None:
     inside, outside = tmp_path / "in", tmp_path / "out"
     for folder in (inside / "ada", inside / "bob", outside):
