@@ -87,7 +87,8 @@ def run(options: argparse.Namespace, caches: list[str] | None = None) -> int:
             done = _work(options, caches, reporter, streams)
         except BaseException as error:
             if events:
-                events.emit("end", exit_code=getattr(error, "exit_code", 70), error=str(error) or type(error).__name__)
+                code = getattr(error, "exit_code", 130 if isinstance(error, KeyboardInterrupt) else 70)
+                events.emit("end", exit_code=code, error=str(error) or type(error).__name__)
             raise
         if events:
             events.emit("end", exit_code=done.exit_code, seconds=round(time.monotonic() - started, 1), **done.paths)

@@ -146,13 +146,15 @@ def test_a_component_that_moves_does_not_move_the_report(tmp_path: Path) -> None
 def test_a_polite_end_is_clean_and_does_not_count_as_a_death(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "here").mkdir()
     wait = f"open({str(tmp_path / 'here' / 'at')!r}, 'w').close(); __import__('time').sleep(60)"
-    process = deidframe(tmp_path, changed("synthesizer", "synthesize", wait))
+    process = deidframe(tmp_path, changed("synthesizer", "synthesize", wait), "--json")
     end = time.monotonic() + 60
     while not (tmp_path / "here" / "at").exists() and time.monotonic() < end:
         time.sleep(0.05)
     process.send_signal(number)
-    code, _, err = ended(process)
+    code, out, err = ended(process)
     assert code == 128 + number
+    last = json.loads(out.splitlines()[-1])
+    assert (last["event"], last["exit_code"]) == ("end", 128 + number)
     assert "interrupted: nothing half-written was left" in err
     private = tmp_path / "out" / "private"
     assert not (private / "crashes.json").exists()
