@@ -247,7 +247,7 @@ def _nodes(
         raise UsageError("--ray keeps what the nodes see in the cache: leave out --no-cache")
     job = job_of(planned, offline=offline)
     nodes = held.enter_context(cluster(address))
-    looked = look_with_ray(planned, cache, reporter, nodes, job)
+    looked = look_with_ray(cache, reporter, nodes, job)
     before = f"; {counted(looked.before, 'part')} known before" if looked.before else ""
     reporter.say(f"  {counted(looked.parts, 'part')} looked at by {', '.join(looked.nodes) or 'nobody'}{before}")
     return OnNodes(nodes, job)

@@ -87,9 +87,19 @@ class Merged:
 
 
 def look_at_part(
-    plan: Plan, part: Part, cache: DiskCache, scratch: Path, reporter: Reporter, *, offline: bool = False
+    plan: Plan,
+    part: Part,
+    cache: DiskCache,
+    scratch: Path,
+    reporter: Reporter,
+    *,
+    offline: bool = False,
+    fingerprints: Sequence[str] = (),
 ) -> PartDone:
     """Find and encode the faces of one part, and keep all of it in the cache.
+
+    Args:
+        fingerprints: of all pictures where they are known; to make them reads every file.
 
     Raises:
         UsageError: the recipe's pictures cannot be cut into parts. StoreError: the cache cannot be written. DeidframeError: a
@@ -97,7 +107,7 @@ def look_at_part(
     """
     check_cut(plan)
     started = time.monotonic()
-    fingerprints = fingerprints_of(plan.photos)
+    fingerprints = fingerprints or fingerprints_of(plan.photos)
     facts = facts_of(plan, fingerprints)
     rows = [row for shard in part.of_list(shards_of(fingerprints)) for row in shard]
     own = replace(plan, photos=plan.photos.take(rows), people=tuple(plan.people[row] for row in rows), gate=None)

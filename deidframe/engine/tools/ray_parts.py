@@ -38,6 +38,8 @@ class Job:
     folder: str
     offline: bool
     facts: Mapping[str, Any]
+    shards: int = 0
+    """Of the stage cache, in the whole database."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,16 @@ def job_of(plan: Plan, *, offline: bool) -> Job:
         UsageError: the recipe's pictures cannot be cut into parts.
     """
     check_cut(plan)
-    parsed, facts = plan.parsed, facts_of(plan, fingerprints_of(plan.photos))
-    return Job(parsed.text, parsed.file, parsed.overrides, plan.limit, str(Path.cwd()), offline, facts)
+    parsed, fingerprints = plan.parsed, fingerprints_of(plan.photos)
+    facts, cut = facts_of(plan, fingerprints), len(shards_of(fingerprints))
+    return Job(parsed.text, parsed.file, parsed.overrides, plan.limit, str(Path.cwd()), offline, facts, cut)
 
 
-def look_with_ray(plan: Plan, cache: DiskCache, reporter: Reporter, nodes: Cluster, job: Job, *, shards: int = SHARDS) -> Looked:
+def look_with_ray(cache: DiskCache, reporter: Reporter, nodes: Cluster, job: Job, *, shards: int = SHARDS) -> Looked:
     """Have the nodes of a cluster look at every part that the cache does not know, and keep what they send.
 
     Args:
-        plan: of the run that follows.
-        cache: that it reads.
+        cache: that the run which follows reads.
         nodes: of the cluster.
         job: from `job_of`.
         shards: of the stage cache in a part.
@@ -84,7 +86,7 @@ def look_with_ray(plan: Plan, cache: DiskCache, reporter: Reporter, nodes: Clust
         UsageError: a node has other plugins, weights or pictures. DeidframeError: a node could not do its part; the message names
         it. What other nodes sent until then is kept.
     """
-    of = max(1, -(-len(shards_of(fingerprints_of(plan.photos))) // shards))
+    of = max(1, -(-job.shards // shards))
     there = parts_there(cache, job.facts).get(of, frozenset())
     waiting = [Part(n, of) for n in range(1, of + 1) if n not in there]
     names: set[str] = set()
@@ -105,8 +107,12 @@ def _take(cache: DiskCache, facts: Mapping[str, Any], part: Part, answer: Answer
     keep(cache, facts, part, answer.done, answer.entries)
 
 
-def planned_on_node(job: Job, scratch: Path) -> Plan:
-    """Return the plan of a job as this node sees it.
+_PLANNED: dict[str, tuple[Plan, list[str]]] = {}
+"""Of a worker: what it last planned. A database is listed, and each file read for its fingerprint, once, not for every task."""
+
+
+def planned_on_node(job: Job) -> tuple[Plan, list[str]]:
+    """Return the plan of a job as this node sees it, and the fingerprints of its pictures.
 
     Raises:
         UsageError: it is not what the run sees.
@@ -116,15 +122,22 @@ def planned_on_node(job: Job, scratch: Path) -> Plan:
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.parse import parse
 
+    key = DiskCache.key(dict(job.facts))
+    if key in _PLANNED:
+        return _PLANNED[key]
     contain_libraries()
     if Path(job.folder).is_dir():
         os.chdir(job.folder)  # paths of a recipe are of where the command was given
+    scratch = Path(tempfile.mkdtemp(prefix="deidframe-"))  # as long as the worker lives
     planned = plan(parse(job.text, job.file, job.overrides), Catalogue(), scratch, job.limit)
-    ours = facts_of(planned, fingerprints_of(planned.photos))
+    fingerprints = fingerprints_of(planned.photos)
+    ours = facts_of(planned, fingerprints)
     if ours != job.facts:
         told = apart(ours, job.facts) or ["it has another version of deidframe"]
         raise UsageError(f"what it sees is not what the run sees: {'; '.join(told)}")
-    return planned
+    _PLANNED.clear()
+    _PLANNED[key] = planned, fingerprints
+    return _PLANNED[key]
 
 
 def _look(job: Job, part: Part) -> Answer:
@@ -135,7 +148,8 @@ def _look(job: Job, part: Part) -> Answer:
             work = Path(name) / "work"
             work.mkdir()
             cache = DiskCache(Path(name) / "stages")
-            done = look_at_part(planned_on_node(job, work), part, cache, work, Quiet(), offline=job.offline)
+            planned, fingerprints = planned_on_node(job)
+            done = look_at_part(planned, part, cache, work, Quiet(), offline=job.offline, fingerprints=fingerprints)
             return Answer(node, done, tuple(_entries(cache)))
     except DeidframeError as error:
         return Answer(node, None, error=error)

@@ -21,7 +21,7 @@ from deidframe.engine.runtime.progress import Quiet
 from deidframe.engine.tools.ray_cluster import Cluster
 from deidframe.engine.tools.ray_parts import Job, planned_on_node
 
-_AT_WORK: dict[str, tuple[Plan, ComponentPool]] = {}
+_POOLS: dict[str, tuple[Plan, ComponentPool]] = {}
 """Of a worker: the run that it draws for, so that networks are loaded once and not for each task."""
 
 
@@ -79,14 +79,14 @@ def _draw(job: Job, secret: bytes, step: str, encoder: str, faces: FaceSet, aims
     node = socket.gethostname()
     try:
         key = DiskCache.key({"facts": dict(job.facts), "secret": secret.hex()})
-        if key not in _AT_WORK:
+        if key not in _POOLS:
             scratch = Path(tempfile.mkdtemp(prefix="deidframe-"))  # as long as the worker lives
-            planned = planned_on_node(job, scratch)
+            planned, _ = planned_on_node(job)
             pool = planned.pool(scratch, Quiet(), offline=job.offline)
             pool.secret = secret
-            _AT_WORK.clear()
-            _AT_WORK[key] = planned, pool
-        planned, pool = _AT_WORK[key]
+            _POOLS.clear()
+            _POOLS[key] = planned, pool
+        planned, pool = _POOLS[key]
         known = {one.key: one for one in planned.steps()}
         made: FaceSet = pool.call(known[step], faces, aims, encoder=known[encoder])
         return Drawn(node, np.asarray(made.images[:]))

@@ -65,7 +65,7 @@ from deidframe.recipe.parse import load_recipe
 recipe, scratch, cache, address = sys.argv[1:]
 planned = plan(load_recipe(Path(recipe)), Catalogue(), Path(scratch), None)
 with cluster(address) as nodes:
-    look_with_ray(planned, DiskCache(Path(cache)), Quiet(), nodes, job_of(planned, offline=False), shards=1)
+    look_with_ray(DiskCache(Path(cache)), Quiet(), nodes, job_of(planned, offline=False), shards=1)
 """
 
 
