@@ -21,6 +21,7 @@ from deidframe.engine.planning.plan import AttackPlan
 from deidframe.measure.linkage import curves_data, proportion_interval
 from deidframe.recipe.model import UNBOUND
 from deidframe.recipe.parse import slug
+from deidframe.recipe.public import without_places
 from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes, write_json
 
@@ -160,6 +161,7 @@ def told_apart(groupings: Sequence[Mapping[str, int] | None], faces: FaceSet) ->
 def reason_of(error: Exception) -> str:
     """Return what a row says of an error: our own words as they are, anything else with its kind; and whose component failed."""
     said, by = str(error) if isinstance(error, DeidframeError) else one_line(error), getattr(error, "by", "")
+    said = without_places(said)  # rows are public; the traceback under `private` has it whole
     return f"{said} [{by}]" if by else said
 
 

@@ -35,6 +35,16 @@ def _cut_override(text: str) -> str:
     return f"{key}{is_there}{_cut(value) if quoted else last_part(value)}"
 
 
+_QUOTED = re.compile(r"""(['"])([/~][^'"]*)\1""")
+_BARE = re.compile(r"""(?<![\w:/.<'"])/(?:[^\s/'"]+/)+[^\s/'",;:)]*""")
+
+
+def without_places(words: str) -> str:
+    """Return a sentence, such as an error, with the paths of the machine in it cut to their last part."""
+    words = _QUOTED.sub(lambda found: f"{found[1]}{last_part(found[2])}{found[1]}", words)
+    return _BARE.sub(lambda found: last_part(found[0]), words)
+
+
 def last_part(text: str) -> str:
     """Return what is behind the last slash of a path or URL, marked, without what may be a secret; anything else as it is."""
     parts = [part for part in re.split(r"[/\\]+", text) if part]

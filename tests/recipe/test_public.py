@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deidframe.recipe.parse import parse
-from deidframe.recipe.public import last_part, public_recipe
+from deidframe.recipe.public import last_part, public_recipe, without_places
 
 TEXT = """
 schema = 1
@@ -55,3 +55,16 @@ def test_the_shipped_recipes_are_shown_as_they_are() -> None:
 )
 def test_the_last_part(text: str, shown: str) -> None:
     assert last_part(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("cannot write '/home/mary/my faces/a.jpg': No space left", "cannot write '.../a.jpg': No space left"),
+        ("FileNotFoundError: /home/mary/x.bin, and no other", "FileNotFoundError: .../x.bin, and no other"),
+        ("1/k is 0.20 and a/b stays", "1/k is 0.20 and a/b stays"),
+        ("see https://example.org/a/b", "see https://example.org/a/b"),
+    ],
+)
+def test_an_error_says_no_place(words: str, shown: str) -> None:
+    assert without_places(words) == shown

@@ -46,7 +46,9 @@ def test_a_release_of_which_the_disk_does_not_say_that_it_lasts_is_not_released(
     outcome = run(planned(tmp_path), tmp_path / "run")
     assert failed
     assert rows(tmp_path / "run")["flat"] == "failed"
-    assert os.strerror(number) in next(c for c in outcome.cells if c.slug == "flat").reason
+    reason = next(c for c in outcome.cells if c.slug == "flat").reason
+    assert os.strerror(number) in reason and "'.../flat'" in reason
+    assert str(tmp_path) not in (tmp_path / "run" / "cells.jsonl").read_text()  # it is public
     assert not list((tmp_path / "run" / "release").glob("*"))
     assert not list(tmp_path.glob("run/private/staged/**/*.jpg"))
     assert rows(tmp_path / "run")["grey"] == "ok"
