@@ -34,6 +34,7 @@ from deidframe.engine.runtime.timeout import limit_calls
 from deidframe.engine.tools.elbow import draw
 from deidframe.environment import cache_folder
 from deidframe.guard.release import Vouched
+from deidframe.recipe.public import without_places
 from deidframe.record.release import release_folders
 from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes, write_json, write_lines
@@ -177,7 +178,7 @@ def run(
     except KeyboardInterrupt:
         raise  # `interrupted` is what it is
     except BaseException as error:
-        status = f"failed: {error}"
+        status = f"failed: {without_places(str(error))}"  # run.json is public
         raise
     finally:
         limit.close()

@@ -65,6 +65,7 @@ def test_a_release_that_no_row_tells_of_is_taken_back(tmp_path: Path, monkeypatc
     monkeypatch.setattr(engine, "write_lines", full)
     with pytest.raises(StoreError, match="No space left"):
         run(planned(tmp_path), tmp_path / "run")
+    assert str(tmp_path) not in (tmp_path / "run" / "run.json").read_text()
     there = {path.name for path in record.release_folders(tmp_path / "run")}
     assert there == set(rows(tmp_path / "run")) == {"flat"}
     assert (tmp_path / "run" / "private" / "withdrawn" / "grey").is_dir()
