@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,6 +185,7 @@ class Surrogates:
         groups: `(N,)` int64, group number from 0.
         weights: `(N,)` float64, the row's share in its group's surrogate, at least 0, summing to 1 in each group.
         space: embedding space of `targets`.
+        elsewhere: embedding space -> `(N, D)` float32 targets in it, where the anonymizer gave them in other encoders, too.
 
     Raises:
         ArtifactError: wrong shape, dtype, a negative group, or weights that do not sum to 1 in a group.
@@ -195,6 +196,7 @@ class Surrogates:
     groups: NDArray[np.int64]
     weights: NDArray[np.float64]
     space: str
+    elsewhere: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         owner = "surrogates"
@@ -205,6 +207,8 @@ class Surrogates:
         weights = checked_array(owner, "weights", self.weights, (n,), np.float64)
         object.__setattr__(self, "groups", groups)
         object.__setattr__(self, "weights", weights)
+        also = {one: checked_array(owner, f"elsewhere, {one}", t, (n, None), np.float32) for one, t in self.elsewhere.items()}
+        object.__setattr__(self, "elsewhere", also)
         if n and groups.min() < 0:
             raise ArtifactError(owner, "groups", "group numbers from 0", int(groups.min()))
         if n and weights.min() < 0:
@@ -216,6 +220,13 @@ class Surrogates:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Surrogates:
+        """Return these rows, all of each group that is among them."""
+        at = np.asarray(rows, np.int64)
+        ids = tuple(self.ids[row] for row in at.tolist())
+        also = {space: targets[at] for space, targets in self.elsewhere.items()}
+        return Surrogates(ids, self.targets[at], self.groups[at], self.weights[at], self.space, also)
 
     def rows_of(self) -> dict[int, tuple[int, ...]]:
         """Return the rows of each group, by group number."""

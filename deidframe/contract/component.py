@@ -90,6 +90,12 @@ class Component:
         deterministic: equal input and seed give equal bits.
         protects: False for a baseline that changes nothing; its faces are measured and never released.
         one_picture_per_group: True for a synthesizer that gives every face of a group the same picture.
+        moves_targets: True for an anonymizer whose targets are, on purpose, not the weighted means of their members.
+        every_space: True for an anonymizer that may be asked once for each encoder by which the synthesizer aims, with the same
+            people and groups, and moves the targets alike in all of them; with `Need.RECOGNIZER` it sees with that encoder. It is
+            told people by tokens that stay the same under the same key.
+        takes_targets: True for a synthesizer that aims at the targets; without it only the members' weights decide, and a recipe
+            with an anonymizer that moves targets is refused.
         shows_person: True for an anonymizer or a synthesizer whose surrogates may, by design, be one real person's face
             (k-Same-Select). Where they are, certificate and folder say it; without this such faces are withheld.
         elbow: of a clusterer, the curve from which its parameter is read: `"groups"` where it has a parameter `clusters` (the SSE
@@ -117,6 +123,9 @@ class Component:
     protects: bool = True
     one_picture_per_group: bool = False
     shows_person: bool = False
+    moves_targets: bool = False
+    every_space: bool = False
+    takes_targets: bool = False
     elbow: Literal["", "groups", "distances"] = ""
     same_person: SamePerson | None = None
     sure: float | None = None

@@ -50,6 +50,15 @@ class Params(BaseModel, extra="forbid", strict=True):
         """Of an anonymizer that is `per_person`: what it promises instead, a sentence for the certificate."""
         return ""
 
+    def beyond_k(self, k: int) -> str:
+        """Of an anonymizer: what it does besides grouping at least k people, sentences for the certificate; "" for nothing."""
+        return ""
+
+    @property
+    def aims(self) -> tuple[str, ...]:
+        """Of a synthesizer: those of `recognizers` by whose encodings it aims, so that it wants targets in their spaces."""
+        return ()
+
     @property
     def per_group(self) -> bool:
         """Of a synthesizer: a group's picture follows from that group's rows alone, so it may be asked for and kept alone."""

@@ -247,7 +247,8 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
         ),
         (
             *((shown_people(shows),) if shows else ()),
-            "an attacker who has pictures of the other members of a group: they are ruled out, and subtracted from a surrogate",
+            "an attacker who has pictures of the other members of a group: they are ruled out, and subtracted from a surrogate"
+            + (f"; {promise}" if promise else ""),
             *(
                 (
                     f"counted by picture: one person has {own} of the {files} files of a group of {of}: that name is right for"

@@ -67,9 +67,9 @@ def synthesize_cached(
     parts = [todo[start : start + at_once] for start in range(0, len(todo), at_once)]
     rows_in = [np.sort(np.concatenate([rows_of[place] for place in part])) for part in parts]
     if elsewhere is not None:
-        done = elsewhere([(faces.take(rows), _taken(surrogates, rows)) for rows in rows_in])
+        done = elsewhere([(faces.take(rows), surrogates.take(rows)) for rows in rows_in])
     else:
-        done = ((number, draw(faces.take(rows), _taken(surrogates, rows))) for number, rows in enumerate(rows_in))
+        done = ((number, draw(faces.take(rows), surrogates.take(rows))) for number, rows in enumerate(rows_in))
     for number, made in done:
         rows = rows_in[number]
         for place in parts[number]:
@@ -103,13 +103,14 @@ def face_digests(faces: FaceSet) -> list[str]:
 def _group_facts(surrogates: Surrogates, rows: NDArray[np.int64], seen: Sequence[str]) -> dict[str, Any]:
     # by content and not by position, so that neither the order of input nor other groups matter
     members = sorted((seen[row], f"{surrogates.weights[row]:.17g}") for row in rows.tolist())
-    target = hashlib.sha256(np.ascontiguousarray(surrogates.targets[rows[0]]).tobytes()).hexdigest()
-    return {"members": members, "target": target, "space": surrogates.space}
+    first = rows[0]
+    also = {space: _digest(targets[first]) for space, targets in sorted(surrogates.elsewhere.items())}
+    facts = {"members": members, "target": _digest(surrogates.targets[first]), "space": surrogates.space}
+    return {**facts, "elsewhere": also} if also else facts
 
 
-def _taken(surrogates: Surrogates, rows: NDArray[np.int64]) -> Surrogates:
-    ids = tuple(surrogates.ids[row] for row in rows.tolist())
-    return Surrogates(ids, surrogates.targets[rows], surrogates.groups[rows], surrogates.weights[rows], surrogates.space)
+def _digest(target: NDArray[np.float32]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(target).tobytes()).hexdigest()
 
 
 def _room(pictures: NDArray[np.uint8] | None, count: int, like: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -56,8 +56,11 @@ class MethodPlan:
 
     @property
     def promise(self) -> str:
-        """What the anonymizer promises besides k, in words for the certificate; "" for nothing."""
-        return self.steps["anonymizer"].params.promise if self.per_person else ""
+        """What the anonymizer promises without k, or does beyond it, in words for the certificate; "" for nothing."""
+        if "anonymizer" not in self.steps or self.k is None:
+            return ""
+        params = self.steps["anonymizer"].params
+        return params.promise if self.per_person else params.beyond_k(self.k)
 
     @property
     def shows(self) -> str:

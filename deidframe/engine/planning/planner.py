@@ -82,6 +82,13 @@ class Planner:
         self.complain("P101", at, self.missing("encoder", name, names))
         return None
 
+    def _aims(self, name: str) -> bool:
+        """Return whether an installed synthesizer follows the targets; one that cannot be loaded does not."""
+        try:
+            return self.catalogue.load("synthesizer", name).component.takes_targets
+        except PluginError:
+            return False
+
     def missing(self, role: str, use: str, names: Sequence[str]) -> str:
         """Say that no component is called so: which distribution brings it, or which names there are."""
         elsewhere = where_from(role, use)
@@ -112,6 +119,16 @@ class Planner:
                         (*method.at, key),
                         f'"{steps[key].name}" works on encodings of {", ".join(accepted)}, not of {", ".join(spaces)}',
                     )
+        if {"anonymizer", "synthesizer"} <= set(steps):
+            moved, drawn = steps["anonymizer"], steps["synthesizer"]
+            if moved.loaded.component.moves_targets and not drawn.loaded.component.takes_targets:
+                able = [name for name in self.catalogue.names("synthesizer") if self._aims(name)]
+                self.complain(
+                    "R120",
+                    (*method.at, "synthesizer"),
+                    f'"{drawn.name}" is made of its members\' pixels and would not follow the targets that "{moved.name}" moves;'
+                    f' take {" or ".join(able) or "a synthesizer that aims"}, or anonymizer = {{ use = "centroid" }}',
+                )
         within: tuple[Step, str] | None = None
         if method.spec.within is not None:
             judge = self.encoder(method.spec.within.use, (*method.at, "within", "use"))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract.artifacts import FaceSet, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, Partition, Surrogates
 from deidframe.contract.component import Need
-from deidframe.contract.errors import ReleaseRefused
+from deidframe.contract.errors import ArtifactError, ReleaseRefused
 from deidframe.contract.roles import Fits
 from deidframe.contract.stacks import LazyStack
 from deidframe.engine.cache.surrogates import synthesize_cached
@@ -19,7 +20,7 @@ from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
 from deidframe.engine.planning.plan import MethodPlan
-from deidframe.engine.protect.groups import make_groups
+from deidframe.engine.protect.groups import Groups, make_groups, people_of
 from deidframe.guard.groups import check_groups
 from deidframe.guard.release import People
 
@@ -92,11 +93,53 @@ def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str)
         raise ReleaseRefused(f"{method.name}: no group of at least {k} people was found; every face is withheld")
     group_of = {faces.ids[r]: int(labels[r]) for r in kept.tolist()}
     check_groups(group_of, dict(zip(faces.ids, subjects, strict=True)), k, method.name)
-    aimed: Surrogates = pool.call(steps["anonymizer"], groups.crowd, groups.settled)
+    aimed = _aimed(pool, faces, method, groups)
     surrogates = _by_face(aimed, groups.crowd.ids, groups.rows, kept, faces.ids)
     made = _synthesized(pool, faces.take(kept), surrogates, steps["synthesizer"], steps["encoder"])
     people = People(groups.crowd, groups.names, groups.settled)
     return Protected(made, None if method.per_person else group_of, withheld, people)
+
+
+def _aimed(pool: ComponentPool, faces: FaceSet, method: MethodPlan, groups: Groups) -> Surrogates:
+    """Return each person's target: in the encoder of the groups, and where the anonymizer can, in all that are aimed by.
+
+    Raises:
+        ArtifactError: the anonymizer says something else of who shares a target in another encoder.
+    """
+    step, encoder, synthesizer = (method.steps[name] for name in ("anonymizer", "encoder", "synthesizer"))
+    if not step.loaded.component.every_space:
+        plain: Surrogates = pool.call(step, groups.crowd, groups.settled, encoder=encoder)
+        return plain
+    assert faces.subjects is not None
+    token = {person: keyed_token(pool.secret, name) for person, name in zip(groups.crowd.ids, groups.names, strict=True)}
+    ids = tuple(token[person] for person in groups.crowd.ids)
+    settled = Partition(ids, groups.settled.labels)
+
+    def asked(people: Embeddings, seen_by: Step) -> Surrogates:
+        made: Surrogates = pool.call(step, Embeddings(ids, people.vectors, people.space), settled, encoder=seen_by)
+        return made
+
+    aimed = asked(groups.crowd, encoder)
+    elsewhere: dict[str, NDArray[np.float32]] = {}
+    for name in synthesizer.params.aims:
+        other = synthesizer.recognizers[name]
+        if other.space in (aimed.space, *elsewhere):
+            continue
+        more = asked(people_of(pool.encode(other, faces), faces.subjects)[0], other)
+        alike = more.ids == aimed.ids and np.array_equal(more.groups, aimed.groups)
+        if not alike or not np.array_equal(more.weights, aimed.weights):
+            raise ArtifactError(
+                step.who, f"targets in {other.space}", f"people, groups and weights as in {aimed.space}", "others"
+            )
+        elsewhere[other.space] = more.targets
+    true = {made: person for person, made in token.items()}
+    back = tuple(true[made] for made in aimed.ids)
+    return Surrogates(back, aimed.targets, aimed.groups, aimed.weights, aimed.space, elsewhere)
+
+
+def keyed_token(secret: bytes, name: str) -> str:
+    """Return by what a person is told under a key: the same whoever else is in the database, and nothing without the key."""
+    return hmac.digest(secret, f"person|{name}".encode("utf-8", "surrogateescape"), "sha256").hex()[:20]
 
 
 def beyond_equal(labels: NDArray[np.int64], subjects: Sequence[str]) -> NDArray[np.int64]:
@@ -146,4 +189,5 @@ def _by_face(
     pictures = np.bincount(source, minlength=len(aimed))
     weights = aimed.weights[source] / pictures[source]
     ids = tuple(face_ids[r] for r in kept.tolist())
-    return Surrogates(ids, aimed.targets[source], aimed.groups[source], weights, aimed.space)
+    elsewhere = {space: targets[source] for space, targets in aimed.elsewhere.items()}
+    return Surrogates(ids, aimed.targets[source], aimed.groups[source], weights, aimed.space, elsewhere)

@@ -28,6 +28,7 @@ def deidframe_synthesizers() -> list[Component]:
             example='synthesizer = { use = "gnn" }\n',
             needs=frozenset({Need.RECOGNIZER, Need.SUBJECTS}),
             one_picture_per_group=True,
+            takes_targets=True,
             reference="Meden, Emersic, Struc, Peer, k-Same-Net, Entropy 20(1), 2018",
         )
     ]

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 from pydantic import Field
 
-from deidframe.contract import Component, Params, hookimpl
+from deidframe.contract import Component, Need, Params, hookimpl
+
+DIMENSIONS = 128
+"""Of the encoders that come with the project."""
 
 
 class NoParams(Params):
@@ -42,6 +48,53 @@ class InterpolateParams(Params):
         return (
             f"each surrogate was aimed {self.alpha:g} of the way from its person to the group's mean: it keeps part of the person"
         )
+
+
+class SpreadParams(Params):
+    """How far the draw goes, and whose differences it is made of."""
+
+    spread: float = Field(default=1.0, gt=0, le=10, strict=False)
+    """In standard deviations of people around their group's mean; with `of = "generated"`, of generated people around theirs."""
+    of: Literal["database", "generated"] = "database"
+    """`database`: drawn along how the database's own people differ; `generated`: along how people differ who do not exist, so
+    that nobody of the database is in the draw and a formal bound holds."""
+
+    def beyond_k(self, k: int) -> str:
+        """What the certificate says of it."""
+        said = (
+            f"each surrogate was aimed at its group's mean moved by a random draw of {self.spread:g} standard deviations, which"
+            " nobody can repeat without the run's key: against one who knows the other members this is measured by the attack"
+            " `informed`, and no promise"
+        )
+        if self.of == "database":
+            return f"{said}; the draw follows the database's own covariance, so no formal bound is claimed"
+        return f"{said}; {formal(k, self.spread)}"
+
+
+def formal(k: int, spread: float, dimensions: int = DIMENSIONS) -> str:
+    """Return the formal bound of a Gaussian draw over a mean of clipped members, in words that say how strong it is.
+
+    A member lies at most sqrt(D) standard deviations from the public mean, so putting another person in the place of one of k
+    moves the target by at most 2 sqrt(D) / k of them, and the draw has `spread` of them in each direction: rho = 2 D / (k
+    spread)^2 of zero-concentrated differential privacy (Bun, Steinke, TCC 2016, proposition 1.6), from which (epsilon, delta)
+    with epsilon = rho + 2 sqrt(rho log(1 / delta)) follows (proposition 1.3).
+    """
+    rho = 2 * dimensions / (k * spread) ** 2
+    epsilon = rho + 2 * math.sqrt(rho * math.log(1e5))
+    # Fano: whoever tells m equally likely people apart has success at most (rho + log 2) / log m
+    useful = math.exp(min((rho + math.log(2)) / 0.5, 700.0))
+    strength = (
+        "on paper this is weak: it bounds one who knows all the others to being right in half of the cases only where more than"
+        f" {useful:.0e} people could be the last one"
+        if useful > 1e3
+        else "one who knows all the others is right in at most half of the cases where more than"
+        f" {useful:.0f} people could be the last one"
+    )
+    return (
+        f"for the target in one encoder of {dimensions} numbers the draw is zero-concentrated differentially private with rho ="
+        f" {rho:.3g} (epsilon = {epsilon:.3g} at delta = 1e-5); {strength}; a face aimed in several encoders has no bound but the"
+        " measured one"
+    )
 
 
 class DpLaplaceParams(Params):
@@ -145,10 +198,22 @@ def deidframe_anonymizers() -> list[Component]:
             example='anonymizer = { use = "random-weight" }\n',
         ),
         Component(
+            name="spread",
+            make="deidframe_ksame.spread:Spread",
+            params=SpreadParams,
+            summary="the group's mean moved by a keyed random draw, alike in all encoders: for where others of a group are known",
+            example='anonymizer = { use = "spread", params = { spread = 1.0 } }\n',
+            needs=frozenset({Need.RECOGNIZER}),
+            moves_targets=True,
+            every_space=True,
+            reference="Croft, Sack, Shi, Obfuscation of images via differential privacy, Peer-to-Peer Netw. Appl., 2021",
+        ),
+        Component(
             name="interpolate",
             make="deidframe_ksame.alone:Interpolate",
             params=InterpolateParams,
             summary="each person moves part of the way to the group's mean; below the whole way there is no promise of k",
+            moves_targets=True,
             example='anonymizer = { use = "interpolate", params = { alpha = 0.5 } }\n',
         ),
         Component(
@@ -158,6 +223,7 @@ def deidframe_anonymizers() -> list[Component]:
             summary="Laplace noise on each person's clipped encoding: differential privacy for an encoding, no promise of k",
             example='anonymizer = { use = "dp-laplace", params = { epsilon = 20.0 } }\n',
             deterministic=False,
+            moves_targets=True,
             reference="Dwork, McSherry, Nissim, Smith, Calibrating noise to sensitivity in private data analysis, TCC 2006",
         ),
     ]

@@ -64,6 +64,11 @@ class StyleGanParams(Params):
             return ()
         return (*self.encoders, *([self.attributes] if self.attributes else []))
 
+    @property
+    def aims(self) -> tuple[str, ...]:
+        """Encoders by whose encodings it aims besides the one that made the groups."""
+        return tuple(self.encoders) if self.aim == "gradient" else ()
+
 
 class StyleGanMeanParams(Params):
     """How latents are found and how far the mean of them may go."""
@@ -130,6 +135,11 @@ class StyleGan2Params(Params):
         """Encoders that the core shall lend besides the one that made the groups."""
         return tuple(self.encoders)
 
+    @property
+    def aims(self) -> tuple[str, ...]:
+        """Encoders by whose encodings it aims."""
+        return tuple(self.encoders)
+
 
 @hookimpl
 def deidframe_synthesizers() -> list[Component]:
@@ -149,6 +159,7 @@ def deidframe_synthesizers() -> list[Component]:
                 "mobilestylegan-synthesis",
             ),
             one_picture_per_group=True,
+            takes_targets=True,
             reference="Karras et al., StyleGAN2, CVPR 2020; Belousov, MobileStyleGAN, 2021",
         ),
         Component(
@@ -175,6 +186,7 @@ def deidframe_synthesizers() -> list[Component]:
             example='synthesizer = { use = "stylegan2", params = { checkpoint = "stylegan2-ffhq.pt" } }\n',
             needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER}),
             one_picture_per_group=True,
+            takes_targets=True,
             reference="Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020",
         ),
     ]

@@ -37,9 +37,9 @@ def group_targets(
 ) -> tuple[dict[str, Target], bool]:
     """Return the target of each group for each of the encoders in `others`, by their names, and whether they are plain means.
 
-    In the encoder that made the groups the target is the anonymizer's. In the others it is the same mean of the members, but only
-    where the anonymizer's target is just that: a target that was moved on purpose (noise, interpolation) must not be undone by
-    what another encoder sees of the members, so it is then the only one.
+    In the encoder that made the groups the target is the anonymizer's, and wherever else it gave one. In the others it is the
+    same mean of the members, but only where the anonymizer's target is just that: a target that was moved on purpose (noise,
+    interpolation) must not be undone by what another encoder sees of the members, so an encoder without a target is left out.
 
     Args:
         inverse: `(N,)` group of each face, 0 to G - 1.
@@ -57,6 +57,9 @@ def group_targets(
     for name, recognizer in others.items():
         if recognizer.space == surrogates.space:
             out[name] = Target(asked, spread)
+        elif recognizer.space in surrogates.elsewhere:
+            spread = _weighted(recognizer.encode(faces).vectors, surrogates.weights, inverse, groups)[1]
+            out[name] = Target(surrogates.elsewhere[recognizer.space][first], spread)
         elif plain:
             out[name] = Target(*_weighted(recognizer.encode(faces).vectors, surrogates.weights, inverse, groups))
     if not out:
