@@ -87,7 +87,7 @@ def test_the_schema_takes_the_shipped_recipes_and_refuses_what_check_refuses() -
     for old, new in (
         ('use = "gaussian-blur"', 'use = "gausian-blur"'),
         ('use = "yunet"', 'use = "yunet", params = { no_such_key = 1 }'),
-        ("sigma = 8.0", 'sigma = "wide"'),
+        ("sigma = 24.0", 'sigma = "wide"'),
         ("seed = 7", 'seed = "seven"'),
     ):
         if old == 'use = "yunet"':

@@ -36,7 +36,11 @@ def recipe_options(parser: argparse.ArgumentParser) -> None:
 
 def overrides_of(options: argparse.Namespace) -> list[str]:
     """Return what `--set` and `--k` change."""
-    return [*options.overrides, *([f"method[*].k={options.k}"] if options.k is not None else [])]
+    import json
+
+    before = getattr(options, "update", [])
+    kept = [f"release.before={json.dumps(before)}"] if before else []
+    return [*options.overrides, *([f"method[*].k={options.k}"] if options.k is not None else []), *kept]
 
 
 def run(options: argparse.Namespace) -> int:

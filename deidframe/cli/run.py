@@ -53,6 +53,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="let a Ray cluster find, encode and draw faces (extra `ray`): HOST:PORT, `auto` for one on this machine, `local`",
     )
     parser.add_argument(
+        "--update",
+        metavar="RUN",
+        action="append",
+        default=[],
+        help="keep the groups and faces of the earlier run in this folder and add new people, as [release] before = [RUN]",
+    )
+    parser.add_argument(
         "--with-originals", action="store_true", help="also write a report that shows real people, under private/"
     )
 

@@ -55,6 +55,11 @@ class Params(BaseModel, extra="forbid", strict=True):
         return ""
 
     @property
+    def caution(self) -> str:
+        """What is known to be weak about these parameters, a sentence that is said before a run; "" for nothing."""
+        return ""
+
+    @property
     def aims(self) -> tuple[str, ...]:
         """Of a synthesizer: those of `recognizers` by whose encodings it aims, so that it wants targets in their spaces."""
         return ()

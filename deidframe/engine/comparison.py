@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import NothingToDo, PluginError, ReleaseRefused
@@ -25,7 +25,7 @@ from deidframe.engine.evaluate.undone import WayBack
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
 from deidframe.engine.protect.grouping import group, groups_csv, map_data
-from deidframe.engine.protect.method import protect
+from deidframe.engine.protect.method import Protected, protect
 from deidframe.engine.release.contact_sheet import write_contact_sheet
 from deidframe.engine.release.gates import pass_gates
 from deidframe.engine.release.publishing import keep_private, licences_of, publish_release, reached, restate_release
@@ -35,6 +35,7 @@ from deidframe.engine.release.withheld import METHOD, WithheldList
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.guard.carry import carry
 from deidframe.guard.certificate import Audited, Disguised
+from deidframe.guard.earlier import Earlier, as_faces, check_intersections, kept_for
 from deidframe.guard.release import Promise, Release, Vouched
 from deidframe.guard.residual import handed_back
 from deidframe.record.release import release_folders
@@ -48,6 +49,8 @@ CLEAR = "untouched faces"
 """Name of the row that says how good the matcher is."""
 KEPT_BACK = "kept for an attack's gallery that no method has seen"
 """Why the first picture of everybody is withheld where an attack asks for it."""
+BEFORE = "before"
+"""In the `with` of an attack: the earlier releases of the same method."""
 GROUPED = "grouped, not released"
 """Why the faces of a method that only groups are withheld."""
 
@@ -67,6 +70,8 @@ class RunContext:
         bench: of the run's attacks.
         released: method -> its release, for an attacker who has two releases.
         scenes: draws faces into whole photos, None where pictures of faces are released.
+        earlier: releases of the same people that are in the world already.
+        partitions: method -> the groups of its release and its k, of those that are published.
     """
 
     plan: Plan
@@ -81,6 +86,8 @@ class RunContext:
     withheld_list: WithheldList | None = None
     released: dict[str, Release] = field(default_factory=dict)
     scenes: SceneRoom | None = None
+    earlier: tuple[Earlier, ...] = ()
+    partitions: dict[str, tuple[Mapping[str, int], int]] = field(default_factory=dict)
 
     @property
     def offered(self) -> FaceSet:
@@ -135,9 +142,11 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
     try:
         at.pool.take_seconds()
         with timed() as seconds:
-            made = protect(at.pool, at.offered, method)
+            kept = kept_for(method.slug, at.earlier) if method.promised_k is not None else None
+            made = protect(at.pool, at.offered, method, earlier=kept)
             made.withheld.update(at.kept_back)
-            promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched, method.shows)
+            together = _together(at, method, made)
+            promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched, method.shows, together)
             if method.protects or "synthesizer" in method.steps:
                 release = stage(made, at.faces, method.name, method.slug, promise, home, at.names_key, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
@@ -180,6 +189,8 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         records = at.pool.take_records()
         if records:
             write_json(at.folder / "private" / "records" / f"{method.slug}.json", records, private=True)
+        if certificate and release.groups is not None:
+            at.partitions[method.name] = _grouped_people(release.groups, release.person_of), method.promised_k or 1
         if certificate:  # last, so that a method that fails has released nothing; what is never released has no sheet
             fictitious, key = at.plan.parsed.recipe.source.fictitious, at.names_key
             write_contact_sheet(at.folder, release, method.slug, key, fictitious=fictitious, with_originals=at.with_originals)
@@ -206,8 +217,11 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
             others = [at.released[name] for name in attack.spec.others if name in at.released and name != method.name]
-            cells = told_apart([release.groups, *(one.groups for one in others)], at.faces) if others else ()
-            target = Target(at.faces, shown, method, release.groups, [one.faces for one in others], cells, undo, mimic)
+            also = [(one.faces, one.groups) for one in others]
+            if BEFORE in attack.spec.others:
+                also += [as_faces(one, at.faces) for one in at.earlier if one.slug == method.slug]
+            cells = told_apart([release.groups, *(groups for _, groups in also)], at.faces) if also else ()
+            target = Target(at.faces, shown, method, release.groups, [faces for faces, _ in also], cells, undo, mimic)
             tried.append(attack_cell(at.bench, base, attack, target))
             yield tried[-1]
     for known in (undo, mimic):
@@ -222,6 +236,28 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
     if release.names:  # what was written is not looked at again
         at.pool.drop_faces(release.faces)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _together(at: RunContext, method: MethodPlan, made: Protected) -> str:
+    """Return what this release gives away together with others of the same people, in words for its certificate.
+
+    Raises:
+        ReleaseRefused: they leave fewer than k people undistinguished, and nobody allowed that.
+    """
+    if made.groups is None or method.promised_k is None or at.scenes is not None:
+        return ""
+    mine = _grouped_people(made.groups, dict(zip(at.faces.ids, at.faces.subjects or (), strict=True)))
+    others: dict[str, tuple[Mapping[str, Any], int]] = {
+        f"the earlier release {one.name}": (one.groups, one.k) for one in at.earlier
+    }
+    if not at.plan.parsed.recipe.source.fictitious:  # nobody is told apart who does not exist
+        others |= {f'"{name}" of this run': known for name, known in at.partitions.items()}
+    allowed = at.plan.parsed.recipe.release.allow_intersection
+    return check_intersections(method.name, mine, method.promised_k, others, allowed=allowed)
+
+
+def _grouped_people(groups: Mapping[str, int], person_of: Mapping[str, str]) -> dict[str, int]:
+    return {person_of[face]: group for face, group in groups.items()}
 
 
 def in_scenes(base: Cell, drawn: SceneRelease) -> Cell:

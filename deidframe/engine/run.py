@@ -24,6 +24,7 @@ from deidframe.engine.intake.people import find_people
 from deidframe.engine.intake.same_person import check_people
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import ElbowPlan, Plan
+from deidframe.engine.release.earlier import read_earlier
 from deidframe.engine.release.packing import repack
 from deidframe.engine.release.withdraw import recorded, take_back, withdraw_changed
 from deidframe.engine.release.withheld import LISTING, PEOPLE, READING, WithheldList
@@ -33,6 +34,7 @@ from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.engine.runtime.timeout import limit_calls
 from deidframe.engine.tools.elbow import draw
 from deidframe.environment import cache_folder
+from deidframe.guard.earlier import check_same_database
 from deidframe.guard.release import Vouched
 from deidframe.recipe.public import without_places
 from deidframe.record.release import release_folders
@@ -75,6 +77,9 @@ def run(
     """
     reporter = reporter or Quiet()
     check_not_nested(plan.photos.folder, folder)
+    earlier = read_earlier(plan.parsed.recipe.release.before)
+    if isinstance(plan.parsed.recipe.source.subjects, str):
+        check_same_database(earlier, plan.people)
     fingerprints = [] if plan.encodings is not None else fingerprints_of(plan.photos)
     digests = digests_of(plan.photos.films) if plan.scene is not None else {}
     signed = signature(plan, fingerprints, digests)
@@ -151,7 +156,9 @@ def run(
                     "unseen": intake.unseen,
                 }
         bench = Bench(pool, folder, plan.parsed.recipe.seed)
-        at_work = RunContext(plan, folder, pool, reporter, intake, key, with_originals, bench, vouched, withheld, scenes=scenes)
+        at_work = RunContext(
+            plan, folder, pool, reporter, intake, key, with_originals, bench, vouched, withheld, scenes=scenes, earlier=earlier
+        )
         for attack in plan.attacks:
             if attack.spec.threat == "clear":
                 note(clear_cell(at_work, attack))

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -99,12 +99,29 @@ def write_pictures(faces: FaceSet, folder: Path, key: bytes, method: str) -> Ite
         pixels = faces.images[start:stop]
         encoded = dict(zip(places, _POOL.map(encode_jpeg, (pixels[place] for place in places.values())), strict=True))
         for row, face_id in zip(shown, faces.ids[start:stop], strict=True):
-            data = encoded[row]
-            name = opaque_name(key, method, face_id)
-            target = folder / name
-            try:
-                target.write_bytes(data)
-                os.utime(target, (TIME, TIME))
-            except OSError as error:
-                raise StoreError(f"cannot write a picture into {str(folder)!r}: {error.strerror}") from error
-            yield face_id, name, hashlib.sha256(data).hexdigest()
+            yield _written(encoded[row], folder, key, method, face_id)
+
+
+def write_again(paths: Mapping[str, Path], folder: Path, key: bytes, method: str) -> Iterator[tuple[str, str, str]]:
+    """Write files of an earlier release byte for byte, named for the faces that show them now; as `write_pictures` otherwise.
+
+    Raises:
+        StoreError: a file cannot be read, or not be written.
+    """
+    for face_id, path in paths.items():
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"cannot read {path.name} of the earlier release: {error.strerror}") from error
+        yield _written(data, folder, key, method, face_id)
+
+
+def _written(data: bytes, folder: Path, key: bytes, method: str, face_id: str) -> tuple[str, str, str]:
+    name = opaque_name(key, method, face_id)
+    target = folder / name
+    try:
+        target.write_bytes(data)
+        os.utime(target, (TIME, TIME))
+    except OSError as error:
+        raise StoreError(f"cannot write a picture into {str(folder)!r}: {error.strerror}") from error
+    return face_id, name, hashlib.sha256(data).hexdigest()

@@ -70,6 +70,7 @@ class Promise:
         found_by: who found the people, "" where they are labelled.
         vouched: who says who is who.
         shows: the components by whose design surrogates may be one real person's face, "" where none says so.
+        together: what it gives away with other releases of the same people, "" where none is known.
     """
 
     k: int | None = None
@@ -77,6 +78,7 @@ class Promise:
     found_by: str = ""
     vouched: Vouched = Vouched()
     shows: str = ""
+    together: str = ""
 
 
 @dataclass(frozen=True)

@@ -245,11 +245,14 @@ class SceneSpec(Table):
 class ReleaseSpec(Table):
     """How released pictures are stored: as files, or in shards of 10,000 that the usual readers open.
 
-    With `once` a picture that a group shares is stored once, under its hash.
+    With `once` a picture that a group shares is stored once, under its hash. `before` names run folders of earlier releases of
+    the same database, whose groups and faces are kept; releases that can be intersected below k need `allow_intersection`.
     """
 
     layout: Literal["files", "webdataset", "parquet"] = "files"
     once: bool = False
+    before: Annotated[tuple[str, ...], Field(max_length=20, strict=False)] = ()
+    allow_intersection: bool = False
 
     @model_validator(mode="after")
     def _packed(self) -> ReleaseSpec:
@@ -311,6 +314,8 @@ class Recipe(Table):
                 raise ValueError(f"with [scene] whole photos are released; leave out {', '.join(extra)}")
             if self.release.layout != "files":
                 raise ValueError("whole photos and videos keep their folders; leave out release.layout")
+            if self.release.before:
+                raise ValueError("in scenes people are found anew, so groups cannot be kept; leave out release.before")
             self._drawn(self.scene)
             if self.detector is None:
                 raise ValueError("[scene] needs a [detector]: what it sees is covered")

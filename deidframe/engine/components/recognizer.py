@@ -242,7 +242,9 @@ class CachingRecognizer:
         Raises:
             ArtifactError: a face that was seen before is encoded otherwise now.
         """
-        count, known = len(faces), self._witnesses.chosen(len(faces))
+        count, size = len(faces), faces.size
+        # faces of another size than the run's, as a component may bring with it, stand among their like
+        known = [one for one in self._witnesses.chosen(len(faces)) if one.picture.shape[:2] == size]
         order = np.random.default_rng(count + self._witnesses.calls).permutation(count + len(known))
         images = np.concatenate([np.asarray(faces.images[:]), *(one.picture[None] for one in known)])[order]
         assert faces.landmarks is not None, "faces of a run carry landmarks"

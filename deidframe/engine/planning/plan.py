@@ -73,6 +73,12 @@ class MethodPlan:
         return "clusterer" in self.steps and "synthesizer" not in self.steps
 
     @property
+    def grouping_key(self) -> str:
+        """Equal for methods that put the same people into the same groups."""
+        parts = [self.steps[name].key for name in ("encoder", "clusterer", "outliers") if name in self.steps]
+        return "|".join([*parts, str(self.k), f"{self.within[0].key}|{self.within[1]}" if self.within else ""])
+
+    @property
     def sees(self) -> frozenset[str]:
         """Names of the encoders that made its groups or that it was aimed by: an attacker who sees with one is no stranger."""
         names = {step.name for key, step in self.steps.items() if key == "encoder"}

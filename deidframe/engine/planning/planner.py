@@ -42,6 +42,7 @@ class Planner:
     def __init__(self, parsed: Parsed, catalogue: Catalogue) -> None:
         self.parsed, self.catalogue = parsed, catalogue
         self.complaints: list[Diagnostic] = []
+        self.cautions: dict[str, None] = {}
 
     def complain(self, code: str, path: KeyPath, message: str) -> None:
         """Note one thing that is wrong, once."""
@@ -72,6 +73,8 @@ class Planner:
             if found is None:
                 return None
             others[name] = found
+        if checked.caution:
+            self.cautions[f"{role} {use}: {checked.caution}"] = None
         return Step(role, loaded, checked, others)
 
     def encoder(self, name: str, at: KeyPath) -> Step | None:
@@ -146,6 +149,8 @@ class Planner:
             return []
         for place, name in enumerate(spec.others):
             known_methods = [method.name for method in self.parsed.methods]
+            if name == "before" and self.parsed.recipe.release.before:
+                continue
             if name not in known_methods:
                 said = f'no method is called "{name}"{nearest(name, known_methods)}'
                 self.complain("R135", (*at, "with", place), said)
@@ -292,6 +297,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
                 planner.complain("R131", at, f"k = {method.spec.k} is larger than the number of people, {count}")
         _fitting(planner, found, methods)
         _carried(planner, found)
+        _intersecting(planner, methods)
     if planner.complaints or source is None or found is None:
         raise parsed.refuse(planner.complaints)
     return Plan(
@@ -311,7 +317,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
         audit,
         gate,
         _faces(recipe.source, gate),
-        found.notes,
+        (*found.notes, *planner.cautions),
         scene,
     )
 
@@ -375,6 +381,26 @@ def _fitting(planner: Planner, found: Database, methods: Sequence[MethodPlan | N
             planner.complain("R132", ("elbow", row, "encoder"), "the source gives encodings: leave the encoder out")
     for row, _ in enumerate(recipe.attack):
         planner.complain("R132", ("attack", row), "the source gives encodings and no pictures: there is nothing to attack")
+
+
+def _intersecting(planner: Planner, methods: Sequence[MethodPlan | None]) -> None:
+    """Complain about releases of real people that are grouped in several ways: whoever has two of them intersects the groups."""
+    recipe = planner.parsed.recipe
+    if recipe.release.allow_intersection or recipe.source.fictitious or recipe.scene is not None:
+        return
+    first: dict[str, str] = {}
+    for method, plan_of in zip(planner.parsed.methods, methods, strict=True):
+        if plan_of is None or plan_of.grouping or plan_of.promised_k is None:
+            continue
+        first.setdefault(plan_of.grouping_key, plan_of.name)
+        if len(first) > 1 and plan_of.name in first.values():
+            planner.complain(
+                "R136",
+                method.at,
+                f'"{plan_of.name}" groups the same people otherwise than "{next(iter(first.values()))}": whoever has both'
+                " releases intersects the groups and is left with fewer than k people. Group alike, or say"
+                " [release] allow_intersection = true for a comparison that is not published",
+            )
 
 
 def _swept(planner: Planner, method: Method) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import hmac
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
 from deidframe.engine.planning.plan import MethodPlan
 from deidframe.engine.protect.groups import Groups, make_groups, people_of
+from deidframe.engine.protect.kept import go_on, with_kept
+from deidframe.guard.earlier import Kept
 from deidframe.guard.groups import check_groups
 from deidframe.guard.release import People
 
@@ -37,15 +40,19 @@ class Protected:
         groups: face id -> group number for k-Same methods, else None.
         withheld: face id -> reason.
         people: who was grouped; None for redactors.
+        kept: group -> the file of an earlier release that stands for it and is released again as it is.
     """
 
     faces: FaceSet
     groups: dict[str, int] | None
     withheld: dict[str, str]
     people: People | None = None
+    kept: Mapping[int, Path] = field(default_factory=dict)
 
 
-def protect(pool: ComponentPool, faces: FaceSet, method: MethodPlan, *, whose: str = "") -> Protected:
+def protect(
+    pool: ComponentPool, faces: FaceSet, method: MethodPlan, *, whose: str = "", earlier: Kept | None = None
+) -> Protected:
     """Run a method on all faces.
 
     Args:
@@ -53,6 +60,7 @@ def protect(pool: ComponentPool, faces: FaceSet, method: MethodPlan, *, whose: s
         faces: with subjects.
         method: the method.
         whose: "" for the faces of the run, else a name of these faces, under which their groups are shared by methods.
+        earlier: groups of an earlier release that go on; None where there are none.
 
     Raises:
         ReleaseRefused: a group has fewer than k people after every repair.
@@ -70,10 +78,10 @@ def protect(pool: ComponentPool, faces: FaceSet, method: MethodPlan, *, whose: s
 
         pictures = LazyStack(tuple(faces.images.shape), redacted)
         return Protected(FaceSet(faces.ids, pictures, faces.landmarks, faces.subjects), None, {})
-    return _k_same(pool, faces, method, whose)
+    return _k_same(pool, faces, method, whose, earlier)
 
 
-def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str) -> Protected:
+def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str, earlier: Kept | None) -> Protected:
     steps, k = method.steps, method.k
     assert k is not None and faces.subjects is not None
     subjects = faces.subjects
@@ -83,21 +91,44 @@ def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str)
     if method.within is not None:
         key += [method.within[0].key, method.within[1]]
         apart = functools.partial(people_classes, pool, *method.within, faces)
-    groups = pool.once("|".join(key), lambda: make_groups(pool, encodings, subjects, method, apart))
+    files: dict[int, Path] = {}
+    why: dict[int, str] = {}
+    if earlier is None:
+        groups = pool.once("|".join(key), lambda: make_groups(pool, encodings, subjects, method, apart))
+    else:
+
+        def new_groups(rows: NDArray[np.int64]) -> Groups:
+            new = faces.take(rows)
+            split = functools.partial(people_classes, pool, *method.within, new) if method.within is not None else None
+            return make_groups(pool, encodings.take(rows), new.subjects or (), method, split)
+
+        groups, files, why = go_on(earlier, encodings, subjects, k, new_groups)
     labels = groups.labels
     surplus = beyond_equal(labels, subjects) if method.equal_counts else np.zeros(0, np.int64)
     kept = np.setdiff1d(np.flatnonzero(labels >= 0), surplus)
-    withheld = {faces.ids[r]: "in no group of at least k people" for r in np.flatnonzero(labels < 0).tolist()}
+    withheld = {faces.ids[r]: why.get(r, "in no group of at least k people") for r in np.flatnonzero(labels < 0).tolist()}
     withheld |= {faces.ids[r]: SURPLUS for r in surplus.tolist()}
     if not len(kept):
         raise ReleaseRefused(f"{method.name}: no group of at least {k} people was found; every face is withheld")
     group_of = {faces.ids[r]: int(labels[r]) for r in kept.tolist()}
     check_groups(group_of, dict(zip(faces.ids, subjects, strict=True)), k, method.name)
-    aimed = _aimed(pool, faces, method, groups)
-    surrogates = _by_face(aimed, groups.crowd.ids, groups.rows, kept, faces.ids)
-    made = _synthesized(pool, faces.take(kept), surrogates, steps["synthesizer"], steps["encoder"])
+    fresh = kept[~np.isin(labels[kept], list(files))]
+    made: FaceSet | None = None
+    if len(fresh):
+        aimed = _aimed(pool, faces, method, _without(groups, files))
+        surrogates = _by_face(aimed, groups.crowd.ids, groups.rows, fresh, faces.ids)
+        made = _synthesized(pool, faces.take(fresh), surrogates, steps["synthesizer"], steps["encoder"])
+    shown = with_kept(made, faces.take(kept), labels[kept], files) if files or made is None else made
     people = People(groups.crowd, groups.names, groups.settled)
-    return Protected(made, None if method.per_person else group_of, withheld, people)
+    return Protected(shown, None if method.per_person else group_of, withheld, people, files)
+
+
+def _without(groups: Groups, files: Mapping[int, Path]) -> Groups:
+    """Return the groups that are not kept from an earlier release, numbered from 0."""
+    if not files:
+        return groups
+    labels = groups.settled.labels - len(files)  # kept groups have the first numbers
+    return replace(groups, settled=Partition(groups.crowd.ids, np.maximum(labels, -1)))
 
 
 def _aimed(pool: ComponentPool, faces: FaceSet, method: MethodPlan, groups: Groups) -> Surrogates:

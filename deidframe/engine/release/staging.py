@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.engine.protect.method import Protected
 from deidframe.engine.runtime.progress import Reporter
-from deidframe.guard.hygiene import write_pictures
+from deidframe.guard.hygiene import write_again, write_pictures
 from deidframe.guard.release import Promise, Release
 
 
@@ -27,7 +28,10 @@ def stage(
     names: dict[str, str] = {}
     digests: dict[str, str] = {}
     with reporter.task("write faces", len(made.faces)) as advance:
-        for face, name, digest in write_pictures(made.faces, folder, key, slug):
+        groups = made.groups or {}
+        again = {face: made.kept[groups[face]] for face in made.faces.ids if face in groups and groups[face] in made.kept}
+        fresh = made.faces.take([row for row, face in enumerate(made.faces.ids) if face not in again]) if again else made.faces
+        for face, name, digest in chain(write_pictures(fresh, folder, key, slug), write_again(again, folder, key, slug)):
             names[face], digests[face] = name, digest
             advance(1)
     unread = Release(

@@ -14,18 +14,38 @@ Region = Literal["face", "picture"]
 class BlurParams(Params):
     """How strongly it is blurred."""
 
-    sigma: float = Field(default=8.0, ge=0.5, le=100, strict=False)
+    sigma: float = Field(default=24.0, ge=0.5, le=100, strict=False)
     """Standard deviation in pixels of the 256-pixel face picture."""
     region: Region = "face"
     """`face`: the oval from brow to chin and a margin; `picture`: all of it."""
+
+    @property
+    def caution(self) -> str:
+        """What undoing it gave, where that is more than half of the people (`recipes/redactors.toml` on 100 people of LFW, SFace)."""
+        if self.sigma > 16:
+            return ""
+        return (
+            f"a blur of {self.sigma:g} pixels is undone by whoever knows the tool: of 100 people 57 were named behind one of 16, 92"
+            " behind 12 and all behind 8; 24 left 11"
+        )
 
 
 class PixelateParams(Params):
     """How coarse the blocks are."""
 
-    block: int = Field(default=16, ge=2, le=128)
+    block: int = Field(default=32, ge=2, le=128)
     """Side of a block in pixels of the 256-pixel face picture."""
     region: Region = "face"
+
+    @property
+    def caution(self) -> str:
+        """What undoing it gave, where that is more than half of the people (as above)."""
+        if self.block > 16:
+            return ""
+        return (
+            f"blocks of {self.block} pixels are undone by whoever knows the tool: of 100 people 78 were named behind blocks of 16 and"
+            " all behind 8; 24 left 20"
+        )
 
 
 class MaskParams(Params):
@@ -48,14 +68,14 @@ def deidframe_redactors() -> list[Component]:
             make="deidframe_redact.redactors:GaussianBlur",
             params=BlurParams,
             summary="blurs the face",
-            example='redactor = { use = "gaussian-blur", params = { sigma = 8.0 } }\n',
+            example='redactor = { use = "gaussian-blur", params = { sigma = 24.0 } }\n',
         ),
         Component(
             name="pixelate",
             make="deidframe_redact.redactors:Pixelate",
             params=PixelateParams,
             summary="replaces the face by coarse blocks",
-            example='redactor = { use = "pixelate", params = { block = 16 } }\n',
+            example='redactor = { use = "pixelate", params = { block = 32 } }\n',
         ),
         Component(
             name="solid-mask",

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deidframe.engine.planning.planner import plan
+from deidframe.host.catalogue import Catalogue
+from deidframe.recipe.parse import parse
+
+TEXT = """
+schema = 1
+name = "weak"
+[source]
+use = "synthetic-people"
+fictitious = true
+subjects = "labelled"
+[detector]
+use = "yunet"
+[[method]]
+name = "weak"
+redactor = { use = "REDACTOR" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("redactor", "said"),
+    [
+        ('gaussian-blur", params = { sigma = 16.0 }', "is undone by whoever knows the tool"),
+        ('pixelate", params = { block = 8 }', "are undone by whoever knows the tool"),
+        ('gaussian-blur"', ""),
+        ('pixelate"', ""),
+        ('solid-mask"', ""),
+    ],
+)
+def test_a_setting_that_undoes_to_more_than_half_is_said_before_the_run(tmp_path: Path, redactor: str, said: str) -> None:
+    planned = plan(parse(TEXT.replace('REDACTOR"', redactor), "r.toml"), Catalogue(), tmp_path)
+    assert [note for note in planned.notes if "redactor" in note and said in note] if said else not planned.notes
