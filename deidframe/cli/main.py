@@ -26,6 +26,7 @@ COMMANDS = (
     "verify",
     "recount",
     "pack",
+    "audit",
     "purge",
     "cache",
     "report",

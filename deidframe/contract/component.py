@@ -106,6 +106,7 @@ class Component:
             scores do not say.
         eager: of a detector, parameters with which it rather sees a face too many than one too few, a set for each look worth
             taking (another size, a lower score); what is covered wrongly does no harm.
+        guesses: of a redactor that says how it is undone, parameters that are tried where an unknown tool is guessed.
         fictitious: True for a source whose people do not exist, so that a report may show their pictures.
         contract: contract version it was written for.
         reference: the paper it follows, if any.
@@ -130,6 +131,7 @@ class Component:
     same_person: SamePerson | None = None
     sure: float | None = None
     eager: tuple[Mapping[str, Any], ...] = ()
+    guesses: tuple[Mapping[str, Any], ...] = ()
     fictitious: bool = False
     contract: int = CONTRACT_VERSION
     reference: str = ""

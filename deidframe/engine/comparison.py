@@ -22,6 +22,7 @@ from deidframe.engine.evaluate.disguised import disguised
 from deidframe.engine.evaluate.measures import measures
 from deidframe.engine.evaluate.mimic import Mimic
 from deidframe.engine.evaluate.undone import WayBack
+from deidframe.engine.foreign import examine
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
 from deidframe.engine.protect.grouping import group, groups_csv, map_data
@@ -137,6 +138,9 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
     if method.grouping:
         yield _grouped(at, method, base)
         return
+    if method.foreign:
+        yield from _foreign_cells(at, method, base)
+        return
     home = at.folder / "private" / "staged" / method.slug
     drawn: SceneRelease | None = None
     try:
@@ -213,20 +217,9 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
     yield base
     tried = []
     shown = drawn.faces if drawn is not None else release.faces
-    undo, mimic = WayBack.of(at.pool, method), Mimic.of(at.pool, method)
-    for attack in at.plan.attacks:
-        if attack.spec.threat != "clear":
-            others = [at.released[name] for name in attack.spec.others if name in at.released and name != method.name]
-            also = [(one.faces, one.groups) for one in others]
-            if BEFORE in attack.spec.others:
-                also += [as_faces(one, at.faces) for one in at.earlier if one.slug == method.slug]
-            cells = told_apart([release.groups, *(groups for _, groups in also)], at.faces) if also else ()
-            target = Target(at.faces, shown, method, release.groups, [faces for faces, _ in also], cells, undo, mimic)
-            tried.append(attack_cell(at.bench, base, attack, target))
-            yield tried[-1]
-    for known in (undo, mimic):
-        if known is not None:
-            known.drop()
+    for cell in _attacked(at, method, base, replace(release, faces=shown), method):
+        tried.append(cell)
+        yield cell
     if drawn is not None and at.scenes is not None:
         at.scenes.restate(drawn, reached(tried), licences_of(method))
         at.released[method.name] = replace(release, faces=drawn.faces)
@@ -260,6 +253,55 @@ def _grouped_people(groups: Mapping[str, int], person_of: Mapping[str, str]) -> 
     return {person_of[face]: group for face, group in groups.items()}
 
 
+def _attacked(at: RunContext, method: MethodPlan, base: Cell, release: Release, tool: MethodPlan) -> Iterator[Cell]:
+    """Yield the rows of the attacks on what a method shows.
+
+    Args:
+        base: the method's own row.
+        tool: what an attacker takes the method for.
+    """
+    undo, mimic = WayBack.of(at.pool, tool), Mimic.of(at.pool, tool)
+    for attack in at.plan.attacks:
+        if attack.spec.threat != "clear":
+            others = [at.released[name] for name in attack.spec.others if name in at.released and name != method.name]
+            also = [(one.faces, one.groups) for one in others]
+            if BEFORE in attack.spec.others:
+                also += [as_faces(one, at.faces) for one in at.earlier if one.slug == method.slug]
+            cells = told_apart([release.groups, *(groups for _, groups in also)], at.faces) if also else ()
+            target = Target(at.faces, release.faces, method, release.groups, [faces for faces, _ in also], cells, undo, mimic)
+            yield attack_cell(at.bench, base, attack, target)
+    for known in (undo, mimic):
+        if known is not None:
+            known.drop()
+
+
+def _foreign_cells(at: RunContext, method: MethodPlan, base: Cell) -> Iterator[Cell]:
+    """Look at what another tool released, without and with recognisers; nothing is released."""
+    try:
+        with timed() as seconds:
+            done = examine(at.pool, at.plan, method, at.faces, at.folder, at.reporter)
+        closed, _ = pass_gates(done.release, at.faces, at.withheld, (), None, None, protects=False)
+        at.pool.cache_faces(done.release.faces)
+        base = replace(
+            base,
+            k_counted=done.findings.fewest,
+            people=len(set(done.release.subjects)),
+            groups=len(set(done.findings.shared.values())) if done.findings.fewest > 1 else None,
+            released=closed.released,
+            withheld=closed.withheld,
+            failed=closed.failed,
+            reasons=dict(closed.reasons),
+            metrics=measures(at.pool, at.plan, method, done.release),
+            stages={"method": seconds()},
+        )
+    except Exception as error:
+        yield _nothing_released(at, base, error)
+        return
+    yield base
+    yield from _attacked(at, method, base, done.release, done.tool)
+    at.pool.drop_faces(done.release.faces)
+
+
 def in_scenes(base: Cell, drawn: SceneRelease) -> Cell:
     """Return the row of a method whose faces are drawn into scenes: no k is promised of those."""
     metrics = {**base.metrics, **drawn.metrics}
@@ -283,7 +325,15 @@ def withdrawn(cell: Cell, why: str) -> Cell:
 def _base(at: RunContext, method: MethodPlan) -> Cell:
     """Return a method's row before anything is known."""
     seed = at.plan.parsed.recipe.seed
-    return Cell(method.name, method.slug, protects=method.protects, k=method.promised_k, total=at.total, seed=seed)
+    return Cell(
+        method.name,
+        method.slug,
+        protects=method.protects,
+        foreign=method.foreign,
+        k=method.promised_k,
+        total=at.total,
+        seed=seed,
+    )
 
 
 def _grouped(at: RunContext, method: MethodPlan, base: Cell) -> Cell:

@@ -69,6 +69,8 @@ class MethodSpec(Table):
 
     With `equal_counts` the people of a group release as many pictures each as the one with the fewest; the rest is withheld.
     A grouping has a clusterer and no synthesizer. With k it groups people; without k it finds people among pictures.
+    `released` is a source of what another tool released of this database, which is looked at and attacked; `map` a CSV that says
+    which of its pictures shows which original.
     """
 
     name: Name
@@ -80,6 +82,8 @@ class MethodSpec(Table):
     anonymizer: Part | None = None
     synthesizer: Part | None = None
     redactor: Part | None = None
+    released: Part | None = None
+    map: str | None = None
     equal_counts: bool = False
     sweep: dict[str, Any] = {}
 
@@ -90,6 +94,13 @@ class MethodSpec(Table):
             raise ValueError("within says how a clusterer groups people; give clusterer and k with it")
         if self.equal_counts and self.synthesizer is None:
             raise ValueError("equal_counts evens out the files of groups; it needs a method that gives groups one picture")
+        if self.map is not None and self.released is None:
+            raise ValueError("map says which picture of released shows which original; give released with it")
+        if self.released is not None:
+            others = [*chain, *(["k"] if self.k is not None else []), *(["redactor"] if self.redactor is not None else [])]
+            if others:
+                raise ValueError(f"released was made by another tool; leave out {', '.join(others)}")
+            return self
         if self.redactor is not None:
             extra = [*chain, *(["k"] if self.k is not None else [])]
             if extra:
@@ -101,7 +112,7 @@ class MethodSpec(Table):
             return self
         missing = [key for key in ("k", *CHAIN) if getattr(self, key) is None]
         if missing:
-            raise ValueError(f"a method needs either redactor, or k, {', '.join(CHAIN)}; missing: {', '.join(missing)}")
+            raise ValueError(f"a method needs either redactor, released, or k, {', '.join(CHAIN)}; missing: {', '.join(missing)}")
         return self
 
 

@@ -32,6 +32,16 @@ class Record:
         return found
 
     @property
+    def audits(self) -> dict[str, list[dict[str, Any]]]:
+        """Method -> what was seen, without a recogniser, of a release that another tool made."""
+        out = {}
+        for cell in self.methods:
+            path = self.folder / "figures" / "audits" / f"{cell.slug}.json"
+            if cell.foreign and path.is_file():
+                out[cell.method] = json.loads(path.read_text("utf-8"))
+        return out
+
+    @property
     def methods(self) -> tuple[Cell, ...]:
         """The row of each method itself."""
         return tuple(c for c in self.cells if not c.attack)

@@ -25,6 +25,7 @@ class Cell:
         reason: why.
         protects: False for untouched faces.
         grouping: it made groups and released nothing.
+        foreign: another tool released it, and it was looked at and attacked.
         k: asked, None without.
         k_counted: on the files.
         people, groups, total, released, withheld, failed: counts; total = released + withheld + failed.
@@ -44,6 +45,7 @@ class Cell:
     reason: str = ""
     protects: bool = True
     grouping: bool = False
+    foreign: bool = False
     k: int | None = None
     k_counted: int | None = None
     people: int = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from deidframe.record.read import Record
 from deidframe.record.schema import Cell
@@ -49,13 +50,14 @@ def sharing(record: Record) -> tuple[str, ...]:
     released = [
         cell for cell in record.methods if cell.protects and not cell.grouping and cell.status == "ok" and cell.certificate
     ]
+    said = [_audited(method, rows_of) for method, rows_of in record.audits.items()]
     if not released:
-        return ()
+        return tuple(said)
     kept = [r.cell for r in rows(record) if r.cell in released and not r.broken and (r.cell.k or _promises_else(r.cell))]
     people = max(cell.people for cell in released)
     if record.scene is not None:
         return _shared_scenes(released, record.scene["files"])
-    said = [f"What is protected: the faces of {people} people. Everything else in a picture was cut away."]
+    said.append(f"What is protected: the faces of {people} people. Everything else in a picture was cut away.")
     if kept:
         names = _listed([cell.method for cell in kept])
         said.append(f"What may be shared: {names}, under release/, for what the certificate says and for nothing else.")
@@ -66,6 +68,14 @@ def sharing(record: Record) -> tuple[str, ...]:
     else:
         said.append("Nothing here may be shared as de-identified: no method keeps a promise.")
     return tuple(said)
+
+
+def _audited(method: str, seen: Sequence[Mapping[str, Any]]) -> str:
+    """Say first of a foreign release whether it shows originals, and what else is wrong with its files."""
+    unchanged = sum(int(row["count"]) for row in seen if str(row["what"]).startswith("unchanged"))
+    bad = [str(row["what"]) for row in seen if row["bad"] and not str(row["what"]).startswith(("unchanged", "the tool"))]
+    first = f"{unchanged} pictures of {method} show their original" if unchanged else f"No picture of {method} shows its original"
+    return f"{first}. Against it speak: {', '.join(bad)}." if bad else f"{first}."
 
 
 def _shared_scenes(released: Sequence[Cell], files: int) -> tuple[str, ...]:
@@ -157,7 +167,7 @@ def _promises(all_rows: Sequence[Row]) -> str:
 
 
 def _strongest(record: Record, all_rows: Sequence[Row], chosen: Row | None) -> str:
-    row = chosen or next((r for r in all_rows if r.cell.protects and r.worst), None)
+    row = chosen or next((r for r in all_rows if (r.cell.protects or r.cell.foreign) and r.worst), None)
     worst = row.worst if row else None
     if row is None or worst is None:
         return "No attack on a release was tried."
@@ -166,7 +176,7 @@ def _strongest(record: Record, all_rows: Sequence[Row], chosen: Row | None) -> s
     beside = [f"guessing reaches {guess:.2f}"] if guess is not None else []
     if clear:
         beside.append(f"untouched faces give {clear.metrics['rank1']['value']:.2f}")
-    rest = [r for r in all_rows if r.cell.protects and r is not row and r.worst]
+    rest = [r for r in all_rows if (r.cell.protects or r.cell.foreign) and r is not row and r.worst]
     top = max(rest, key=lambda r: float(r.worst.metrics["rank1"]["value"]) if r.worst else 0.0, default=None)
     more = ""
     if top is not None and top.worst is not None and top.worst.metrics["rank1"]["value"] > worst.metrics["rank1"]["value"]:

@@ -16,6 +16,13 @@ def markdown(record: Record) -> str:
     source = run["source"]
     head = f"{source['pictures']} pictures of {source['people']} people ({source['subjects']}) from {source['name']}"
     parts = [f"# {run['name']}", head + ".", *map(render.plain, (*sharing(record), *answer(record)))]
+    for method, seen in record.audits.items():
+        lines = [
+            "| looked for | seen |",
+            "|---|---|",
+            *(f"| {'! ' if one['bad'] else ''}{one['what']} | {one['said']} |" for one in seen),
+        ]
+        parts.append(f"## {render.plain(method)}, before a recogniser looks\n\n" + "\n".join(lines))
     if rows(record):
         parts.append(render.markdown(comparison(record)))
     if encoders_of(record):

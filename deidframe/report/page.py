@@ -97,6 +97,7 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         run={"people": None, **record.run},
         answer=answer(record),
         sharing=sharing(record),
+        audits=record.audits,
         glossary=glossary(record),
         rows=all_rows,
         methods=html(comparison(record).brief, len(all_rows), first=True),

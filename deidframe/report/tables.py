@@ -113,6 +113,8 @@ def _released(row: Row) -> Value:
 
 def _notes(row: Row, chosen: Row | None) -> tuple[str, ...]:
     notes = ["keeps its promise at the least loss"] if chosen is not None and row.cell.method == chosen.cell.method else []
+    if row.cell.foreign:
+        return (*notes, "released by another tool")
     return tuple(notes if row.cell.protects else [*notes, "measured, never released"])
 
 

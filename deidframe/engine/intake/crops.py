@@ -42,11 +42,29 @@ class CropStack:
         self._photos, self._ids, self._matrices, self._bystanders = photos, photo_ids, matrices, bystanders
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self._seals: dict[int, bytes] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:
         """`(N, 256, 256, 3)`."""
         return (len(self._ids), SIZE, SIZE, 3)
+
+    @property
+    def photo_ids(self) -> tuple[str, ...]:
+        """The photo of each face."""
+        return self._ids
+
+    @property
+    def matrices(self) -> NDArray[np.float64]:
+        """`(N, 2, 3)`, photo pixels to face pixels."""
+        return self._matrices
+
+    def photo_size(self, row: int) -> tuple[int, int]:
+        """Return height and width of a face's photo."""
+        if row not in self._sizes:
+            height, width = self._photos.open(self._ids[row]).shape[:2]
+            self._sizes[row] = height, width
+        return self._sizes[row]
 
     def __len__(self) -> int:
         return len(self._ids)

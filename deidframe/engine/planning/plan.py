@@ -21,6 +21,7 @@ ROLE_OF_KEY = {
     "anonymizer": "anonymizer",
     "synthesizer": "synthesizer",
     "redactor": "redactor",
+    "released": "source",
 }
 
 
@@ -31,13 +32,24 @@ KEY_OF_ROLE = {role: key for key, role in ROLE_OF_KEY.items()}
 
 @dataclass(frozen=True)
 class MethodPlan:
-    """One method: all of k and the five steps, or a redactor, or a clusterer alone whose groups are measured."""
+    """One method: all of k and the five steps, a redactor, a clusterer alone whose groups are measured, or a foreign release.
+
+    Of a release that another tool made, `pairs` is the file that says whose pictures it shows, and `candidates` are redactors
+    with the parameters that are tried where the tool's are guessed.
+    """
 
     name: str
     k: int | None
     steps: dict[str, Step]
     within: tuple[Step, str] | None = None
     equal_counts: bool = False
+    pairs: str | None = None
+    candidates: tuple[Step, ...] = ()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another tool made what is looked at and attacked."""
+        return "released" in self.steps
 
     @property
     def slug(self) -> str:
@@ -86,8 +98,8 @@ class MethodPlan:
 
     @property
     def protects(self) -> bool:
-        """False for a baseline whose faces are measured and never released, and for a grouping."""
-        return not self.grouping and all(step.loaded.component.protects for step in self.steps.values())
+        """False for a baseline whose faces are measured and never released, for a grouping and for what another tool released."""
+        return not self.grouping and not self.foreign and all(step.loaded.component.protects for step in self.steps.values())
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,19 @@ class Planner:
             if judge is None:
                 return None
             within = (judge, method.spec.within.by)
-        return MethodPlan(method.name, method.spec.k, steps, within, method.spec.equal_counts)
+        guessed = self.guessed() if "released" in steps else ()
+        return MethodPlan(method.name, method.spec.k, steps, within, method.spec.equal_counts, method.spec.map, guessed)
+
+    def guessed(self) -> tuple[Step, ...]:
+        """Return all redactors that say how they are undone, with each of the parameters that they name for guessing."""
+        out = []
+        for name in self.catalogue.names("redactor"):
+            try:
+                loaded = self.catalogue.load("redactor", name)
+                out += [Step("redactor", loaded, loaded.component.params.model_validate(p)) for p in loaded.component.guesses]
+            except (PluginError, ValidationError):  # a broken plugin that the recipe does not name stops nothing
+                continue
+        return tuple(out)
 
     def attack(self, row: int, spec: AttackSpec, grouping: Sequence[str]) -> list[AttackPlan]:
         """Resolve an attack: one plan for each encoder that it is to see with."""

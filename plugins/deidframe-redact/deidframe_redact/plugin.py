@@ -9,6 +9,9 @@ from pydantic import Field
 from deidframe.contract import Component, Params, hookimpl
 
 Region = Literal["face", "picture"]
+SIGMAS = (2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 20.0, 24.0, 32.0, 48.0)
+BLOCKS = (4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 48)
+"""What is tried where an unknown tool is guessed."""
 
 
 class BlurParams(Params):
@@ -21,12 +24,12 @@ class BlurParams(Params):
 
     @property
     def caution(self) -> str:
-        """What undoing it gave, where that is more than half of the people (`recipes/redactors.toml` on 100 people of LFW, SFace)."""
+        """What undoing it gave, where that is more than half of the people (`recipes/redactors.toml`, 100 of LFW, SFace)."""
         if self.sigma > 16:
             return ""
         return (
-            f"a blur of {self.sigma:g} pixels is undone by whoever knows the tool: of 100 people 57 were named behind one of 16, 92"
-            " behind 12 and all behind 8; 24 left 11"
+            f"a blur of {self.sigma:g} pixels is undone by whoever knows the tool: of 100 people 57 were named behind one of 16,"
+            " 92 behind 12 and all behind 8; 24 left 11"
         )
 
 
@@ -43,8 +46,8 @@ class PixelateParams(Params):
         if self.block > 16:
             return ""
         return (
-            f"blocks of {self.block} pixels are undone by whoever knows the tool: of 100 people 78 were named behind blocks of 16 and"
-            " all behind 8; 24 left 20"
+            f"blocks of {self.block} pixels are undone by whoever knows the tool: of 100 people 78 were named behind blocks of 16"
+            " and all behind 8; 24 left 20"
         )
 
 
@@ -69,6 +72,7 @@ def deidframe_redactors() -> list[Component]:
             params=BlurParams,
             summary="blurs the face",
             example='redactor = { use = "gaussian-blur", params = { sigma = 24.0 } }\n',
+            guesses=tuple({"sigma": s, "region": r} for r in ("face", "picture") for s in SIGMAS),
         ),
         Component(
             name="pixelate",
@@ -76,6 +80,7 @@ def deidframe_redactors() -> list[Component]:
             params=PixelateParams,
             summary="replaces the face by coarse blocks",
             example='redactor = { use = "pixelate", params = { block = 32 } }\n',
+            guesses=tuple({"block": b, "region": r} for r in ("face", "picture") for b in BLOCKS),
         ),
         Component(
             name="solid-mask",
