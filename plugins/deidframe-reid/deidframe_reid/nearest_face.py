@@ -164,10 +164,44 @@ class NearestFace:
             )
         if self._shown:
             seen = self._exchanged(known, places)
-        scores = alike(seen, self._known, (len(probes), len(self._ids)))
+        if self._params.difference in ("weighed", "others"):
+            scores = self._weighed(seen, places)
+        else:
+            scores = alike(seen, self._known, (len(probes), len(self._ids)))
         for row, members in enumerate(places):
             scores[row, [place for member in members for place in member]] = NO_SCORE
         return scores
+
+    def _weighed(self, seen: tuple[View, ...], places: Sequence[Sequence[Sequence[int]]]) -> Vectors:
+        """Return how well each candidate completes the known members of a probe's group, with or without the probe.
+
+        A candidate counts by the mean of all pictures of him, and so does a known member. Of K, the sum of the known members'
+        means, a candidate's c and the surrogate s: 4 cos(s, K + c) + cos(s, c) + cos(K, c). The weights were chosen on surrogates
+        of 100 people of LFW among some that all gave nearly the same, in favour of the attacker.
+        """
+        known = self._known[0].vectors
+        own = known
+        if self._briefing.gallery.subjects is not None:
+            of = dict(zip(self._briefing.gallery.ids, self._briefing.gallery.subjects, strict=True))
+            _, person = np.unique([of[face] for face in self._ids], return_inverse=True)
+            sums = np.zeros((int(person.max(initial=-1)) + 1, known.shape[1]), np.float32)
+            np.add.at(sums, person, known)
+            own = (sums / np.bincount(person)[:, None])[person]
+        others = np.array([sum((known[m].mean(axis=0) for m in one), np.zeros(known.shape[1])) for one in places], np.float32)
+        lengths = np.maximum(np.linalg.norm(own, axis=1), 1e-6)
+        far = np.linalg.norm(others, axis=1, keepdims=True)
+        near = others @ own.T
+        like = near / (lengths * np.maximum(far, 1e-6))
+        if self._params.difference == "others":
+            return np.asarray(like, np.float32)
+        together = np.sqrt(np.maximum(far**2 + 2 * near + lengths**2, 1e-12))
+        best = np.full(near.shape, NO_SCORE, np.float32)
+        for view in seen:
+            own_share = view.vectors @ own.T
+            explained = ((others * view.vectors).sum(axis=1, keepdims=True) + own_share) / together
+            scores = 4 * explained + own_share / lengths + like
+            best[view.there] = np.maximum(best[view.there], scores[view.there])
+        return best
 
     def _exchanged(self, known: Vectors, places: Sequence[Sequence[Sequence[int]]]) -> tuple[View, ...]:
         """Return, for each probe, the released picture that is most like the known members of its group.

@@ -30,11 +30,14 @@ class RecognizerParams(Params):
 class NearestFaceParams(RecognizerParams):
     """How the nearest face is found."""
 
-    difference: Literal["none", "encodings", "pixels", "exchange"] = "none"
+    difference: Literal["none", "encodings", "pixels", "exchange", "weighed", "others"] = "none"
     """With threat `informed`: the known members are ruled out, and their encodings or pictures are subtracted from the surrogate;
     `pixels` takes the better of the surrogate and of what is left of it, which is the last member where surrogates are means.
     `exchange` looks, instead of at a probe, at the released picture that is most like the known members of its group: where
-    groups show each other's mean, that one is theirs."""
+    groups show each other's mean, that one is theirs. `weighed` asks of each candidate how well a group of him and the known
+    members would explain the surrogate, how like the surrogate he is and how like the known ones: the strongest where targets
+    were moved. `others` looks at no released picture at all: groups are of alike people, so whoever knows the others guesses, and
+    no surrogate brings an attacker below that."""
     temperature: Annotated[float, Field(gt=0, le=1)] = 0.05
     """With threat `shared`: how sharply candidates are shared out among the released pictures; a difference of cosines."""
 

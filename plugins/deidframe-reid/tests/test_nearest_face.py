@@ -9,7 +9,7 @@ import pytest
 from deidframe.contract import Briefing, Context, Embeddings, FaceSet, LinkScores, PluginError, Recognition, align
 from deidframe_reid.nearest_face import NearestFace, last_member, remainders
 from deidframe_reid.plugin import NearestFaceParams
-from deidframe_reid.views import NO_SCORE
+from deidframe_reid.views import NO_SCORE, View
 
 
 class ColourEyes:
@@ -168,3 +168,35 @@ def test_who_knows_that_groups_show_each_others_mean_looks_at_the_right_one() ->
     assert plain.argmax(axis=1).tolist() != [1, 3]
     back = linked(means, gallery, "informed", informed, difference="exchange").scores
     assert back.argmax(axis=1).tolist() == [1, 3]
+
+
+def test_weighed_finds_the_last_member_of_a_moved_mean_and_others_looks_at_no_probe() -> None:
+    rng = np.random.default_rng(8)
+    ids = tuple(f"g{n}" for n in range(24))
+    table = rng.standard_normal((24, 32)).astype(np.float32)
+    for group in range(6):
+        table[4 * group : 4 * group + 4] += 1.2 * rng.standard_normal(32).astype(np.float32)
+    table /= np.linalg.norm(table, axis=1, keepdims=True)
+    attacker = NearestFace.__new__(NearestFace)
+    there = np.ones(24, bool)
+    attacker._known, attacker._ids = (View(table, there),), ids
+    moved = np.array([table[4 * g : 4 * g + 4].mean(axis=0) for g in range(6)]) + 0.5 * rng.standard_normal((6, 32)) / np.sqrt(32)
+    moved = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+    places = [[[4 * g], [4 * g + 1], [4 * g + 2]] for g in range(6)]
+    last = [4 * g + 3 for g in range(6)]
+    got = {}
+    for difference in ("weighed", "others"):
+        attacker._params = NearestFaceParams(difference=difference)
+        attacker._briefing = Briefing(
+            "informed", True, np.zeros((5, 2), np.float32), FaceSet(ids, np.zeros((24, 4, 4, 3), np.uint8))
+        )
+        scores = attacker._weighed((View(moved, np.ones(6, bool)),), places)
+        for row, members in enumerate(places):
+            scores[row, [m for member in members for m in member]] = -9
+        got[difference] = int((scores.argmax(axis=1) == last).sum())
+        blind = attacker._weighed((View(moved[::-1].copy(), np.ones(6, bool)),), places)
+        for row, members in enumerate(places):
+            blind[row, [m for member in members for m in member]] = -9
+        assert (difference == "others") == np.array_equal(scores, blind)
+    assert got["weighed"] >= got["others"]
+    assert got["weighed"] >= 5
