@@ -14,6 +14,15 @@ FEW_PEOPLE = 30
 """Below so many people an interval is too wide to say much."""
 BLIND = "blind scenes"
 """Kind of a certificate of scenes in which nothing that is drawn follows from the face beneath."""
+TOLD_APART = frozenset({"unchanged, byte for byte", "unchanged inside the face", "the tool, guessed"})
+SPEAKS = {
+    "paired by": "that its pictures can be paired with the originals without a map",
+    "cannot be opened": "broken files",
+    "videos, which are not looked at": "videos that were not looked at",
+    "different pictures": "that a picture stands for one person alone",
+    "largest share of one person": "that one person has the larger share of a picture",
+}
+"""How findings are told in a sentence."""
 WEAK = 0.9
 """A matcher that names fewer of the untouched faces at rank 1 proves nothing by failing on the others."""
 
@@ -73,7 +82,7 @@ def sharing(record: Record) -> tuple[str, ...]:
 def _audited(method: str, seen: Sequence[Mapping[str, Any]]) -> str:
     """Say first of a foreign release whether it shows originals, and what else is wrong with its files."""
     unchanged = sum(int(row["count"]) for row in seen if str(row["what"]).startswith("unchanged"))
-    bad = [str(row["what"]) for row in seen if row["bad"] and not str(row["what"]).startswith(("unchanged", "the tool"))]
+    bad = [SPEAKS.get(str(row["what"]), str(row["what"])) for row in seen if row["bad"] and row["what"] not in TOLD_APART]
     first = f"{unchanged} pictures of {method} show their original" if unchanged else f"No picture of {method} shows its original"
     return f"{first}. Against it speak: {', '.join(bad)}." if bad else f"{first}."
 
