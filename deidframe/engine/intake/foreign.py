@@ -28,6 +28,8 @@ ENOUGH = 0.5
 """Share of the released pictures that a way of pairing has to place."""
 CHANCE = 5.0
 """Standard errors by which pictures in one order are more alike than by chance, where the order tells."""
+BLOCK = 1024
+"""Released pictures that are held against all originals at once."""
 SAMPLE = 24
 """Pictures that say whether a release shows whole photos or faces cut out of them."""
 COLUMNS = (("released", "original"), ("file", "face"))
@@ -190,15 +192,22 @@ class _Thumbs:
         if not len(self._theirs):
             return {}
         names = list(self._originals)
-        scores = self._ours[[self._released[one] for one in ours]] @ self._theirs.T
-        back = scores.argmax(axis=0)
-        out = {}
-        for row, one in enumerate(ours):
-            best = int(scores[row].argmax())
-            second = float(np.partition(scores[row], -2)[-2]) if scores.shape[1] > 1 else -1.0
-            if back[best] == row and scores[row, best] >= ALIKE and scores[row, best] - second >= APART:
-                out[one] = names[best]
-        return out
+        rows = np.array([self._released[one] for one in ours], np.int64)
+        count = len(self._theirs)
+        claim = np.full(count, -2.0, np.float32)  # the best score of each original, and whose it is
+        claimed_by = np.full(count, -1, np.int64)
+        best, clear = np.zeros(len(rows), np.int64), np.zeros(len(rows), bool)
+        for start in range(0, len(rows), BLOCK):
+            scores = self._ours[rows[start : start + BLOCK]] @ self._theirs.T
+            top = scores.argmax(axis=1)
+            first = scores[np.arange(len(scores)), top]
+            second = np.partition(scores, -2, axis=1)[:, -2] if count > 1 else np.full(len(scores), -1.0)
+            here = slice(start, start + len(scores))
+            best[here], clear[here] = top, (first >= ALIKE) & (first - second >= APART)
+            most = scores.max(axis=0)
+            better = most > claim
+            claim[better], claimed_by[better] = most[better], start + scores.argmax(axis=0)[better]
+        return {one: names[best[n]] for n, one in enumerate(ours) if clear[n] and claimed_by[best[n]] == n}
 
 
 def foreign_faces(released: Photos, pairing: Pairing, faces: FaceSet) -> tuple[FaceSet, FaceSet, str]:
