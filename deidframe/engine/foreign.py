@@ -56,11 +56,12 @@ def examine(pool: ComponentPool, plan: Plan, method: MethodPlan, faces: FaceSet,
         **order_by_time("original", originals, lambda one: written(originals, one)),
     }
     pairing = pair(listed, originals, given, times)
-    made, clear, shows = foreign_faces(listed, pairing, faces)
+    shown = foreign_faces(listed, originals, pairing, faces)
+    made, clear = shown.made, shown.clear
     base, rows = base_of(faces)
     assert isinstance(base, CropStack), "faces of a run are cut from photos"
     photo_of = {face: base.photo_ids[row] for face, row in zip(faces.ids, rows.tolist(), strict=True)}
-    findings = look(listed, originals, pairing, made, clear, shows, photo_of.__getitem__)
+    findings = look(listed, originals, pairing, made, shown.like, shown.shows, photo_of.__getitem__)
     found = guess(pool, made, clear, method.candidates)
     said = found.words if found is not None else "nothing that is known makes of the originals what was released"
     findings = Findings(
@@ -74,8 +75,8 @@ def examine(pool: ComponentPool, plan: Plan, method: MethodPlan, faces: FaceSet,
         write_json(home / f"{method.slug}.json", rows_said, private=private)
     for one in findings.rows:
         reporter.say(f"  {one.what}: {one.said}")
-    shown = set(made.ids)
-    withheld = {face: NOT_SHOWN for face in faces.ids if face not in shown}
+    there = set(made.ids)
+    withheld = {face: NOT_SHOWN for face in faces.ids if face not in there}
     groups = findings.shared if findings.fewest > 1 else None
     release = Release(method.name, clear, made, withheld, groups=groups)
     tool = MethodPlan(method.name, None, {"redactor": found.step}) if found is not None else method

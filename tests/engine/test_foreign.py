@@ -109,6 +109,21 @@ def test_a_release_without_names_is_paired_by_looks_and_shared_pictures_are_coun
     assert int(str(seen["paired by"]["count"])) >= PEOPLE * EACH * 0.8
 
 
+def test_a_release_of_another_size_is_looked_at_where_the_faces_are_and_videos_are_said(tmp_path: Path, originals: Path) -> None:
+    released = blurred(originals, tmp_path / "released", 4.0)
+    for picture in released.rglob("*.jpg"):
+        pixels = cv2.imread(str(picture))
+        cv2.imwrite(str(picture), cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    unchanged = sorted(released.rglob("*.jpg"))[0]
+    pixels = cv2.imread(str(originals / unchanged.relative_to(released)))
+    cv2.imwrite(str(unchanged), cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    (released / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(64))
+    _, seen = audited(tmp_path, originals, released)
+    assert "whole photos" in str(seen["paired by"]["said"])
+    assert seen["videos, which are not looked at"]["bad"]
+    assert seen["unchanged inside the face"]["names"] == [str(unchanged.relative_to(released))]
+
+
 def test_a_map_pairs_pictures_that_stand_for_several_people(tmp_path: Path, originals: Path) -> None:
     released = tmp_path / "released"
     released.mkdir()

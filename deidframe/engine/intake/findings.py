@@ -91,7 +91,7 @@ def look(
     Args:
         released, originals: the pictures of both sides.
         pairing: whose the released ones are.
-        made, clear: released faces and their originals, in one order.
+        made, clear: released faces and their originals at the same resolution, in one order.
         shows: whether the release shows photos or faces.
         photo_of: face id -> original's id.
     """

@@ -210,12 +210,29 @@ class _Thumbs:
         return {one: names[best[n]] for n, one in enumerate(ours) if clear[n] and claimed_by[best[n]] == n}
 
 
-def foreign_faces(released: Photos, pairing: Pairing, faces: FaceSet) -> tuple[FaceSet, FaceSet, str]:
-    """Return the released faces and their originals, in one order, cut alike, and what a released picture shows.
+@dataclass(frozen=True)
+class ForeignFaces:
+    """Released faces and their originals, in one order and cut alike.
 
     Args:
-        released: the pictures of the release.
-        pairing: whose they are.
+        made: the released faces.
+        clear: the originals.
+        like: the originals at the released pictures' resolution, by which it is seen whether something changed.
+        shows: what a released picture shows.
+    """
+
+    made: FaceSet
+    clear: FaceSet
+    like: FaceSet
+    shows: str
+
+
+def foreign_faces(released: Photos, originals: Photos, pairing: Pairing, faces: FaceSet) -> ForeignFaces:
+    """Return the released faces beside their originals.
+
+    Args:
+        released, originals: the pictures of both sides.
+        pairing: whose the released ones are.
         faces: of the originals.
 
     Raises:
@@ -235,16 +252,39 @@ def foreign_faces(released: Photos, pairing: Pairing, faces: FaceSet) -> tuple[F
     clear = np.asarray(kept.images[sample]).astype(np.int16)
     far = [float(np.abs(np.asarray(c[sample]).astype(np.int16) - clear).mean()) for c in (cut, cut.as_whole())]
     whole = far[1] < far[0]
-    stack = cut.as_whole() if whole else cut
-    made = FaceSet(kept.ids, stack, kept.landmarks, kept.subjects)
-    return made, kept, "faces cut out of the photos" if whole else "whole photos"
+    made = FaceSet(kept.ids, cut.as_whole() if whole else cut, kept.landmarks, kept.subjects)
+    if whole:
+        return ForeignFaces(made, kept, kept, "faces cut out of the photos")
+    own_names = [base.photo_ids[row] for row in own]
+    sized = _Cuts(originals, own_names, base, own, whole=False, sized=cut)
+    return ForeignFaces(made, kept, FaceSet(kept.ids, sized, kept.landmarks, kept.subjects), "whole photos")
 
 
 class _Cuts:
     """Faces of released pictures `(N, 256, 256, 3)`, cut where the originals' are, or the whole picture where it is a face."""
 
-    def __init__(self, photos: Photos, names: Sequence[str], base: CropStack, rows: Sequence[int], *, whole: bool) -> None:
+    def __init__(
+        self,
+        photos: Photos,
+        names: Sequence[str],
+        base: CropStack,
+        rows: Sequence[int],
+        *,
+        whole: bool,
+        sized: _Cuts | None = None,
+    ) -> None:
         self._photos, self._names, self._base, self._rows, self._whole = photos, names, base, rows, whole
+        self._sized = sized
+
+    def picture(self, row: int) -> NDArray[np.uint8]:
+        """Return the picture behind a row, brought to the size of the other stack's where there is one."""
+        picture = self._photos.open(self._names[row])
+        if self._sized is None:
+            return picture
+        height, width = self._sized.picture(row).shape[:2]
+        if picture.shape[:2] == (height, width):
+            return picture
+        return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
     def as_whole(self) -> _Cuts:
         """Return the same pictures, each taken for a face as it is."""
@@ -262,7 +302,7 @@ class _Cuts:
         rows = np.arange(len(self))[key].reshape(-1).tolist()
         out = np.empty((len(rows), SIZE, SIZE, 3), np.uint8)
         for place, row in enumerate(rows):
-            picture = self._photos.open(self._names[row])
+            picture = self.picture(row)
             if self._whole:
                 out[place] = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
                 continue
