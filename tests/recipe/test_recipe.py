@@ -67,7 +67,7 @@ def test_everything_wrong_is_said_at_once_with_its_place() -> None:
         "    9 | use = 3\n"
         "      | ^\n"
         "r.toml:13:1: error[R104] method[0].redacter: unknown key; accepted: name, k, encoder, clusterer, within, outliers,"
-        ' anonymizer, synthesizer, redactor, equal_counts, sweep; did you mean "redactor"?\n'
+        ' anonymizer, synthesizer, redactor, released, map, equal_counts, sweep; did you mean "redactor"?\n'
         '   13 | redacter = { use = "gaussian-blur" }\n'
         "      | ^"
     )
@@ -81,7 +81,7 @@ def test_everything_wrong_is_said_at_once_with_its_place() -> None:
         (('name = "trial"', 'name = "../out"'), "error[R107] name"),
         (('name = "trial"', 'name = "trial'), "r.toml:2:14: error[R101] illegal character"),
         (('use = "gaussian-blur"', 'use = ""'), "r.toml:13:14: error[R107] method[0].redactor.use"),
-        (('redactor = { use = "gaussian-blur" }', ""), "a method needs either redactor, or k, encoder"),
+        (('redactor = { use = "gaussian-blur" }', ""), "a method needs either redactor, released, or k, encoder"),
         (('redactor = { use = "gaussian-blur" }', K_SAME.replace("k = 5", "k = 1")), "method[0].k: expected"),
         (('redactor = { use = "gaussian-blur" }', K_SAME.replace("k = 5\n", "")), "missing: k"),
         (('redactor = {', "k = 5\nredactor = {"), "a method with a redactor has no k"),
