@@ -30,6 +30,9 @@ params = { path = "in" }
 [detector]
 use = "yunet"
 
+[release]
+allow_intersection = true
+
 [audit]
 detector = { use = "centerface" }
 encoder = "sface"

@@ -41,20 +41,19 @@ class Spread:
         """Return the moved mean of each group for its people, weight 1 / group size.
 
         Raises:
-            PluginError: with `of = "database"`, everybody who is grouped has the same encoding.
+            PluginError: generated people are needed, and there is no recogniser.
         """
         plain = self._whole.anonymize(people, partition)
         kept = np.flatnonzero(partition.labels >= 0)
         table = people.vectors[kept].astype(np.float64)
-        if self._params.of == "generated":
+        differences = table - table.mean(axis=0) if len(table) else table
+        size = within(table, plain)
+        if self._params.of == "generated" or (len(table) and size <= 0):  # people of equal encodings do not say how people differ
             differences = self._generated()
             size = float((differences**2).sum() / (len(differences) - 1))
             plain = self._clipped(people, partition, table, differences)
-        else:
-            differences = table - table.mean(axis=0)
-            size = within(table, plain)
-        if size <= 0:
-            raise PluginError("spread: the people of each group have the same encoding, so nothing says how people differ")
+        if not len(table):
+            return plain
         ways = shaped(differences, self._params.spread**2 * size)
         targets = np.array(plain.targets)
         for group, rows in plain.rows_of().items():

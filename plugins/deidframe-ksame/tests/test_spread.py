@@ -99,10 +99,13 @@ def test_whoever_knows_all_the_others_no_longer_finds_the_last_member() -> None:
     assert right[1.0] <= COUNT * 0.4
 
 
-def test_people_without_differences_are_an_error() -> None:
+def test_people_without_differences_are_moved_along_generated_ones() -> None:
     same = Embeddings(IDS, np.ones((COUNT, 4), np.float32), "s")
-    with pytest.raises(PluginError, match="the same encoding"):
+    with pytest.raises(PluginError, match="needs a recognizer"):
         spread().anonymize(same, GROUPS)
+    seen = Context(seed=1, scratch=Path(), secret=b"key", recognizer=_Sees(4))  # type: ignore[arg-type]
+    made = Spread(SpreadParams(), seen).anonymize(same, GROUPS)
+    assert len(np.unique(made.targets, axis=0)) == COUNT // K
 
 
 def test_generated_faces_are_there_and_need_a_recognizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
