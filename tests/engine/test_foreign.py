@@ -188,7 +188,8 @@ def test_names_that_fit_nowhere_are_said(tmp_path: Path, originals: Path) -> Non
     (tmp_path / "map.csv").write_text("released,original\nx.png,p99/1.jpg\n")
     shutil.rmtree(tmp_path / "run")
     outcome, _ = audited(tmp_path, originals, released, f'map = "{tmp_path / "map.csv"}"')
-    assert "the map names 1 original pictures that are not there" in outcome.cells[0].reason
+    assert "the map names 1 original pictures that are not there, the first in line 2" in outcome.cells[0].reason
+    assert "p99" not in outcome.cells[0].reason
 
 
 def test_released_stands_alone() -> None:

@@ -126,9 +126,10 @@ def pair(
 
 def _checked_map(given: Mapping[str, str], released: Photos, originals: Photos, seen: _Thumbs) -> Pairing:
     for kind, named, known in (("released", given, released), ("original", given.values(), originals)):
-        gone = sorted(set(named) - set(known.ids))
-        if gone:
-            raise UsageError(f"the map names {len(gone)} {kind} pictures that are not there, such as {gone[0]!r}")
+        there = set(known.ids)
+        gone = [line for line, name in enumerate(named, 2) if name not in there]
+        if gone:  # by line and not by name: what a method failed of is told in a public row
+            raise UsageError(f"the map names {len(gone)} {kind} pictures that are not there, the first in line {gone[0]}")
     return _pairing("the map given", {a: b for a, b in given.items() if a not in seen.unreadable}, released, originals, seen)
 
 
