@@ -20,6 +20,7 @@ from deidframe.engine.cache.shards import fingerprints_of
 from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, withdrawn
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.intake.find_faces import find_faces
+from deidframe.engine.intake.foreign import read_map
 from deidframe.engine.intake.people import find_people
 from deidframe.engine.intake.same_person import check_people
 from deidframe.engine.intake.take_in import Intake
@@ -78,6 +79,9 @@ def run(
     reporter = reporter or Quiet()
     check_not_nested(plan.photos.folder, folder)
     earlier = read_earlier(plan.parsed.recipe.release.before)
+    for method in plan.methods:
+        if method.pairs is not None:
+            read_map(Path(method.pairs))  # what is wrong with it names files, and is said before there is a public row
     if isinstance(plan.parsed.recipe.source.subjects, str):
         check_same_database(earlier, plan.people)
     fingerprints = [] if plan.encodings is not None else fingerprints_of(plan.photos)
