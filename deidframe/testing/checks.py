@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -396,6 +396,37 @@ def check_a_group_has_one_target(bench: Bench) -> None:
     for group in np.unique(out.groups):
         rows = out.targets[out.groups == group]
         ask((rows == rows[0]).all(), f"group {group} has several targets, and the parameters do not say per_person")
+
+
+@check("anonymizer")
+def check_a_moved_target_is_said(bench: Bench) -> None:
+    """Where targets are not the means of their people, a synthesizer that is made of their pixels would bring them back."""
+    crowd, groups = material_of(bench, COUNT)
+    out = bench.make().anonymize(crowd, groups)
+    row = {person: n for n, person in enumerate(crowd.ids)}
+    rows = np.array([row[person] for person in out.ids], np.int64)
+    numbers, inverse = np.unique(out.groups, return_inverse=True)
+    means = np.zeros((len(numbers), crowd.vectors.shape[1]))
+    np.add.at(means, inverse, out.weights[:, None] * crowd.vectors[rows])
+    far = float(np.abs(means[inverse] - out.targets).max(initial=0.0))
+    ask(
+        far < 1e-3 or bench.loaded.component.moves_targets,
+        f"targets lie {far:.3f} from the means of their people: say moves_targets",
+    )
+
+
+@check("synthesizer")
+def check_targets_are_followed(bench: Bench) -> None:
+    """Who takes targets must not show what the members look like when their targets are moved."""
+    if not bench.loaded.component.takes_targets:
+        return
+    shown, aims = material_of(bench, COUNT)
+    numbers, inverse = np.unique(aims.groups, return_inverse=True)
+    ask(len(numbers) > 1, "the material has one group")
+    first = np.unique(inverse, return_index=True)[1]
+    moved = replace(aims, targets=aims.targets[first][(inverse + 1) % len(numbers)])
+    before, after = (np.asarray(bench.make().synthesize(shown, one).images[:]) for one in (aims, moved))
+    ask((before != after).any(), "takes_targets is said, and other targets give the same pictures")
 
 
 @check("anonymizer")
