@@ -31,8 +31,8 @@ def faces() -> FaceSet:
     starts = np.concatenate([[0], ends[:-1]])
 
     def opened(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        made = [cv2.imdecode(packed[starts[row] : ends[row]], cv2.IMREAD_COLOR)[:, :, ::-1] for row in rows.tolist()]
-        return np.asarray(np.stack(made), np.uint8)
+        made = [np.asarray(cv2.imdecode(packed[starts[row] : ends[row]], cv2.IMREAD_COLOR), np.uint8) for row in rows.tolist()]
+        return np.stack(made)[..., ::-1]
 
     side = opened(np.zeros(1, np.int64)).shape[1]
     ids = tuple(f"generated-{row:04d}" for row in range(len(ends)))

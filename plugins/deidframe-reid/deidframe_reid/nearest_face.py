@@ -186,7 +186,7 @@ class NearestFace:
             _, person = np.unique([of[face] for face in self._ids], return_inverse=True)
             sums = np.zeros((int(person.max(initial=-1)) + 1, known.shape[1]), np.float32)
             np.add.at(sums, person, known)
-            own = (sums / np.bincount(person)[:, None])[person]
+            own = (sums / np.bincount(person)[:, None])[person].astype(np.float32)
         others = np.array([sum((known[m].mean(axis=0) for m in one), np.zeros(known.shape[1])) for one in places], np.float32)
         lengths = np.maximum(np.linalg.norm(own, axis=1), 1e-6)
         far = np.linalg.norm(others, axis=1, keepdims=True)
