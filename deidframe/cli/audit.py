@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any
 
 HELP = "look at what any tool released, and attack it: unchanged pictures, metadata, names, and the ladder of attacks"
 EXAMPLE = "deidframe audit portraits portraits-deface --out audits/deface"
@@ -29,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--subjects",
         choices=("labelled", "one-per-image"),
-        help="who is on the originals (default: labelled where they lie in folders)",
+        help="who is on the originals (default: labelled where the folder says it)",
     )
     parser.add_argument("--out", metavar="DIR", help="run folder for report and rows (default: audits/NAME)")
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
@@ -47,24 +44,20 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.cli.show import Bars, Lines
     from deidframe.cli.streams import set_apart
     from deidframe.engine.cache.disk_cache import DiskCache
-    from deidframe.engine.planning.planner import plan
     from deidframe.engine.run import run as run_plan
     from deidframe.engine.run import stages_folder
-    from deidframe.host.catalogue import Catalogue
-    from deidframe.recipe.parse import parse
+    from deidframe.engine.tools.encode import planned_as_labelled
     from deidframe.report.page import write_report
     from deidframe.report.terminal import summary
 
     originals, released = Path(options.originals), Path(options.released)
     out = Path(options.out) if options.out else Path("audits") / released.resolve().name
     _checked(originals, released, out)
-    text = json.dumps(_recipe(originals, released, options))
     with set_apart() as streams:
         console = Console(file=streams.err)
         reporter = Bars(console) if console.is_terminal else Lines(streams.err)
-        parsed = parse(_toml(json.loads(text)), "audit.toml")
         with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
-            planned = plan(parsed, Catalogue(), Path(scratch))
+            planned = planned_as_labelled(_recipe(originals, released, options), Path(scratch), subjects=options.subjects)
         for note in planned.notes:
             reporter.say(f"  note: {note}")
         outcome = run_plan(
@@ -112,16 +105,13 @@ def _checked(originals: Path, released: Path, out: Path) -> None:
         raise UsageError(f"ORIGINALS {str(originals)!r} is a release; the untouched pictures come first, then RELEASED")
 
 
-def _recipe(originals: Path, released: Path, options: argparse.Namespace) -> Mapping[str, Any]:
+def _recipe(originals: Path, released: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Return the recipe of the audit: the attacks of the recipe `folder` on one release."""
     import tomli
 
     from deidframe.recipe.packaged import packaged, usual
 
     folder = tomli.loads(packaged()["folder"].read_text("utf-8"))
-    subjects = options.subjects or (
-        "labelled" if any(p.is_dir() and any(p.iterdir()) for p in originals.iterdir()) else "one-per-image"
-    )
     method: dict[str, Any] = {"name": METHOD, "released": {"use": usual().source, "params": {"path": str(released.absolute())}}}
     if options.map is not None:
         method["map"] = str(Path(options.map).absolute())
@@ -133,26 +123,9 @@ def _recipe(originals: Path, released: Path, options: argparse.Namespace) -> Map
         "schema": 1,
         "name": "audit",
         "seed": folder["seed"],
-        "source": {"use": usual().source, "subjects": subjects, "params": {"path": str(originals.absolute())}},
+        "source": {"use": usual().source, "params": {"path": str(originals.absolute())}},
         "detector": folder["detector"],
         "quality": {"encoders": folder["attack"][0]["encoders"]},
         "method": [method],
         "attack": attacks,
     }
-
-
-def _toml(table: Mapping[str, Any], at: str = "") -> str:
-    """Return nested tables as TOML; JSON's strings, numbers and lists are TOML's."""
-    import json
-
-    plain = {
-        k: v for k, v in table.items() if not isinstance(v, dict) and not (isinstance(v, list) and v and isinstance(v[0], dict))
-    }
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
-    for key, value in table.items():
-        if isinstance(value, dict):
-            lines += [f"[{at}{key}]", _toml(value, f"{at}{key}.")]
-        elif key not in plain:
-            for one in value:
-                lines += [f"[[{at}{key}]]", _toml(one, f"{at}{key}.")]
-    return "\n".join(lines)

@@ -26,7 +26,7 @@ from deidframe.engine.foreign import examine
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
 from deidframe.engine.protect.grouping import group, groups_csv, map_data
-from deidframe.engine.protect.method import Protected, protect
+from deidframe.engine.protect.method import protect
 from deidframe.engine.release.contact_sheet import write_contact_sheet
 from deidframe.engine.release.gates import pass_gates
 from deidframe.engine.release.publishing import keep_private, licences_of, publish_release, reached, restate_release
@@ -149,8 +149,7 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
             kept = kept_for(method.slug, at.earlier) if method.promised_k is not None else None
             made = protect(at.pool, at.offered, method, earlier=kept)
             made.withheld.update(at.kept_back)
-            together = _together(at, method, made)
-            promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched, method.shows, together)
+            promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched, method.shows)
             if method.protects or "synthesizer" in method.steps:
                 release = stage(made, at.faces, method.name, method.slug, promise, home, at.names_key, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
@@ -170,6 +169,8 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         if method.protects and at.plan.audit is not None:
             done = audit(at.pool, at.plan.audit, release, by_design=guises is not None and guises.shown > 0)
             release, audited = release.without(done.withheld), done.said
+        # of who is left after every gate: a set of people shrinks with each face that is withheld
+        release = replace(release, promise=replace(release.promise, together=_together(at, method, release)))
         closed, certificate = pass_gates(release, at.faces, at.withheld, compared, audited, guises, protects=method.protects)
         if at.withheld_list is not None:
             at.withheld_list.add(release.withheld, METHOD, method.name)
@@ -231,15 +232,15 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _together(at: RunContext, method: MethodPlan, made: Protected) -> str:
+def _together(at: RunContext, method: MethodPlan, release: Release) -> str:
     """Return what this release gives away together with others of the same people, in words for its certificate.
 
     Raises:
         ReleaseRefused: they leave fewer than k people undistinguished, and nobody allowed that.
     """
-    if made.groups is None or method.promised_k is None or at.scenes is not None:
+    if release.groups is None or method.promised_k is None or at.scenes is not None:
         return ""
-    mine = _grouped_people(made.groups, dict(zip(at.faces.ids, at.faces.subjects or (), strict=True)))
+    mine = _grouped_people(release.groups, release.person_of)
     others: dict[str, tuple[Mapping[str, Any], int]] = {
         f"the earlier release {one.name}": (one.groups, one.k) for one in at.earlier
     }

@@ -63,7 +63,7 @@ def encode_folder(
     """
     method = {"name": "encode", "encoder": {"use": encoder}, "clusterer": {"use": any_of("clusterer")}}
     overrides = [f"method[0].encoder.params.{one}" for one in _checked(params)]
-    planned = _planned(_of_folder(folder, detector, method), scratch, overrides)
+    planned = planned_as_labelled(_of_folder(folder, detector, method), scratch, overrides)
     pool = planned.pool(scratch, reporter, offline=offline)
     intake = find_faces(planned, pool, reporter)
     faces = intake.faces
@@ -107,7 +107,7 @@ def faces_of_folder(folder: Path, detector: str | None, scratch: Path, reporter:
         RecipeError: a name is unknown. NothingToDo: no picture, or no face.
     """
     method = {"name": "look", "redactor": {"use": any_of("redactor")}}
-    planned = _planned(_of_folder(folder, detector, method), scratch)
+    planned = planned_as_labelled(_of_folder(folder, detector, method), scratch)
     return find_faces(planned, planned.pool(scratch, reporter), reporter)
 
 
@@ -163,7 +163,7 @@ def cluster_file(
         "method": [method],
     }
     overrides = [f"method[0].clusterer.params.{one}" for one in _checked(params)]
-    planned = _planned(recipe, scratch, overrides)
+    planned = planned_as_labelled(recipe, scratch, overrides)
     assert planned.encodings is not None
     pool = planned.pool(scratch, reporter)
     return group(pool, planned.encodings, planned.people, planned.methods[0], labelled=planned.labelled)
@@ -194,8 +194,13 @@ def any_of(role: str) -> str:
     raise PluginError(f"no {role} is installed that works without parameters")
 
 
-def _planned(recipe: dict[str, Any], scratch: Path, overrides: Sequence[str] = ()) -> Plan:
-    """Plan as a recipe would: people from labels where the source has them, else one for each picture."""
+def planned_as_labelled(
+    recipe: dict[str, Any], scratch: Path, overrides: Sequence[str] = (), *, subjects: str | None = None
+) -> Plan:
+    """Plan as a recipe would: people from labels where the source has them, else one for each picture; or as `subjects` says."""
+    if subjects is not None:
+        recipe["source"]["subjects"] = subjects
+        return plan(parse(_toml(recipe), "command line", overrides), Catalogue(), scratch)
     recipe["source"]["subjects"] = "one-per-image"
     text = _toml(recipe)
     tried = plan(parse(text, "command line", overrides), Catalogue(), scratch)
