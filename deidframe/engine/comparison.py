@@ -39,6 +39,7 @@ from deidframe.guard.certificate import Audited, Disguised
 from deidframe.guard.earlier import Earlier, as_faces, check_intersections, kept_for
 from deidframe.guard.release import Promise, Release, Vouched
 from deidframe.guard.residual import handed_back
+from deidframe.recipe.model import BEFORE
 from deidframe.record.release import release_folders
 from deidframe.record.schema import Cell, Status
 from deidframe.record.write import write_bytes, write_json
@@ -50,8 +51,6 @@ CLEAR = "untouched faces"
 """Name of the row that says how good the matcher is."""
 KEPT_BACK = "kept for an attack's gallery that no method has seen"
 """Why the first picture of everybody is withheld where an attack asks for it."""
-BEFORE = "before"
-"""In the `with` of an attack: the earlier releases of the same method."""
 GROUPED = "grouped, not released"
 """Why the faces of a method that only groups are withheld."""
 

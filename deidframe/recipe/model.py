@@ -135,6 +135,8 @@ Threat = Literal[
 
 LEARNING: frozenset[str] = frozenset({"parrot", "reversal"})
 """Threats whose attacker learns on people of its own: half of the database, in turn, or another source."""
+BEFORE = "before"
+"""In the `with` of an attack: the earlier releases of the same method."""
 UNBOUND: frozenset[str] = frozenset({"informed", "intersection"})
 """Threats against which k-anonymity promises nothing: who knows the others of a group, or has another release."""
 

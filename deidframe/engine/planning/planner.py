@@ -27,7 +27,17 @@ from deidframe.host.catalogue import Catalogue
 from deidframe.host.known import where_from
 from deidframe.recipe.diagnostics import Diagnostic, diagnostics_of, nearest
 from deidframe.recipe.locate import KeyPath
-from deidframe.recipe.model import AttackSpec, AuditSpec, Decisions, ElbowSpec, FoundSubjects, Part, QualitySpec, SourceSpec
+from deidframe.recipe.model import (
+    BEFORE,
+    AttackSpec,
+    AuditSpec,
+    Decisions,
+    ElbowSpec,
+    FoundSubjects,
+    Part,
+    QualitySpec,
+    SourceSpec,
+)
 from deidframe.recipe.parse import Method, Parsed
 
 
@@ -161,7 +171,7 @@ class Planner:
             return []
         for place, name in enumerate(spec.others):
             known_methods = [method.name for method in self.parsed.methods]
-            if name == "before" and self.parsed.recipe.release.before:
+            if name == BEFORE and self.parsed.recipe.release.before:
                 continue
             if name not in known_methods:
                 said = f'no method is called "{name}"{nearest(name, known_methods)}'

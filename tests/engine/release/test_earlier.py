@@ -10,6 +10,7 @@ import pytest
 from examples import RECIPE, catalogue
 
 from deidframe.contract import DeidframeError, RecipeError, UsageError
+from deidframe.engine import comparison
 from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import Outcome, run
 from deidframe.guard.earlier import narrowed
@@ -173,3 +174,17 @@ def test_who_is_new_in_a_group_counts_as_a_set_of_his_own() -> None:
     assert narrowed({"a": 9, "b": 9, "c": 9, "d": 9}, old, 3) == [1]
     assert narrowed({"a": 9, "b": 9, "d": 9}, old, 3) == [1, 2]
     assert narrowed({"x": 9, "y": 9}, old, 3) == []
+
+
+def test_whom_a_gate_withheld_is_in_no_set_any_more(tmp_path: Path, first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets of three people in both releases: with one of them withheld at the last gate the set is too small."""
+    counted: list[int] = []
+
+    def seen(name: str, groups: dict[str, int], *given: object, **allowed: bool) -> str:
+        counted.append(len(groups))
+        return ""
+
+    monkeypatch.setattr(comparison, "handed_back", lambda release: {release.faces.ids[0]: "planted"})
+    monkeypatch.setattr(comparison, "check_intersections", seen)
+    made(tmp_path / "second", before=(first,))
+    assert counted == [11]
