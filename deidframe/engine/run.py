@@ -80,6 +80,8 @@ def run(
     check_not_nested(plan.photos.folder, folder)
     earlier = read_earlier(plan.parsed.recipe.release.before)
     for method in plan.methods:
+        if method.foreign:
+            check_not_nested(plan.released_folder(method), folder)
         if method.pairs is not None:
             read_map(Path(method.pairs))  # what is wrong with it names files, and is said before there is a public row
     if isinstance(plan.parsed.recipe.source.subjects, str):

@@ -235,3 +235,9 @@ def test_a_broken_map_is_said_before_anything_is_written(tmp_path: Path, origina
     with pytest.raises(UsageError, match=r":3: 'p01/1\.jpg' is there twice"):
         audited(tmp_path, originals, released, f'map = "{tmp_path / "map.csv"}"')
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_folder_inside_the_release_is_refused(tmp_path: Path, originals: Path) -> None:
+    with pytest.raises(UsageError, match="lies inside the input folder"):
+        audited(blurred(originals, tmp_path / "released"), originals, tmp_path / "released")
+    assert not (tmp_path / "released" / "run").exists()

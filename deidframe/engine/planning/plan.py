@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from deidframe.contract.photos import Photos
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
-from deidframe.engine.runtime.progress import Reporter
+from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.recipe.model import AttackSpec, ElbowSpec, SceneSpec
 from deidframe.recipe.parse import Parsed, slug
 
@@ -236,6 +237,12 @@ class Plan:
         steps = [method.steps["encoder"]] if "encoder" in method.steps else []
         judges = self.quality.encoders if self.quality else ()
         return {step.key: step for step in (*steps, *(a.encoder for a in self.attacks if a.encoder), *judges)}
+
+    def released_folder(self, method: MethodPlan) -> Path | None:
+        """Return where the pictures of a foreign release lie, where nothing may be written; None where they lie in no folder."""
+        with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+            listed = ComponentPool(self.parsed.recipe.seed, None, Path(scratch), Quiet()).call(method.steps["released"])
+        return listed.folder if isinstance(listed, Photos) else None
 
     def steps(self) -> tuple[Step, ...]:
         """Return every step once."""
