@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deidframe.contract.artifacts import FaceSet
@@ -64,12 +64,8 @@ def examine(pool: ComponentPool, plan: Plan, method: MethodPlan, faces: FaceSet,
     findings = look(listed, originals, pairing, made, shown.like, shown.shows, photo_of.__getitem__)
     found = guess(pool, made, clear, method.candidates)
     said = found.words if found is not None else "nothing that is known makes of the originals what was released"
-    findings = Findings(
-        (*findings.rows, Finding("the tool, guessed", said, int(found is not None), found is not None)),
-        findings.unchanged,
-        findings.shared,
-        findings.fewest,
-    )
+    guessed = Finding("the tool, guessed", said, int(found is not None), found is not None)
+    findings = replace(findings, rows=(*findings.rows, guessed))
     for home, private in ((folder / "figures" / HOME, False), (folder / "private" / HOME, True)):
         rows_said = [one.as_dict(private=private) for one in findings.rows]
         write_json(home / f"{method.slug}.json", rows_said, private=private)

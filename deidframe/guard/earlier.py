@@ -49,12 +49,10 @@ class Kept:
     Args:
         groups: person -> picture.
         files: picture -> file.
-        names: the releases.
     """
 
     groups: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
 
 
 def check_same_database(earlier: Iterable[Earlier], people: Iterable[str]) -> None:
@@ -91,7 +89,7 @@ def kept_for(slug: str, earlier: Sequence[Earlier]) -> Kept | None:
                     " one of them in release.before"
                 )
         files |= one.files
-    return Kept(groups, files, tuple(one.name for one in own))
+    return Kept(groups, files)
 
 
 def as_faces(earlier: Earlier, faces: FaceSet) -> tuple[FaceSet, dict[str, int]]:

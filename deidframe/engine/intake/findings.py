@@ -66,13 +66,11 @@ class Findings:
 
     Args:
         rows: in the order in which they are told.
-        unchanged: released ids that show their original, by bytes, by pixels, or inside the face.
         shared: face id -> number of the picture that it shows, equal for faces that share one.
         fewest: people behind one picture, at least.
     """
 
     rows: tuple[Finding, ...]
-    unchanged: tuple[str, ...]
     shared: Mapping[str, int]
     fewest: int
 
@@ -124,7 +122,7 @@ def look(
         rows.append(
             Finding("largest share of one person", f"{largest:.2f} of the files that show one picture", 0, largest > 1 / fewest)
         )
-    return Findings(tuple(rows), (*same_bytes, *same_face), shared, fewest)
+    return Findings(tuple(rows), shared, fewest)
 
 
 def _listed(what: str, names: Sequence[str], more: str = "", *, bad: bool = False) -> Finding:

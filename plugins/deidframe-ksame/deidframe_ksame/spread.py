@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -49,9 +50,9 @@ class Spread:
         differences = table - table.mean(axis=0) if len(table) else table
         size = within(table, plain)
         if self._params.of == "generated" or (len(table) and size <= 0):  # people of equal encodings do not say how people differ
-            differences = self._generated()
+            differences, centre = self._generated
             size = float((differences**2).sum() / (len(differences) - 1))
-            plain = self._clipped(people, partition, table, differences)
+            plain = self._clipped(people, partition, table, differences, centre)
         if not len(table):
             return plain
         ways = shaped(differences, self._params.spread**2 * size)
@@ -69,16 +70,18 @@ class Spread:
         digest = hmac.digest(self._context.secret, "\n".join(sorted(members)).encode(), hashlib.sha256)
         return np.random.default_rng(int.from_bytes(digest, "big")).standard_normal(count)
 
-    def _generated(self) -> Table:
+    @functools.cached_property
+    def _generated(self) -> tuple[Table, Table]:
+        """Differences of people who do not exist to their mean, and that mean; encoded once for all calls."""
         if self._context.recognizer is None:
             raise PluginError('spread: of = "generated" needs a recognizer: a detector and the encoder of the targets')
         vectors = encoded(self._context.recognizer).astype(np.float64)
-        self._centre = vectors.mean(axis=0)
-        return np.asarray(vectors - self._centre)
+        centre = vectors.mean(axis=0)
+        return vectors - centre, centre
 
-    def _clipped(self, people: Embeddings, partition: Partition, table: Table, differences: Table) -> Surrogates:
+    def _clipped(self, people: Embeddings, partition: Partition, table: Table, differences: Table, centre: Table) -> Surrogates:
         """Return the means of people drawn in to sqrt(D) deviations of the draw from the public mean, as the bound assumes."""
-        rows = table - self._centre
+        rows = table - centre
         width = rows.shape[1]
         covariance = differences.T @ differences / (len(differences) - 1)
         values, axes = np.linalg.eigh(covariance)
@@ -87,7 +90,7 @@ class Spread:
         far = np.sqrt(((rows @ axes) ** 2 / shape).sum(axis=1))
         rows *= np.minimum(1.0, np.sqrt(width) / np.maximum(far, 1e-12))[:, None]
         vectors = np.array(people.vectors)
-        vectors[partition.labels >= 0] = (rows + self._centre).astype(np.float32)
+        vectors[partition.labels >= 0] = (rows + centre).astype(np.float32)
         return self._whole.anonymize(Embeddings(people.ids, vectors, people.space), partition)
 
 
