@@ -19,6 +19,7 @@ from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.shards import fingerprints_of
 from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, withdrawn
 from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.intake.encode_all import encode_all
 from deidframe.engine.intake.find_faces import find_faces
 from deidframe.engine.intake.foreign import read_map
 from deidframe.engine.intake.people import find_people
@@ -41,6 +42,9 @@ from deidframe.recipe.public import without_places
 from deidframe.record.release import release_folders
 from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes, write_json, write_lines
+
+ENCODING = "encoding"
+"""Stands for no method among `Crashes`: where the process died in it, each method encodes for itself, so that one is blamed."""
 
 if TYPE_CHECKING:
     from deidframe.engine.scenes.method import SceneRoom
@@ -127,6 +131,9 @@ def run(
                     pool.use_database(intake.faces, intake.shards)
                 else:
                     intake = find_faces(plan, pool, reporter, fingerprints)
+                    if not crashes.deaths(ENCODING):
+                        crashes.begin(ENCODING)
+                        encode_all(plan, pool, intake.faces, reporter)
             listed = {file: why for file, why in plan.photos.skipped.items() if scenes is None or file not in plan.photos.films}
             withheld.add(listed, LISTING)
             withheld.add({file: why for file, why in intake.withheld.items() if file not in listed}, READING)

@@ -14,6 +14,7 @@ has the figures. What is hidden in other ways (edges alone, tones and places cha
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ BINS = 8
 CONTOURS, BITS, TONES = 0.9, 0.75, 0.985
 """From which on a picture counts as an original: a cosine, a share explained, and a coefficient."""
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+AT_ONCE = 1024
+"""Originals that a picture is held against at once, so that what is made of them stays near the processor."""
 SOME = 200
 """Originals by which it is seen how alike the colours of different people are."""
 Picture = NDArray[np.uint8]
@@ -77,6 +80,12 @@ class Originals:
         made._contours = _unit(plain - self._mean)
         return made
 
+    def take(self, rows: NDArray[np.int64]) -> Originals:
+        """Return some of them, with the same mean face and the same bounds."""
+        made = copy(self)
+        made._tones, made._contours = self._tones[rows], self._contours[rows]
+        return made
+
     def _tones_bound(self, subjects: NDArray[np.str_]) -> float:
         """Return the usual bound, or half way to 1 from where the nearest picture of somebody else lies in 19 of 20 cases."""
         some = np.unique(np.linspace(0, len(self) - 1, min(SOME, len(self))).astype(np.int64))
@@ -84,64 +93,102 @@ class Originals:
         usual = float(np.quantile(apart.max(axis=1), 0.95))
         return max(TONES, (1 + usual) / 2 if usual > TONES else 0)
 
-    def shown_by(self, picture: Picture) -> bool:
+    def look(self, picture: Picture) -> Guises:
+        """Return all guises in which a released picture may show an original; it can be held against several sets of them."""
+        channels = np.stack([picture @ LUMINANCE, *np.moveaxis(picture.astype(np.float32), 2, 0)])
+        levels = np.rint(channels).astype(np.uint8)
+        bits = ((levels[:, None] >> np.arange(8, dtype=np.uint8)[:, None, None]) & 1).astype(np.float32) * 255
+        found = _contours(np.concatenate([channels, bits.reshape(-1, *channels.shape[1:])]))
+        whole, planes = found[: len(channels)], found[len(channels) :].reshape(len(channels), 8, -1)
+        views = _turned(whole)
+        views = _unit(np.concatenate([views - self._mean, -views - self._mean]))
+        spans = _turned(_spans(planes).reshape(-1, planes.shape[2]))  # turning moves pixels, and no product of two planes
+        return Guises(views, spans, _tones(picture))
+
+    def shown_by(self, picture: Picture | Guises) -> bool:
         """Return whether a released picture shows one of them."""
         found = self.likeness(picture)
         return found.contours >= CONTOURS or found.bits >= BITS or found.tones >= self.tones_from
 
-    def likeness(self, picture: Picture) -> Likeness:
+    def likeness(self, picture: Picture | Guises) -> Likeness:
         """Return how near a released picture comes to an original."""
-        contours, bits = np.zeros(len(self), np.float32), np.zeros(len(self), np.float32)
-        for channel in (picture @ LUMINANCE, *np.moveaxis(picture.astype(np.float32), 2, 0)):
-            views = [_contours(view) for view in _orientations(channel)]
-            signed = _unit(np.stack([sign * view - self._mean for view in views for sign in (1, -1)]))
-            np.maximum(contours, (signed @ self._contours.T).max(axis=0), out=contours)
-            planes = [_contours(plane) for plane in _planes(channel)]
-            for turned in _turned(np.stack(planes).reshape(8, SIDE, SIDE)):
-                span = _span(turned.reshape(8, -1))
-                np.maximum(bits, np.square(span @ self._contours.T).sum(axis=0), out=bits)
-        tones = self._tones @ _tones(picture)
-        return Likeness(float(contours.max()), float(bits.max()), float(tones.max()))
+        looked = picture if isinstance(picture, Guises) else self.look(picture)
+        both, count = np.concatenate([looked.views, looked.spans]), len(looked.views)
+        contours = bits = 0.0
+        for start in range(0, len(self), AT_ONCE):
+            near = both @ self._contours[start : start + AT_ONCE].T
+            contours = max(contours, float(near[:count].max()))
+            explained = near[count:]
+            explained *= explained
+            bits = max(bits, float(explained.reshape(-1, 8, explained.shape[1]).sum(axis=1).max()))
+        return Likeness(contours, bits, float((self._tones @ looked.tones).max()))
+
+
+@dataclass(frozen=True)
+class Guises:
+    """A released picture in every guise that is looked for.
+
+    Args:
+        views: `(64, SIDE * SIDE)` its contours in eight orientations, four channels and both signs.
+        spans: `(256, SIDE * SIDE)` orthonormal, eight for each of 32: what the bit planes of a channel span in an orientation.
+        tones: of the picture.
+    """
+
+    views: Rows
+    spans: Rows
+    tones: Rows
 
 
 def _described(pictures: Iterable[Picture]) -> tuple[Rows, Rows]:
-    found = [(_contours(picture @ LUMINANCE), _tones(picture)) for picture in pictures]
+    found = [(_contours((picture @ LUMINANCE)[None])[0], _tones(picture)) for picture in pictures]
     return np.stack([one for one, _ in found]), np.stack([one for _, one in found])
 
 
-def _contours(channel: NDArray[np.float32]) -> Rows:
-    """Return `(SIDE * SIDE,)` of zero mean and unit length: a channel's deviations from its surroundings, all equally strong."""
-    small = cv2.resize(np.ascontiguousarray(channel, np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    apart = small - cv2.GaussianBlur(small, (0, 0), SIDE / 6)
-    spread = np.sqrt(cv2.GaussianBlur(apart * apart, (0, 0), SIDE / 6))
-    made: Rows = _unit((apart / (spread + CONTRAST)).reshape(1, -1))[0]
-    return made
+def _contours(channels: NDArray[np.float32]) -> Rows:
+    """Return `(M, SIDE * SIDE)` of zero mean and unit length: deviations from the surroundings, all equally strong.
+
+    Args:
+        channels: `(M, H, W)`.
+    """
+    small = _area(channels.shape[1]) @ channels @ _area(channels.shape[2]).T
+    blur = _smoothing()
+    apart = small - blur @ small @ blur.T
+    spread = np.sqrt(np.maximum(blur @ (apart * apart) @ blur.T, 0))
+    return _unit((apart / (spread + CONTRAST)).reshape(len(channels), -1))
+
+
+@functools.lru_cache(maxsize=16)
+def _area(side: int) -> NDArray[np.float32]:
+    """Return `(SIDE, side)`: the share of each of `side` pixels in the mean of each of `SIDE` equal parts of a line."""
+    edges = np.linspace(0, side, SIDE + 1)
+    low, high = edges[:-1, None], edges[1:, None]
+    inside = np.minimum(high, np.arange(side) + 1) - np.maximum(low, np.arange(side))
+    return np.asarray(np.maximum(inside, 0) / (side / SIDE), np.float32)
+
+
+@functools.lru_cache(maxsize=1)
+def _smoothing() -> NDArray[np.float32]:
+    """Return `(SIDE, SIDE)`: a Gaussian blur of a line, mirrored at its ends."""
+    return np.asarray(cv2.GaussianBlur(np.eye(SIDE, dtype=np.float32), (1, 0), 0, sigmaY=SIDE / 6), np.float32)
 
 
 def _unit(rows: NDArray[Any]) -> Rows:
-    centred: Rows = rows - rows.mean(axis=1, keepdims=True)
-    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9), np.float32)
+    centred: Rows = rows - rows.mean(axis=-1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-9), np.float32)
 
 
-def _orientations(channel: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Return the eight ways in which a square can lie; a picture that is none is squared by the resizing that follows."""
-    return [np.rot90(one, turns) for one in (channel, channel[:, ::-1]) for turns in range(4)]
+def _turned(rows: Rows) -> Rows:
+    """Return the rows in the eight ways in which a square can lie, one after the other: `(8 * M, SIDE * SIDE)`."""
+    squares = rows.reshape(-1, SIDE, SIDE)
+    views = [np.rot90(one, turns, axes=(1, 2)) for one in (squares, squares[:, :, ::-1]) for turns in range(4)]
+    return np.stack(views).reshape(-1, SIDE * SIDE)
 
 
-def _turned(planes: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    return [np.rot90(one, turns, axes=(1, 2)) for one in (planes, planes[:, :, ::-1]) for turns in range(4)]
-
-
-def _planes(channel: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    levels = np.rint(channel).astype(np.uint8)
-    return [((levels >> bit) & 1).astype(np.float32) * 255 for bit in range(8)]
-
-
-def _span(planes: Rows) -> Rows:
-    """Return an orthonormal basis, as rows, of what bit planes span; planes that say nothing have no part in it."""
-    values, vectors = np.linalg.eigh((planes @ planes.T).astype(np.float64))
-    kept = values > 1e-3
-    return np.asarray((vectors[:, kept] / np.sqrt(values[kept])).T @ planes, np.float32)
+def _spans(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return, for `(C, 8, P)` bit planes, orthonormal bases of what each eight span; a row is 0 where they span less."""
+    values, vectors = np.linalg.eigh((planes @ planes.transpose(0, 2, 1)).astype(np.float64))
+    scale = np.where(values > 1e-3, 1 / np.sqrt(np.maximum(values, 1e-3)), 0)
+    return np.asarray((vectors * scale[:, None]).transpose(0, 2, 1) @ planes, np.float32)
 
 
 def _tones(picture: Picture) -> Rows:

@@ -213,8 +213,8 @@ class FileStack:
         return len(self.paths)
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        rows = np.arange(len(self))[key].reshape(-1)
+        rows, place = np.unique(np.arange(len(self))[key].reshape(-1), return_inverse=True)
         out = np.empty((len(rows), *self.size, 3), np.uint8)
-        for place, row in enumerate(rows.tolist()):
-            out[place] = decode_jpeg(self.paths[row].read_bytes())
-        return out
+        for n, row in enumerate(rows.tolist()):
+            out[n] = decode_jpeg(self.paths[row].read_bytes())
+        return out if len(rows) == len(place) and (np.diff(place) > 0).all() else out[place]

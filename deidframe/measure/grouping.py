@@ -12,6 +12,10 @@ from deidframe.measure.loss import sse
 
 SAMPLE = 4000
 """Rows beyond which silhouettes and pairwise distances are estimated on a sample."""
+MANY = 50_000
+"""Rows beyond which distances are taken in single precision."""
+SCORES = 2**24
+"""Distances that are held at once, at most."""
 SEED = 20260102
 Array = NDArray[np.float64]
 
@@ -21,10 +25,11 @@ def seed_ssd_l2(vectors: NDArray[Any], labels: NDArray[Any]) -> float:
 
     It is no sum of squares; the orderings by this and by the SSE can differ. Label -1 is in no group.
     """
-    table = np.asarray(vectors, np.float64)
     total = 0.0
-    for label in np.unique(labels[labels >= 0]):
-        rows = table[labels == label]
+    kept = np.flatnonzero(np.asarray(labels) >= 0)
+    kept = kept[np.argsort(np.asarray(labels)[kept], kind="stable")]
+    for part in np.split(kept, np.flatnonzero(np.diff(np.asarray(labels)[kept])) + 1):
+        rows = np.asarray(vectors[part], np.float64)
         for start in range(0, len(rows), 1024):
             total += float(_distances(rows[start : start + 1024], rows).sum()) / 2 / len(rows)
     return total
@@ -52,7 +57,7 @@ def summary(vectors: NDArray[Any], labels: NDArray[Any]) -> dict[str, Any]:
         "seed_ssd_l2": seed_ssd_l2(vectors, labels),
     }
     if len(sizes) > 1:
-        silhouettes, within, between = _sampled(np.asarray(vectors, np.float64), labels)
+        silhouettes, within, between = _sampled(vectors, labels)
         out["silhouette"] = mean_by_person(silhouettes)
         if within is not None:
             out["within"] = within
@@ -61,25 +66,28 @@ def summary(vectors: NDArray[Any], labels: NDArray[Any]) -> dict[str, Any]:
     return out
 
 
-def _sampled(vectors: Array, labels: NDArray[Any]) -> tuple[Array, float | None, float | None]:
+def _sampled(vectors: NDArray[Any], labels: NDArray[Any]) -> tuple[Array, float | None, float | None]:
     """Return the silhouette of each sampled row, and mean pairwise distances within and between groups.
 
     Source: P. Rousseeuw, Silhouettes, J. Comput. Appl. Math. 20, 1987.
     """
     rows = np.flatnonzero(labels >= 0)
     _, group = np.unique(labels[rows], return_inverse=True)
-    table = vectors[rows]
     sizes = np.bincount(group)
     order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(len(sizes)))
+    table = np.asarray(vectors[rows[order]], np.float32 if len(rows) > MANY else np.float64)  # group after group
+    group = group[order]
+    starts = np.searchsorted(group, np.arange(len(sizes)))
+    squares = (table**2).sum(axis=1)
     chosen = np.arange(len(rows))
     if len(rows) > SAMPLE:
         chosen = np.sort(np.random.default_rng(SEED).choice(len(rows), SAMPLE, replace=False))
     silhouettes = np.zeros(len(chosen))
     inside, inside_pairs, outside, outside_pairs = 0.0, 0, 0.0, 0
-    for start in range(0, len(chosen), 512):
-        part = chosen[start : start + 512]
-        sums = np.add.reduceat(_distances(table[part], table[order]), starts, axis=1)
+    step = int(np.clip(SCORES // len(rows), 1, 512))
+    for start in range(0, len(chosen), step):
+        part = chosen[start : start + step]
+        sums = np.add.reduceat(_distances(table[part], table, squares), starts, axis=1, dtype=np.float64)
         own = group[part]
         at = np.arange(len(part))
         inside += float(sums[at, own].sum())
@@ -93,14 +101,17 @@ def _sampled(vectors: Array, labels: NDArray[Any]) -> tuple[Array, float | None,
         far = means.min(axis=1)
         with np.errstate(invalid="ignore"):
             value = (far - near) / np.maximum(np.maximum(far, near), 1e-300)
-        silhouettes[start : start + 512] = np.where(alone, 0.0, value)
+        silhouettes[start : start + step] = np.where(alone, 0.0, value)
     return silhouettes, inside / inside_pairs if inside_pairs else None, outside / outside_pairs if outside_pairs else None
 
 
-def _distances(a: Array, b: Array) -> Array:
-    """Return Euclidean distances `(len(a), len(b))`."""
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
-    return np.asarray(np.sqrt(np.maximum(squares, 0)))
+def _distances(a: NDArray[Any], b: NDArray[Any], squares: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return Euclidean distances `(len(a), len(b))`; `squares` are the squared lengths of `b`, where they are known."""
+    far = a @ b.T
+    far *= -2
+    far += (a**2).sum(axis=1)[:, None]
+    far += (b**2).sum(axis=1) if squares is None else squares
+    return np.asarray(np.sqrt(np.maximum(far, 0, out=far), out=far))
 
 
 def against_labels(labels: NDArray[Any], people: list[str]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 2000
+MANY = 20_000
+"""People from whom on an interval is the normal one, which the bootstrap's has become by then, in a thousandth of its time."""
+NORMAL = 1.959964
+"""Standard deviations on either side that hold 95 %."""
 SEED = 20260101
 
 
@@ -51,6 +56,9 @@ def mean_by_person(
         return Estimate(mean, 0.0, reach, n) if mean == 0 else Estimate(mean, 1 - reach, 1.0, n)
     if groups is not None:
         return _of_groups(values, groups, mean)
+    if n >= MANY:
+        reach = float(NORMAL * values.std() / np.sqrt(n))
+        return Estimate(mean, mean - reach, mean + reach, n)
     rng = np.random.default_rng(SEED)
     low, high = np.percentile(_resampled_means(values, rng), [2.5, 97.5])
     return Estimate(mean, float(low), float(high), n)
@@ -67,22 +75,37 @@ def _of_groups(values: NDArray[np.float64], groups: NDArray[np.int64], mean: flo
 
 
 def ratio_by_person(above: NDArray[Any], below: NDArray[Any]) -> Estimate | None:
-    """Return sum(above) / sum(below) with its interval, people resampled together; None when the sum below is 0."""
+    """Return sum(above) / sum(below) with its interval, people resampled together; None when the sum below is 0.
+
+    Of many the interval is that of the delta method (Davison, Hinkley, Bootstrap methods, 1997, section 2.7.2).
+    """
     top, bottom = np.asarray(above, np.float64), np.asarray(below, np.float64)
     if not len(top) or bottom.sum() <= 0:
         return None
+    ratio = float(top.sum() / bottom.sum())
+    if len(top) >= MANY:
+        reach = float(NORMAL * np.sqrt(np.square(top - ratio * bottom).sum()) / bottom.sum())
+        return Estimate(ratio, ratio - reach, ratio + reach, len(top))
     rng = np.random.default_rng(SEED)
-    rows = rng.integers(0, len(top), (RESAMPLES, len(top)))
-    sums = bottom[rows].sum(axis=1)
-    ratios = top[rows].sum(axis=1)[sums > 0] / sums[sums > 0]
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    return Estimate(float(top.sum() / bottom.sum()), float(low), float(high), len(top))
+    above_sums, below_sums = np.empty((2, RESAMPLES))
+    for part, count in _parts(len(top)):
+        rows = rng.integers(0, len(top), (count, len(top)))
+        above_sums[part], below_sums[part] = top[rows].sum(axis=1), bottom[rows].sum(axis=1)
+    there = below_sums > 0
+    low, high = np.percentile(above_sums[there] / below_sums[there], [2.5, 97.5])
+    return Estimate(ratio, float(low), float(high), len(top))
 
 
 def _resampled_means(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     out = np.empty(RESAMPLES)
-    step = max(1, 4_000_000 // len(values))  # bounded memory for many people
+    for part, count in _parts(len(values)):
+        out[part] = values[rng.integers(0, len(values), (count, len(values)))].mean(axis=1)
+    return out
+
+
+def _parts(people: int) -> Iterator[tuple[slice, int]]:
+    """Cut the resamples into parts whose memory is bounded, however many people there are."""
+    step = max(1, 4_000_000 // people)
     for start in range(0, RESAMPLES, step):
         count = min(step, RESAMPLES - start)
-        out[start : start + count] = values[rng.integers(0, len(values), (count, len(values)))].mean(axis=1)
-    return out
+        yield slice(start, start + count), count

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from deidframe.measure.interval import Estimate, mean_by_person, ratio_by_person
 from deidframe.measure.rank import by_person
 
+ROWS = 16_384
+"""Rows that are held in double precision at once."""
+
 
 def sse(vectors: NDArray[Any], labels: NDArray[Any]) -> float:
     """Return the sum over groups of squared Euclidean distances of members to the group mean; label -1 is in no group.
@@ -25,11 +28,32 @@ def sse(vectors: NDArray[Any], labels: NDArray[Any]) -> float:
 
 def squared_to_mean(vectors: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float64]:
     """Return each row's squared distance to the mean of its group, 0 for label -1."""
-    table = np.asarray(vectors, np.float64)
-    out = np.zeros(len(table))
-    for label in np.unique(labels[labels >= 0]):
-        rows = np.flatnonzero(labels == label)
-        out[rows] = ((table[rows] - table[rows].mean(axis=0)) ** 2).sum(axis=1)
+    out = np.zeros(len(vectors))
+    kept = np.flatnonzero(np.asarray(labels) >= 0)
+    if not len(kept):
+        return out
+    _, group = np.unique(np.asarray(labels)[kept], return_inverse=True)
+    kept, sizes = kept[np.argsort(group, kind="stable")], np.bincount(group)
+    ends = np.cumsum(sizes)
+    first = 0
+    while first < len(sizes):  # whole groups, so many rows of them that they stay small in double precision
+        start = int(ends[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, start + ROWS, side="right")))
+        rows, of = kept[start : ends[last - 1]], np.repeat(np.arange(last - first), sizes[first:last])
+        table = np.asarray(vectors[rows], np.float64)
+        means = np.add.reduceat(table, np.concatenate([[0], ends[first : last - 1] - start]).astype(np.int64), axis=0)
+        table -= (means / sizes[first:last, None])[of]
+        out[rows] = (table**2).sum(axis=1)
+        first = last
+    return out
+
+
+def distances(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the Euclidean distance of each row of one table to the same row of another, `(N,)`."""
+    out = np.empty(len(a))
+    for start in range(0, len(a), ROWS):
+        part = slice(start, start + ROWS)
+        out[part] = np.linalg.norm(np.asarray(a[part], np.float64) - np.asarray(b[part], np.float64), axis=1)
     return out
 
 
@@ -40,8 +64,7 @@ def surrogate_loss(originals: NDArray[Any], released: NDArray[Any], people: list
         originals, released: `(N, D)` unit encodings of the same faces.
         people: the person of each face.
     """
-    distances = np.linalg.norm(np.asarray(originals, np.float64) - np.asarray(released, np.float64), axis=1)
-    return mean_by_person(by_person(people, distances)) if len(people) else None
+    return mean_by_person(by_person(people, distances(originals, released))) if len(people) else None
 
 
 def loss_ratio(members: NDArray[Any], labels: NDArray[Any], surrogates: NDArray[Any]) -> Estimate | None:
@@ -52,6 +75,6 @@ def loss_ratio(members: NDArray[Any], labels: NDArray[Any], surrogates: NDArray[
         labels: `(P,)` groups.
         surrogates: `(P, D)` the encoding of the surrogate of each person's group.
     """
-    far = ((np.asarray(members, np.float64) - np.asarray(surrogates, np.float64)) ** 2).sum(axis=1)
+    far = distances(members, surrogates) ** 2
     near = squared_to_mean(members, labels)
     return ratio_by_person(far, near)

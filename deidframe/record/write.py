@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,18 @@ def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
     Raises:
         StoreError: the disk is full or the folder may not be written.
     """
+    write_parts(path, (data,), private=private)
+
+
+def write_parts(path: Path, parts: Iterable[bytes], *, private: bool = False) -> None:
+    """Write what comes in parts, so that a long table is never whole in memory; as `write_bytes` otherwise."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=".part-")
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
+                for data in parts:
+                    stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(part).chmod(0o600 if private else 0o644)

@@ -204,15 +204,12 @@ def main() -> None:
         )
         made = json.loads(done.stdout.splitlines()[-1])
         told.append(made)
-        print(
-            f"{count:9,} pictures: {made['seconds']:8.1f} s, CPU {made['cpu']:8.1f} s, {1000 * made['cpu'] / count:6.2f} ms a picture, peak {made['peak'] / 2**20:6.0f} MB, disk {made['disk'] / count / 1024:5.1f} KB a picture",
-            flush=True,
-        )
+        each = f"{1000 * made['cpu'] / count:6.2f} ms a picture, peak {made['peak'] / 2**20:6.0f} MB"
+        print(f"{count:9,} pictures: {made['seconds']:8.1f} s, CPU {made['cpu']:8.1f} s, {each}", flush=True)
+        print(f"    on disk {made['disk'] / count / 1024:.1f} KB a picture")
         for name, (items, seconds, cpu, peak) in sorted(made["stages"].items(), key=lambda stage: -stage[1][2]):
-            print(
-                f"    {name:40} {items:9,} {seconds:8.1f} s {cpu:8.1f} CPU s {1000 * cpu / count:8.3f} ms {peak / 2**20:6.0f} MB{grown(told, options.pictures, name)}",
-                flush=True,
-            )
+            took = f"{seconds:8.1f} s {cpu:8.1f} CPU s {1000 * cpu / count:8.3f} ms {peak / 2**20:6.0f} MB"
+            print(f"    {name:40} {items:9,} {took}{grown(told, options.pictures, name)}", flush=True)
         if len(told) > 1:
             before, n = told[-2], options.pictures[len(told) - 2]
             print(f"    memory grew by {(made['peak'] - before['peak']) / (count - n) / 1024:.2f} KB a picture", flush=True)

@@ -111,7 +111,7 @@ def test_other_faces_in_a_picture_are_covered(shift: int) -> None:
     photo = np.full((SIZE, SIZE, 3), 200, np.uint8)
     photo[:, 180 + shift // 3 :] = (255, 0, 0)
     box = np.array([[180 + shift // 3, 60, 290 + shift // 3, 200]], np.float32)
-    stack = CropStack(Photos.from_arrays(["a"], [photo]), ("a",), np.eye(2, 3)[None], (box,))
+    stack = CropStack(Photos.from_arrays(["a"], [photo]), ("a",), np.eye(2, 3)[None], {0: box})
     face = stack[0:1][0]
     assert not (face[80:180, 215:] == (255, 0, 0)).all(axis=2).any()
     x, y = align.template(SIZE).mean(axis=0).astype(int)

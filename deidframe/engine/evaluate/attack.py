@@ -24,8 +24,8 @@ from deidframe.engine.planning.plan import AttackPlan, MethodPlan
 from deidframe.recipe.model import LEARNING
 
 OVER_BUDGET = "its budget of {budget:g} s was used up before it had looked at every probe"
-SCORES = 2**26
-"""Scores of probes against the gallery that are held at once, 256 MiB of them."""
+SCORES = 2**24
+"""Scores of probes against the gallery that are held at once, 64 MiB of them."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def run_attack(pool: ComponentPool, attack: AttackPlan, target: Target) -> Attac
     rounds = arenas(attack.spec, target.clear, target.released, own)
     faces = (*zip(target.clear.ids, target.clear.subjects or (), strict=True), *_people(target.released))
     person_of = dict(faces)
-    kept = KeptScores()
+    kept = KeptScores(sum(len(one.probes) for one in rounds))
     reached = Tallies(tuple(_fought(pool, attack, target, one, person_of, kept) for one in rounds))
     unlearned = None
     if attack.spec.threat in LEARNING:

@@ -13,15 +13,25 @@ from deidframe.contract.artifacts import LinkScores
 
 BEST = 1000
 """Scores of each probe that are kept, the best ones; those of its own person are kept in any case."""
+MOST = 2**24
+"""Scores of all probes that are kept, at most, 128 MiB with their places: of many probes fewer each, but `FEWEST`."""
+FEWEST = 10
+ROWS = 64
+"""Probes that are sorted at once."""
 
 
 class KeptScores:
     """Collects the scores of an attack slice by slice.
 
     What is kept of N probes against G gallery faces takes N x min(G, 1000) scores: for small galleries that is all of them.
+
+    Args:
+        probes: how many will come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, probes: int = 1) -> None:
+        self._best = int(np.clip(MOST // max(1, probes), FEWEST, BEST))
+        self._columns_of: tuple[tuple[str, ...], dict[str, NDArray[np.int64]]] = ((), {})
         self._gallery: dict[str, int] = {}
         self._probes: list[str] = []
         self._missed: list[str] = []
@@ -44,14 +54,24 @@ class KeptScores:
         first = len(self._probes)
         self._probes += scores.probe_ids
         self._missed += scores.missed_probes
-        best = _best(scores.scores)
+        best = _best(scores.scores, self._best)
         self._columns.append(numbers[best])
         self._scores.append(np.take_along_axis(scores.scores, best, axis=1))
-        owners = np.array([person_of[face] for face in scores.gallery_ids])
+        columns = self._faces_of(scores.gallery_ids, person_of)
+        nobody = np.zeros(0, np.int64)
         for row, face in enumerate(scores.probe_ids):
-            own = np.flatnonzero(owners == person_of[face])
+            own = columns.get(person_of[face], nobody)
             self._own.append(np.column_stack([np.full(len(own), first + row, np.int32), numbers[own]]))
             self._own_scores.append(scores.scores[row, own])
+
+    def _faces_of(self, gallery: tuple[str, ...], person_of: Mapping[str, str]) -> dict[str, NDArray[np.int64]]:
+        """Return person -> the columns of that person's faces; slices mostly have the same gallery."""
+        if self._columns_of[0] != gallery:
+            found: dict[str, list[int]] = {}
+            for column, face in enumerate(gallery):
+                found.setdefault(person_of[face], []).append(column)
+            self._columns_of = gallery, {person: np.array(own, np.int64) for person, own in found.items()}
+        return self._columns_of[1]
 
     def npz(self) -> bytes:
         """Return the file.
@@ -74,14 +94,19 @@ class KeptScores:
         return out.getvalue()
 
 
-def _best(scores: NDArray[np.float32]) -> NDArray[np.int64]:
+def _best(scores: NDArray[np.float32], most: int) -> NDArray[np.int64]:
     """Return the columns of the best scores of each row, falling."""
     count = scores.shape[1]
-    if count <= BEST:
-        return np.argsort(-scores, axis=1, kind="stable")
-    some = np.argpartition(-scores, BEST - 1, axis=1)[:, :BEST]
-    order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(some, order, axis=1)
+    out = np.empty((len(scores), min(count, most)), np.int64)
+    for start in range(0, len(scores), ROWS):
+        block = -scores[start : start + ROWS]
+        if count <= most:
+            out[start : start + ROWS] = np.argsort(block, axis=1, kind="stable")
+            continue
+        some = np.argpartition(block, most - 1, axis=1)[:, :most]
+        order = np.argsort(np.take_along_axis(block, some, axis=1), axis=1, kind="stable")
+        out[start : start + ROWS] = np.take_along_axis(some, order, axis=1)
+    return out
 
 
 def _stacked(parts: list[NDArray[Any]], nothing: int, kind: type[np.generic]) -> NDArray[Any]:

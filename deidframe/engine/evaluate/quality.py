@@ -16,6 +16,7 @@ from deidframe.engine.components.step import Step
 from deidframe.engine.planning.plan import QualityPlan
 from deidframe.guard.release import Release
 from deidframe.measure.interval import mean_by_person
+from deidframe.measure.loss import distances
 from deidframe.measure.quality import (
     attribute_fit,
     frechet_distance,
@@ -55,7 +56,7 @@ def quality(pool: ComponentPool, plan: QualityPlan, release: Release) -> dict[st
         recognizer = pool.recognizer(step)
         before = recognizer.encode(clear).vectors
         after = recognizer.recognize(released, known_landmarks=True).embeddings.vectors
-        apart = np.linalg.norm(before.astype(np.float64) - after, axis=1)
+        apart = distances(before, after)
         for name, value in zip(QUANTILES, np.percentile(apart, [5, 25, 50, 75, 95]).tolist(), strict=True):
             metrics[f"distance_{name}.{step.name}"] = value
         limit = threshold(before, people)

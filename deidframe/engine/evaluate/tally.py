@@ -15,8 +15,8 @@ from deidframe.measure import linkage
 from deidframe.measure.interval import Estimate
 from deidframe.measure.rank import Standing, candidate_scores, cumulative_match, rank_rates, standing
 
-HELD = 2**26
-"""Scores that thresholds are measured on, 256 MiB of them; of more people so many are taken at random that theirs fit."""
+HELD = 2**24
+"""Scores that thresholds are measured on, 64 MiB of them; of more people so many are taken at random that theirs fit."""
 SEED = 20260104
 
 

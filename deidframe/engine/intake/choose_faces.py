@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -38,7 +39,7 @@ def choose_faces(pool: ComponentPool, intake: Intake, photos: Photos, encoder: S
     known = encoder.loaded.component.same_person
     assert known is not None, "the planner takes an encoder that can tell"
     faces, labels = intake.faces, intake.faces.subjects or ()
-    candidates = [(row, _candidates(one)) for row, one in enumerate(intake.found) if faces.ids[row] not in photos.boxes]
+    candidates = [(row, _candidates(one)) for row, one in intake.found.items() if faces.ids[row] not in photos.boxes]
     several = [(row, places) for row, places in candidates if len(places) > 1]
     if not several or known.stray_few < 0:
         return intake
@@ -49,7 +50,7 @@ def choose_faces(pool: ComponentPool, intake: Intake, photos: Photos, encoder: S
     starts = np.cumsum([0, *(len(places) for _, places in several)])
     asked = [(row, seen[starts[n] : starts[n + 1]]) for n, (row, _) in enumerate(several)]
     chosen = choose(encoded, labels, asked, known)
-    found, withheld, changed = list(intake.found), dict(intake.withheld), {}
+    found, withheld, changed = dict(intake.found), dict(intake.withheld), {}
     for (row, places), answer in zip(several, chosen, strict=True):
         if answer == UNCLEAR:
             withheld[faces.ids[row]] = UNCLEAR_FACE
@@ -70,7 +71,7 @@ def _candidates(one: Found) -> list[int]:
     return [n for n in range(len(sizes)) if n == one.meant or sizes[n] >= LEAST * sizes.max()]
 
 
-def _shown(photos: Photos, faces: FaceSet, found: tuple[Found, ...], several: list[tuple[int, list[int]]]) -> FaceSet:
+def _shown(photos: Photos, faces: FaceSet, found: Mapping[int, Found], several: list[tuple[int, list[int]]]) -> FaceSet:
     """Return every candidate as a face of its own."""
     target = align.template(SIZE)
     ids: list[str] = []
@@ -86,21 +87,25 @@ def _shown(photos: Photos, faces: FaceSet, found: tuple[Found, ...], several: li
             photo_ids.append(faces.ids[row])
             matrices.append(matrix)
             marks.append(align.apply(matrix, landmarks))
-    none = tuple(np.zeros((0, 4), np.float32) for _ in ids)
-    return FaceSet(tuple(ids), CropStack(photos, tuple(photo_ids), np.stack(matrices), none), np.stack(marks))
+    return FaceSet(tuple(ids), CropStack(photos, tuple(photo_ids), np.stack(matrices), {}), np.stack(marks))
 
 
-def _remade(intake: Intake, photos: Photos, found: list[Found], withheld: dict[str, str], changed: set[int]) -> Intake:
+def _remade(intake: Intake, photos: Photos, found: dict[int, Found], withheld: dict[str, str], changed: set[int]) -> Intake:
     """Cut the faces again; shards in which a face changed are others from then on."""
     faces, labels = intake.faces, intake.faces.subjects or ()
     kept = [row for row, face in enumerate(faces.ids) if face not in withheld]
     if not kept:
         raise NothingToDo(f"no face to work on: {UNCLEAR_FACE} in every picture; nothing was released")
-    matrices = [align.similarity(found[row].landmarks, align.template(SIZE)) for row in kept]
-    marks = [align.apply(matrix, found[row].landmarks) for matrix, row in zip(matrices, kept, strict=True)]
+    stack, marks = faces.images, np.array(faces.landmarks)
+    assert isinstance(stack, CropStack), "faces are chosen before anything else is made of them"
+    matrices, bystanders = stack.matrices.copy(), dict(stack.bystanders)
+    for row in changed:
+        matrices[row] = align.similarity(found[row].landmarks, align.template(SIZE))
+        marks[row] = align.apply(matrices[row], found[row].landmarks)
+        bystanders[row] = found[row].bystanders
     ids = tuple(faces.ids[row] for row in kept)
-    stack = CropStack(photos, ids, np.stack(matrices), tuple(found[row].bystanders for row in kept))
-    remade = FaceSet(ids, stack, np.stack(marks), tuple(labels[row] for row in kept))
+    beside = {n: bystanders[row] for n, row in enumerate(kept) if row in bystanders}
+    remade = FaceSet(ids, CropStack(photos, ids, matrices[kept], beside), marks[kept], tuple(labels[row] for row in kept))
     place = np.cumsum([0, *(face not in withheld for face in faces.ids)])
     shards = []
     for shard in intake.shards:
@@ -110,5 +115,5 @@ def _remade(intake: Intake, photos: Photos, found: list[Found], withheld: dict[s
         told = {str(row - shard.start): which for row, which in meant.items()}
         key = DiskCache.key({"of": shard.key, "meant": told, "gone": gone}) if shard.key and (meant or gone) else shard.key
         shards.append(Shard(key, int(place[shard.start]), int(place[shard.stop])))
-    left = tuple(found[row] for row in kept)
+    left = {n: found[row] for n, row in enumerate(kept) if row in found}
     return replace(intake, faces=remade, withheld=withheld, shards=tuple(shards), found=left)

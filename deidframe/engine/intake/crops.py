@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import cv2
@@ -18,6 +21,10 @@ SIZE = 256
 """Side of the face pictures of a run, in pixels."""
 CACHE_BYTES = 192 * 1024 * 1024
 """Pixels of small databases are kept; of large ones the first so many bytes, the rest is decoded anew."""
+RECENT = 128
+"""Faces that are kept besides until as many others were read: several components look at a batch one after the other."""
+SEAL = 16
+"""Bytes of a face's sha256 that are kept."""
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="deidframe-decode")
 
 
@@ -28,8 +35,8 @@ class CropStack:
         photos: the database.
         photo_ids: the photo of each of the N faces.
         matrices: `(N, 2, 3)`, photo pixels to face pixels.
-        bystanders: for each face the boxes `(B, 4)`, in photo pixels, of the other faces in its photo; what shows of them is
-            covered, so that nobody reaches a release whom no method protected.
+        bystanders: row -> boxes `(B, 4)`, in photo pixels, of the other faces in its photo, where there are some; what shows of
+            them is covered, so that nobody reaches a release whom no method protected.
     """
 
     def __init__(
@@ -37,11 +44,13 @@ class CropStack:
         photos: Photos,
         photo_ids: tuple[str, ...],
         matrices: NDArray[np.float64],
-        bystanders: tuple[NDArray[np.float32], ...],
+        bystanders: Mapping[int, NDArray[np.float32]],
     ) -> None:
         self._photos, self._ids, self._matrices, self._bystanders = photos, photo_ids, matrices, bystanders
         self._cache: dict[int, NDArray[np.uint8]] = {}
-        self._seals: dict[int, bytes] = {}
+        self._recent: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._seals = np.zeros((len(photo_ids), SEAL), np.uint8)
+        self._sealed = np.zeros(len(photo_ids), bool)
         self._sizes: dict[int, tuple[int, int]] = {}
 
     @property
@@ -58,6 +67,11 @@ class CropStack:
     def matrices(self) -> NDArray[np.float64]:
         """`(N, 2, 3)`, photo pixels to face pixels."""
         return self._matrices
+
+    @property
+    def bystanders(self) -> Mapping[int, NDArray[np.float32]]:
+        """Row -> boxes of the other faces in its photo."""
+        return self._bystanders
 
     def photo_size(self, row: int) -> tuple[int, int]:
         """Return height and width of a face's photo."""
@@ -83,8 +97,10 @@ class CropStack:
             ArtifactError: it is another one now.
         """
         face = self._made(row)
-        seal = hashlib.sha256(face.data).digest()[:16]
-        if self._seals.setdefault(row, seal) != seal:
+        seal = np.frombuffer(hashlib.sha256(face.data).digest()[:SEAL], np.uint8)
+        if not self._sealed[row]:
+            self._seals[row], self._sealed[row] = seal, True
+        elif not np.array_equal(self._seals[row], seal):
             raise ArtifactError(
                 "originals",
                 "images",
@@ -95,15 +111,22 @@ class CropStack:
 
     def _made(self, row: int) -> NDArray[np.uint8]:
         kept = self._cache.get(row)
+        if kept is None:
+            kept = self._recent.get(row)
         if kept is not None:
             return kept
         matrix = self._matrices[row]
         face = align.warp(self._photos.open(self._ids[row]), matrix, SIZE)
-        for box in self._bystanders[row]:
+        for box in self._bystanders.get(row, ()):
             cover_bystander(face, box, matrix)
+        face.flags.writeable = False
         if len(self._cache) * face.nbytes < CACHE_BYTES:
-            face.flags.writeable = False
             self._cache[row] = face
+        else:
+            self._recent[row] = face
+            while len(self._recent) > RECENT:
+                with suppress(KeyError):  # both threads may take out the last one
+                    self._recent.popitem(last=False)
         return face
 
 

@@ -54,4 +54,4 @@ def find_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, fingerprints
             f"  {auditor.name} sees {more} (covered), and a face in {unseen} where {plan.detector.name} sees none (withheld)"
         )
     pool.use_database(intake.faces, intake.shards)
-    return replace(intake, found=())  # millions of pictures need no second choice
+    return replace(intake, found={})  # millions of pictures need no second choice

@@ -43,7 +43,7 @@ class Intake:
         shards: the faces in parts, as they are kept.
         beside: other faces that only the second detector saw, covered.
         unseen: pictures without a face in which it saw one.
-        found: of each face's picture, all faces that were found in it, and which was taken.
+        found: row of a face -> all faces that were found in its picture, and which was taken; only where there are several.
         again: how faces were found that a first look missed, and how many.
     """
 
@@ -53,7 +53,7 @@ class Intake:
     shards: tuple[Shard, ...] = ()
     beside: int = 0
     unseen: int = 0
-    found: tuple[Found, ...] = ()
+    found: Mapping[int, Found] = field(default_factory=dict)
     again: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -171,7 +171,8 @@ def take_in(
     photo_ids: list[str] = []
     matrices: list[NDArray[np.float64]] = []
     marks: list[NDArray[np.float32]] = []
-    every: list[Found] = []
+    several: dict[int, Found] = {}
+    bystanders: dict[int, NDArray[np.float32]] = {}
     shards: list[Shard] = []
     again: Counter[str] = Counter()
     target = align.template(SIZE)
@@ -207,11 +208,14 @@ def take_in(
                     except ValueError as error:
                         withheld[face] = str(error)
                         continue
+                    if len(one.faces.scores) > 1:
+                        several[len(ids)] = one
+                    if len(beside_it := one.bystanders):
+                        bystanders[len(ids)] = beside_it
                     ids.append(face)
                     photo_ids.append(photo)
                     matrices.append(matrix)
                     marks.append(align.apply(matrix, one.landmarks))
-                    every.append(one)
             shards.append(Shard(key, first, len(ids)))
     if kept_before:
         reporter.say(f"  {kept_before} of {counted(len(photos), 'picture')} seen in an earlier run")
@@ -221,9 +225,9 @@ def take_in(
         raise NothingToDo(f"no face to work on in {total} pictures: {'; '.join(reasons)}; nothing was released")
     if again:
         reporter.say("  found at a second look: " + ", ".join(f"{count} {how}" for how, count in again.most_common()))
-    stack = CropStack(photos, tuple(photo_ids), np.stack(matrices), tuple(one.bystanders for one in every))
+    stack = CropStack(photos, tuple(photo_ids), np.stack(matrices), bystanders)
     faces = FaceSet(tuple(ids), stack, np.stack(marks), tuple(person_of.get(face, face) for face in ids))
-    return Intake(faces, withheld, total, tuple(shards), beside, unseen, tuple(every), dict(again))
+    return Intake(faces, withheld, total, tuple(shards), beside, unseen, several, dict(again))
 
 
 def _faces_of(photo: str, found: Found, known: Mapping[str, str]) -> Iterator[tuple[str, Found]]:

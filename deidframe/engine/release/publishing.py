@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from deidframe.guard.statement import Reached, statement
 from deidframe.models.catalogue import listed_weights
 from deidframe.record.release import COMPARED, PROMISED, publish, restate
 from deidframe.record.schema import ROUNDING, Cell
-from deidframe.record.write import write_bytes, write_json
+from deidframe.record.write import write_bytes, write_parts
 
 
 def publish_release(
@@ -71,13 +72,14 @@ def keep_private(
         file_of: face -> the released file on which it is, "" for none.
     """
     person_of, groups = release.person_of, release.groups or {}
-    mapping = [
-        {"file": file_of.get(face, ""), "face": face, "person": person_of[face], "group": groups.get(face)}
-        for face in release.faces.ids
-    ]
-    write_json(folder / "private" / "mapping" / f"{slug}.json", mapping, private=True)
-    table = mapping_csv(mapping, columns)
-    write_bytes(folder / "private" / "mapping" / f"{slug}.csv", table.encode("utf-8", "surrogateescape"), private=True)
+
+    def mapping() -> Iterator[dict[str, Any]]:
+        for face in release.faces.ids:
+            yield {"file": file_of.get(face, ""), "face": face, "person": person_of[face], "group": groups.get(face)}
+
+    for ending, parts in (("json", mapping_json(mapping())), ("csv", mapping_csv(mapping(), columns))):
+        encoded = (part.encode("utf-8", "surrogateescape") for part in parts)
+        write_parts(folder / "private" / "mapping" / f"{slug}.{ending}", encoded, private=True)
     if release.people is not None:
         encodings, names = release.people.encodings, np.array(release.people.names)
         part = pool.scratch / "encodings.npz"
@@ -85,16 +87,31 @@ def keep_private(
         write_bytes(folder / "private" / "encodings" / f"{slug}.npz", part.read_bytes(), private=True)
 
 
-def mapping_csv(mapping: Sequence[Mapping[str, Any]], columns: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the private mapping as a table, with the columns of the owner's own."""
+def mapping_json(mapping: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the private mapping as one JSON list, a face a line."""
+    opening = "[\n"
+    for one in mapping:
+        yield opening + json.dumps(one, ensure_ascii=False, allow_nan=False)
+        opening = ",\n"
+    yield "\n]\n" if opening.startswith(",") else "[]\n"
+
+
+def mapping_csv(mapping: Iterable[Mapping[str, Any]], columns: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yield the lines of the private mapping as a table, with the columns of the owner's own."""
     more = sorted({name for row in columns.values() for name in row})
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("file", "face", "person", "group", *more))
+
+    def line(*values: Any) -> str:
+        out.seek(0)
+        out.truncate()
+        writer.writerow(values)
+        return out.getvalue()
+
+    yield line("file", "face", "person", "group", *more)
     for one in mapping:
         own = columns.get(one["face"], {})
-        writer.writerow((one["file"], one["face"], one["person"], one["group"], *(own.get(name, "") for name in more)))
-    return out.getvalue()
+        yield line(one["file"], one["face"], one["person"], one["group"], *(own.get(name, "") for name in more))
 
 
 def restate_release(

@@ -243,7 +243,7 @@ def gather(
     tracks = list(ids)
     known = set(photos.ids)
     unread = {file: why for file, why in withheld.items() if file not in known}
-    stacks: list[Stack] = [CropStack(photos, tuple(photo_ids), np.array(matrices).reshape(-1, 2, 3), tuple(bystanders))]
+    stacks: list[Stack] = [CropStack(photos, tuple(photo_ids), np.array(matrices).reshape(-1, 2, 3), dict(enumerate(bystanders)))]
     films: dict[str, FilmViews] = {}
     seen_twice: dict[str, str] = {}
     for name, path in photos.films.items():

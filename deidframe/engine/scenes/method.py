@@ -259,7 +259,7 @@ class SceneRoom:
             beside.append(np.delete(own.boxes, number, axis=0))
         photo_ids = tuple(gathered.place_of[view][0] for view in views)
         opened = Photos(tuple(names), ReleasedPhotos(folder, names))
-        stacks: list[Stack] = [CropStack(opened, photo_ids, np.array(matrices).reshape(-1, 2, 3), tuple(beside))]
+        stacks: list[Stack] = [CropStack(opened, photo_ids, np.array(matrices).reshape(-1, 2, 3), dict(enumerate(beside)))]
         for one in films.found:
             kept = [row for row, view in enumerate(one.views) if view in person_of]
             views += [one.views[row] for row in kept]

@@ -36,10 +36,12 @@ def release_means(encodings: Embeddings, grouped: Grouped, k: int, by: str, targ
     person_of = dict(zip(encodings.ids, people, strict=True))
     groups = {one: int(label) for one, label in zip(grouped.ids, grouped.labels.tolist(), strict=True) if label >= 0}
     certificate = certify_means(groups, person_of, k, encodings.space, by)
-    labels = np.unique(grouped.crowd_labels[grouped.crowd_labels >= 0])
+    kept = np.flatnonzero(grouped.crowd_labels >= 0)
+    _, of, counts = np.unique(grouped.crowd_labels[kept], return_inverse=True, return_counts=True)
+    sums = np.zeros((len(counts), grouped.crowd.vectors.shape[1]))
+    np.add.at(sums, of, grouped.crowd.vectors[kept])
+    means = sums / counts[:, None]
     # the order of groups follows from nothing of them but their means
-    means = np.stack([grouped.crowd.vectors[grouped.crowd_labels == one].mean(axis=0, dtype=np.float64) for one in labels])
-    counts = np.array([(grouped.crowd_labels == one).sum() for one in labels], np.int64)
     order = np.lexsort(means.T[::-1])
     out = io.BytesIO()
     np.savez(out, means=means[order].astype(np.float32), people=counts[order], space=np.array(encodings.space))

@@ -56,9 +56,9 @@ def _weighted(
     labels = partition.labels[kept]
     targets = np.zeros((len(kept), people.vectors.shape[1]), np.float32)
     weights = np.zeros(len(kept))
-    for group in np.unique(labels).tolist():
-        at = np.flatnonzero(labels == group)
-        share = weigh(kept[at], group)
+    order = np.argsort(labels, kind="stable")
+    for at in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1) if len(order) else ():
+        share = weigh(kept[at], int(labels[at[0]]))
         weights[at] = share / share.sum()
         targets[at] = weights[at] @ people.vectors[kept[at]].astype(np.float64)
     return Surrogates(tuple(people.ids[row] for row in kept.tolist()), targets, labels, weights, people.space)

@@ -11,6 +11,9 @@ from deidframe.contract import Context, Embeddings, Partition
 from deidframe_ksame.fixed_size import fixed_size
 from deidframe_ksame.plugin import NoParams
 
+FAR_AT_ONCE = 2**22
+"""Distances to group means that are held at once."""
+
 
 class Withhold:
     """Outlier handler `withhold`."""
@@ -64,8 +67,8 @@ class SplitMerge:
     def settle(self, people: Embeddings, partition: Partition, k: int) -> Partition:
         """Dissolve groups of fewer than k into the nearest large one, then split groups of 2k and more by fixed size."""
         labels = NearestGroup(NoParams(), Context(seed=self._seed, scratch=Path())).settle(people, partition, k).labels.copy()
-        for group in range(int(labels.max(initial=-1)) + 1):
-            rows = np.flatnonzero(labels == group)
+        for group, members in Partition(people.ids, labels).groups().items():
+            rows = np.array(members, np.int64)
             if len(rows) >= 2 * k:
                 parts = fixed_size(people.vectors[rows], k, seed=self._seed)
                 labels[rows] = np.where(parts == 0, group, parts + int(labels.max()))
@@ -84,8 +87,13 @@ def _large_only(partition: Partition, k: int) -> NDArray[np.int64]:
 def _joined(people: Embeddings, labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the labels with everybody of label -1 in the group whose mean is nearest; at least one group must be there."""
     labels = labels.copy()
-    vectors = people.vectors.astype(np.float64)
-    means = np.stack([vectors[labels == g].mean(axis=0) for g in range(int(labels.max()) + 1)])
-    for row in np.flatnonzero(labels < 0).tolist():
-        labels[row] = int(((means - vectors[row]) ** 2).sum(axis=1).argmin())
+    kept, left = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
+    means = np.zeros((int(labels.max()) + 1, people.vectors.shape[1]))
+    np.add.at(means, labels[kept], people.vectors[kept])
+    means /= np.bincount(labels[kept])[:, None]
+    squares = (means**2).sum(axis=1)
+    step = max(1, FAR_AT_ONCE // len(means))
+    for start in range(0, len(left), step):
+        rows = left[start : start + step]
+        labels[rows] = (squares - 2 * people.vectors[rows].astype(np.float64) @ means.T).argmin(axis=1)
     return labels

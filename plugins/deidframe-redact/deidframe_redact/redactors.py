@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import cv2
@@ -13,6 +14,11 @@ from deidframe_redact.plugin import BlurParams, MaskParams, NoneParams, Pixelate
 from deidframe_redact.undo import unblock, unblur
 
 Pixels = NDArray[np.uint8]
+Box = tuple[slice, slice]
+WIDE = 6.0
+"""Standard deviation from which on a blur is two products with a matrix: a convolution takes time with its width."""
+REACH = 4
+"""Standard deviations after which a Gaussian is cut off."""
 
 
 def face_oval(landmarks: NDArray[np.float32] | None, side: int) -> NDArray[np.uint8]:
@@ -34,16 +40,52 @@ def face_oval(landmarks: NDArray[np.float32] | None, side: int) -> NDArray[np.ui
     return mask
 
 
-def _apply(faces: FaceSet, region: Region, change: Callable[[Pixels], Pixels]) -> FaceSet:
+def _apply(faces: FaceSet, region: Region, change: Callable[[Pixels, Box], Pixels]) -> FaceSet:
+    """Put into each picture what `change` makes of the part in a box."""
     pictures = np.array(faces.images[:])
     for row, picture in enumerate(pictures):
-        changed = change(picture)
         if region == "face":
             oval = face_oval(None if faces.landmarks is None else faces.landmarks[row], picture.shape[0])
-            cv2.copyTo(np.ascontiguousarray(changed), oval, picture)
+            box = _box(oval)
+            cv2.copyTo(np.ascontiguousarray(change(picture, box)), oval[box], picture[box])
         else:
-            picture[:] = changed
+            picture[:] = change(picture, (slice(0, picture.shape[0]), slice(0, picture.shape[1])))
     return FaceSet(faces.ids, pictures, faces.landmarks)
+
+
+def _box(region: Pixels) -> Box:
+    x, y, width, height = cv2.boundingRect(region)
+    return slice(y, y + height), slice(x, x + width)
+
+
+def blurred(picture: Pixels, box: Box, sigma: float) -> Pixels:
+    """Return what a Gaussian blur of the whole picture, mirrored at its edges, shows in a box.
+
+    Args:
+        picture: `(H, W, 3)`.
+        box: rows and columns.
+        sigma: standard deviation in pixels.
+    """
+    if sigma < WIDE:
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.uint8)[box]
+    height, width = picture.shape[:2]
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)
+    made = _smoothing(height, sigma)[box[0]] @ planes @ _smoothing(width, sigma)[box[1]].T
+    return np.rint(made).astype(np.uint8).transpose(1, 2, 0)
+
+
+@functools.lru_cache(maxsize=8)
+def _smoothing(side: int, sigma: float) -> NDArray[np.float32]:
+    """Return `(side, side)`: row i holds the weights of all pixels of a line in its i-th pixel after a blur."""
+    reach = round(REACH * sigma)
+    steps = np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * np.square(steps / sigma))
+    at = np.arange(side)[:, None] + steps
+    period = max(1, 2 * (side - 1))
+    mirrored = np.abs((at + side - 1) % period - (side - 1))
+    made = np.zeros((side, side))
+    np.add.at(made, (np.arange(side)[:, None], mirrored), weights / weights.sum())
+    return made.astype(np.float32)
 
 
 def _undone(faces: FaceSet, region: Region, undo: Callable[[Pixels, Pixels], Pixels]) -> FaceSet:
@@ -66,7 +108,7 @@ class GaussianBlur:
     def redact(self, faces: FaceSet) -> FaceSet:
         """Convolve with a Gaussian of the given standard deviation."""
         sigma = self._params.sigma
-        return _apply(faces, self._params.region, lambda p: np.asarray(cv2.GaussianBlur(p, (0, 0), sigma), np.uint8))
+        return _apply(faces, self._params.region, lambda p, box: blurred(p, box, sigma))
 
     def invert(self, faces: FaceSet) -> FaceSet:
         """Return what the blur was made of, as far as it can be told."""
@@ -87,11 +129,11 @@ class Pixelate:
         """Return what the blocks were made of, as far as it can be told."""
         return _undone(faces, self._params.region, lambda p, region: unblock(p, region, self._params.block))
 
-    def _blocks(self, picture: Pixels) -> Pixels:
+    def _blocks(self, picture: Pixels, box: Box) -> Pixels:
         height, width = picture.shape[:2]
         block = self._params.block
         coarse = cv2.resize(picture, (max(1, width // block), max(1, height // block)), interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+        return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)[box]
 
 
 class SolidMask:
@@ -103,7 +145,7 @@ class SolidMask:
     def redact(self, faces: FaceSet) -> FaceSet:
         """Paint one grey."""
         grey = self._params.grey
-        return _apply(faces, self._params.region, lambda p: np.full_like(p, grey))
+        return _apply(faces, self._params.region, lambda p, box: np.full_like(p[box], grey))
 
 
 class Untouched:

@@ -130,9 +130,10 @@ def test_names_that_are_none_are_listed_with_what_is_wrong(monkeypatch: pytest.M
 
 def test_a_face_that_is_another_one_when_it_is_read_again_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crops, "CACHE_BYTES", 0)
+    monkeypatch.setattr(crops, "RECENT", 0)
     shown = [np.full((300, 300, 3), tone, np.uint8) for tone in (50, 50, 51)]
     photos = Photos(("a",), lambda one: shown.pop(0))
-    stack = crops.CropStack(photos, ("a",), np.eye(2, 3)[None], (np.zeros((0, 4), np.float32),))
+    stack = crops.CropStack(photos, ("a",), np.eye(2, 3)[None], {})
     assert np.array_equal(stack[0:1], stack[0:1])
     with pytest.raises(ArtifactError, match="a face as it was when it was first read"):
         stack[0:1]
