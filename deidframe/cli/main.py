@@ -41,6 +41,7 @@ COMMANDS = (
     "photos",
     "video",
     "boxes",
+    "bench",
     "encoder-check",
     "plugins",
     "models",

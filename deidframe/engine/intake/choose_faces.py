@@ -44,12 +44,15 @@ def choose_faces(pool: ComponentPool, intake: Intake, photos: Photos, encoder: S
     if not several or known.stray_few < 0:
         return intake
     recognizer = pool.recognizer(encoder)
-    encoded = recognizer.encode(faces).vectors
+    concerned = {labels[row] for row, _ in several}  # nobody else's pictures have a say
+    rows = [row for row, label in enumerate(labels) if label in concerned]
+    place = {row: n for n, row in enumerate(rows)}
+    encoded = recognizer.encode(faces.take(rows)).vectors
     shown = _shown(photos, faces, intake.found, several)
     seen = recognizer.encode(shown).vectors
     starts = np.cumsum([0, *(len(places) for _, places in several)])
-    asked = [(row, seen[starts[n] : starts[n + 1]]) for n, (row, _) in enumerate(several)]
-    chosen = choose(encoded, labels, asked, known)
+    asked = [(place[row], seen[starts[n] : starts[n + 1]]) for n, (row, _) in enumerate(several)]
+    chosen = choose(encoded, [labels[row] for row in rows], asked, known)
     found, withheld, changed = dict(intake.found), dict(intake.withheld), {}
     for (row, places), answer in zip(several, chosen, strict=True):
         if answer == UNCLEAR:
@@ -62,7 +65,8 @@ def choose_faces(pool: ComponentPool, intake: Intake, photos: Photos, encoder: S
             f"  of {counted(len(several), 'picture')} with several faces {len(changed)} show the labelled person away from the"
             f" centre, and {unclear} are withheld as unclear"
         )
-    return _remade(intake, photos, found, withheld, set(changed))
+        return _remade(intake, photos, found, withheld, set(changed))
+    return intake
 
 
 def _candidates(one: Found) -> list[int]:

@@ -195,20 +195,25 @@ def any_of(role: str) -> str:
 
 
 def planned_as_labelled(
-    recipe: dict[str, Any], scratch: Path, overrides: Sequence[str] = (), *, subjects: str | None = None
+    recipe: dict[str, Any],
+    scratch: Path,
+    overrides: Sequence[str] = (),
+    *,
+    subjects: str | None = None,
+    limit: int | None = None,
 ) -> Plan:
     """Plan as a recipe would: people from labels where the source has them, else one for each picture; or as `subjects` says."""
     if subjects is not None:
         recipe["source"]["subjects"] = subjects
-        return plan(parse(_toml(recipe), "command line", overrides), Catalogue(), scratch)
+        return plan(parse(_toml(recipe), "command line", overrides), Catalogue(), scratch, limit)
     recipe["source"]["subjects"] = "one-per-image"
     text = _toml(recipe)
-    tried = plan(parse(text, "command line", overrides), Catalogue(), scratch)
+    tried = plan(parse(text, "command line", overrides), Catalogue(), scratch, limit)
     known = tried.photos.subjects if tried.encodings is None else tried.encodings.subjects
     if known is None:
         return tried
     recipe["source"]["subjects"] = "labelled"
-    return plan(parse(_toml(recipe), "command line", overrides), Catalogue(), scratch)
+    return plan(parse(_toml(recipe), "command line", overrides), Catalogue(), scratch, limit)
 
 
 def _toml(table: dict[str, Any]) -> str:
