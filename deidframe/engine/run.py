@@ -43,8 +43,8 @@ from deidframe.record.release import release_folders
 from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes, write_json, write_lines
 
-ENCODING = "encoding"
-"""Stands for no method among `Crashes`: where the process died in it, each method encodes for itself, so that one is blamed."""
+ENCODING = "(encoding)"
+"""Among `Crashes`, the name of no method: where the process died in it, each method encodes for itself, so that one is blamed."""
 
 if TYPE_CHECKING:
     from deidframe.engine.scenes.method import SceneRoom

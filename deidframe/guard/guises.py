@@ -80,12 +80,6 @@ class Originals:
         made._contours = _unit(plain - self._mean)
         return made
 
-    def take(self, rows: NDArray[np.int64]) -> Originals:
-        """Return some of them, with the same mean face and the same bounds."""
-        made = copy(self)
-        made._tones, made._contours = self._tones[rows], self._contours[rows]
-        return made
-
     def _tones_bound(self, subjects: NDArray[np.str_]) -> float:
         """Return the usual bound, or half way to 1 from where the nearest picture of somebody else lies in 19 of 20 cases."""
         some = np.unique(np.linspace(0, len(self) - 1, min(SOME, len(self))).astype(np.int64))

@@ -58,7 +58,7 @@ def mean_by_person(
         return _of_groups(values, groups, mean)
     if n >= MANY:
         reach = float(NORMAL * values.std() / np.sqrt(n))
-        return Estimate(mean, mean - reach, mean + reach, n)
+        return Estimate(mean, max(mean - reach, float(values.min())), min(mean + reach, float(values.max())), n)
     rng = np.random.default_rng(SEED)
     low, high = np.percentile(_resampled_means(values, rng), [2.5, 97.5])
     return Estimate(mean, float(low), float(high), n)
@@ -85,7 +85,7 @@ def ratio_by_person(above: NDArray[Any], below: NDArray[Any]) -> Estimate | None
     ratio = float(top.sum() / bottom.sum())
     if len(top) >= MANY:
         reach = float(NORMAL * np.sqrt(np.square(top - ratio * bottom).sum()) / bottom.sum())
-        return Estimate(ratio, ratio - reach, ratio + reach, len(top))
+        return Estimate(ratio, max(ratio - reach, 0.0), ratio + reach, len(top))
     rng = np.random.default_rng(SEED)
     above_sums, below_sums = np.empty((2, RESAMPLES))
     for part, count in _parts(len(top)):

@@ -12,6 +12,7 @@ from examples import RECIPE, docstring_code, listed, planned
 from deidframe.contract.photos import Photos
 from deidframe.engine.intake import crops
 from deidframe.engine.run import run
+from deidframe.record.write import write_json
 
 TWO = RECIPE.replace('gallery = "exact"\n', 'gallery = "exact"\nencoders = ["second"]\n').replace("count = 12", "count = 60")
 MATCH = """
@@ -75,3 +76,16 @@ def test_an_encoder_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
     done = run(planned(tmp_path, broken, listed("attacker", "guess", MATCH), recipe=TWO), tmp_path / "run")
     by = {(cell.method, cell.attack): cell for cell in done.cells}
     assert any(cell.status == "failed" and "out of order" in cell.reason for cell in by.values())
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_where_the_process_died_in_it_each_method_encodes_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, died: bool
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("deidframe.engine.run.encode_all", lambda plan, pool, faces, reporter: asked.append(len(faces)))
+    if died:
+        write_json(tmp_path / "run" / "private" / "crashes.json", {"at": "(encoding)", "deaths": {}, "kept": 0})
+    done = run(planned(tmp_path, recipe=RECIPE), tmp_path / "run")
+    assert asked == ([] if died else [12])
+    assert all(cell.status == "ok" for cell in done.cells)

@@ -37,6 +37,14 @@ def test_the_normal_interval_of_many_is_the_bootstraps(monkeypatch: pytest.Monke
         assert abs(a.low - b.low) < 0.1 * width and abs(a.high - b.high) < 0.1 * width
 
 
+def test_the_interval_of_a_rare_event_among_many_stays_a_share() -> None:
+    rare = np.zeros(interval.MANY)
+    rare[:3] = 1
+    found = interval.mean_by_person(rare, proportion=True)
+    assert found is not None
+    assert found.low == 0.0 < found.value < found.high < 1e-3
+
+
 def test_silhouettes_and_distances_are_the_same_however_many_scores_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     vectors, labels = rng.standard_normal((400, 5)).astype(np.float32), rng.integers(-1, 30, 400)

@@ -48,10 +48,11 @@ def disguised(pool: ComponentPool, clear: FaceSet, release: Release) -> tuple[di
         for start in range(0, len(rows), BATCH):
             pictures = np.asarray(release.faces.images[rows[start : start + BATCH]])
             for n, picture in enumerate(pictures, start):
-                shows[n] = everybody.shown_by(picture)
+                guises = everybody.look(picture)
+                shows[n] = everybody.shown_by(guises)
                 if behind and not shows[n]:
                     own = release.originals.take(behind[n].tolist())
-                    shows[n] = everybody.others(_pictures(own)).shown_by(picture)
+                    shows[n] = everybody.others(_pictures(own)).shown_by(guises)
             advance(len(pictures))
     where = release.picture_of
     if release.promise.shows:

@@ -59,3 +59,17 @@ def test_without_a_gallery_every_probe_is_missed() -> None:
     kept.add(LinkScores((), (), np.zeros((0, 0), np.float32), ("a",), ("b",)), {"a": "x", "b": "x"})
     held = np.load(io.BytesIO(kept.npz()), allow_pickle=False)
     assert held["missed"].tolist() == ["a"] and held["scores"].shape == (0, 0)
+
+
+def test_of_many_probes_fewer_scores_each_are_kept_and_the_own_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_scores, "MOST", 100)
+    monkeypatch.setattr(kept_scores, "FEWEST", 2)
+    gallery = tuple(f"g{n}" for n in range(30))
+    person_of = {"p": "29", **{face: str(n) for n, face in enumerate(gallery)}}
+    scores = np.linspace(1, 0, 30, dtype=np.float32)[None]  # the own one is the last
+    for probes, width in ((1, 30), (10, 10), (1000, 2)):
+        kept = KeptScores(probes)
+        kept.add(LinkScores(("p",), gallery, scores), person_of)
+        held = np.load(io.BytesIO(kept.npz()), allow_pickle=False)
+        assert held["columns"].tolist() == [list(range(width))]
+        assert held["own"].tolist() == [[0, 29]]
