@@ -1,10 +1,10 @@
-"""Move a start towards its group: Adam on W+ through the proxy, first at 128 pixels, then at 256."""
+"""Move a start towards its group: Adam on W+ through the proxy, in stages of one resolution each."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +25,8 @@ BETAS = (0.6, 0.95)
 """Of Adam: it goes some forty steps only, in which longer memories never get going."""
 PAYS = 0.005
 """Share of the loss that is worth going on for."""
+JITTERED = 12
+"""Steps of a stage from which on plain and jittered cuts take turns; a shorter one has no time to exploit a single cut."""
 
 
 class Followed(Protocol):
@@ -53,7 +55,20 @@ class Stage:
     last_rate: float
 
 
-STAGES = (Stage(128, 45, 0.12, 0.02), Stage(256, 15, 0.03, 0.01))
+STAGES: dict[str, tuple[Stage, ...]] = {
+    "quick": (Stage(128, 4, 0.08, 0.04),),
+    "good": (Stage(128, 8, 0.08, 0.04), Stage(256, 5, 0.04, 0.01)),
+    "best": (Stage(128, 36, 0.12, 0.02), Stage(256, 12, 0.03, 0.01)),
+}
+"""What is done for a group by the effort that is asked for."""
+
+
+def stages_of(effort: str, steps: int | None) -> tuple[Stage, ...]:
+    """Return the stages of an effort, or of so many steps at 128 pixels and a third of it at 256."""
+    if steps is None:
+        return STAGES[effort]
+    first, second = STAGES["best"]
+    return replace(first, steps=steps), replace(second, steps=max(1, steps // 3))
 
 
 @dataclass
@@ -64,12 +79,14 @@ class Aimed:
         points: `(G, 23, A)` coordinates on W's axes, of the best step.
         curve: mean total loss of each step.
         ratio: `(G,)` the weighted loss in units of the group's spread, as the proxy sees it, of the best step.
+        began: `(G,)` the same of the start.
         seconds: taken.
     """
 
     points: Array
     curve: list[float] = field(default_factory=list)
     ratio: Array = field(default_factory=lambda: np.zeros(0, np.float32))
+    began: Array | None = None
     seconds: float = 0.0
 
 
@@ -81,7 +98,7 @@ def aim(
     start: Array,
     find: Finder,
     rng: np.random.Generator,
-    stages: Sequence[Stage] = STAGES,
+    stages: Sequence[Stage] = STAGES["best"],
 ) -> Aimed:
     """Return the best points met on the way from the start.
 
@@ -104,7 +121,8 @@ def aim(
     )
     with reproducible_torch():
         for stage in stages:
-            _run_stage(generator, objective, axes, middle, common, own, find, rng, stage, best)
+            last = stage is stages[-1]
+            _run_stage(generator, objective, axes, middle, common, own, find, rng, stage, best, last=last)
     best.seconds = time.perf_counter() - began
     return best
 
@@ -120,35 +138,44 @@ def _run_stage(
     rng: np.random.Generator,
     stage: Stage,
     best: Aimed,
+    *,
+    last: bool,
 ) -> None:
+    """Take the steps of a stage; after the last one of all it is seen where it led, at the price of the way there alone."""
     adam = torch.optim.Adam([common, own], betas=BETAS)
     marks: NDArray[np.float32] | None = None
     lowest = np.full(len(common), np.inf, np.float32)  # another resolution has another scale: the best is sought anew
     paid, reached = 0, float("inf")
-    for step in range(stage.steps):
+    for step in range(stage.steps + last):
+        ends, straight = step == stage.steps, stage.steps < JITTERED or step % 2 == 1 or step == stage.steps
         share = (1 + np.cos(np.pi * step / max(stage.steps - 1, 1))) / 2
         rate = stage.last_rate + (stage.rate - stage.last_rate) * share
         adam.param_groups[0]["lr"] = rate
         adam.zero_grad(set_to_none=True)
-        points = common[:, None] + own
-        pictures = generator(middle + points @ axes, stage.side)
-        if step % LOOK_AGAIN == 0:
-            marks = _marks(find, pictures, marks)
-        assert marks is not None
-        # plain and jittered cuts take turns: as good as both in every step, at half the price
-        cuts = [plain(one) if step % 2 else jittered(one, stage.side / 128, rng) for one in marks]
-        score = objective(pictures, cuts, points, own)
-        score.total.sum().backward()  # type: ignore[no-untyped-call]
+        with torch.set_grad_enabled(not ends):
+            points = common[:, None] + own
+            pictures = generator(middle + points @ axes, stage.side)
+            if step % LOOK_AGAIN == 0:
+                marks = _marks(find, pictures, marks)
+            assert marks is not None
+            # plain and jittered cuts take turns: as good as both in every step, at half the price
+            cuts = [plain(one) if straight else jittered(one, stage.side / 128, rng) for one in marks]
+            score = objective(pictures, cuts, points, own, watch=straight)
         total = score.total.detach().cpu().numpy()
+        if best.began is None:
+            best.began = score.ratio.detach().cpu().numpy()
         # plain steps only are compared with each other: a jittered cut is another measure
-        better = (total < lowest) & (step % 2 == 1 or stage.steps == 1)
+        better = (total < lowest) & straight
         lowest = np.where(better, total, lowest)
         best.points[better] = points.detach().cpu().numpy()[better]
         best.ratio = np.where(better, score.ratio.detach().cpu().numpy(), best.ratio).astype(np.float32)
         best.curve.append(float(total.mean()))
+        if ends:
+            break
+        score.total.sum().backward()  # type: ignore[no-untyped-call]
         adam.step()
-        if step % 2 and lowest.mean() < reached * (1 - PAYS):
-            paid, reached = step, float(lowest.mean())
+        if straight and (said := float(lowest.mean() if score.watched is None else score.watched.mean())) < reached * (1 - PAYS):
+            paid, reached = step, said
         elif step - paid >= PATIENCE:
             break
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deidframe.contract import PluginError
 
 BANK = Path(__file__).parent / "bank.npz"
-SPACES = ("dlib-resnet", "sface")
+SPACES = ("dlib-resnet", "sface", "facenet")
 """Embedding spaces that the bank knows."""
 REACH = 0.6
 """Root mean square of a point in whitened W beyond which faces stop being faces; a random draw has 1."""

@@ -8,6 +8,7 @@ smooth picture by its sum, noise by its mean.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch.nn import functional
@@ -50,6 +51,10 @@ class TorchGenerator(torch.nn.Module):
         if w.device.type == "cpu" and side < FULL:
             return torch.stack([follow(self._following, [style[row] for style in s], side) for row in range(len(w))])
         return self.in_torch(s, side)
+
+    def one_thread_each(self) -> AbstractContextManager[object]:
+        """Keep matrix products of several groups to their threads."""
+        return self._following.one_thread_each()
 
     def in_torch(self, s: Sequence[torch.Tensor], side: int) -> torch.Tensor:
         """Return the same from the 23 styles, `(N, C)` each, by torch's own operations: for other devices, and to compare."""

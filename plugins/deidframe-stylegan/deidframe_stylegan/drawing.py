@@ -78,12 +78,16 @@ class Drawing:
         return picture
 
 
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Strips:
     """Works on the strips of a layer side by side, each in one thread."""
 
     def __init__(self) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.pool = ThreadPoolExecutor(cores)
+        self.pool = ThreadPoolExecutor(cores())
         self._blas = ThreadpoolController()
 
     def one_thread_each(self) -> AbstractContextManager[object]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -15,8 +18,10 @@ import torch
 from numpy.typing import NDArray
 
 from deidframe.contract import Context, FaceSet, PluginError, Recognizer, TorchEncoder
-from deidframe_stylegan.aim import Stage, aim
+from deidframe.models import reproducible_torch
+from deidframe_stylegan.aim import Finder, aim, stages_of
 from deidframe_stylegan.differentiable import TorchGenerator
+from deidframe_stylegan.drawing import cores
 from deidframe_stylegan.generator import Generator
 from deidframe_stylegan.objective import Goal, Objective, Wish
 from deidframe_stylegan.plugin import StyleGanParams
@@ -28,7 +33,7 @@ Array = NDArray[np.float32]
 LOOK = 256
 """Pixels of the picture in which landmarks are found, whatever the proxy's size."""
 ON_GPU = 8
-"""Groups aimed at together on a GPU; on a CPU one after another is as fast."""
+"""Groups aimed at together on a GPU; on a CPU each has a thread."""
 
 
 @dataclass
@@ -47,6 +52,41 @@ class _Face:
     score: float
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of the groups.
+
+    Args:
+        targets: by the encoders' names.
+        names, spaces: of those that are aimed by.
+        start: in their encodings.
+        wanted: `(G, 4)` what the attribute encoder should say.
+    """
+
+    targets: Mapping[str, Target]
+    names: list[str]
+    spaces: list[str]
+    start: Start
+    wanted: Array | None
+
+    def begins(self, rows: list[int], scale: float = SCALE) -> Array:
+        """Return the starts of these groups, `(len(rows), A)`."""
+        space = dict(zip(self.names, self.spaces, strict=True))
+        return self.start.points({space[name]: self.targets[name].mean[rows] for name in self.names}, scale)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Where one group's start led: its `(23, A)` point, its loss at the start, and what is recorded."""
+
+    point: Array
+    began: float
+    note: dict[str, Any]
+
+
+_AimAt = Callable[[list[int], _Asked, int, list[Array]], list[_Way]]
+
+
 class GradientAim:
     """Makes aimed faces.
 
@@ -63,16 +103,21 @@ class GradientAim:
         self.recognizers: dict[str, Recognizer] = {
             name: context.recognizers[name] for name in params.encoders if name in context.recognizers
         }
+        self.watched: dict[str, Recognizer] = {}
         self._device = params.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._encoders = {}
-        for name, recognizer in self.recognizers.items():
+        if params.watch is not None and params.watch in context.recognizers:
+            self.watched[params.watch] = context.recognizers[params.watch]
+        for name, recognizer in {**self.recognizers, **self.watched}.items():
             self._encoders[name] = differentiable(recognizer, name, "stylegan")
         self._judge = context.recognizers.get(params.attributes) if params.attributes else None
         self._wish = self._judge.as_torch() if self._judge else None
         self._torch = TorchGenerator(context).to(self._device)
         self._portrait = load_portrait()
-        third = max(1, params.steps // 3)
-        self._stages = (Stage(128, params.steps, 0.12, 0.02), Stage(256, third, 0.03, 0.01))
+        self._stages = stages_of(params.effort, params.steps)
+        self._on_gpu = self._device.startswith("cuda")
+        # faces that shall differ from those before them wait for them
+        self._at_once = ON_GPU if self._on_gpu else 1 if params.distinct else min(params.groups_at_once, cores())
         self._starts: dict[tuple[str, ...], Start] = {}
         _keep_memory()
 
@@ -80,18 +125,40 @@ class GradientAim:
         """Yield a picture for each group.
 
         Args:
-            targets: by the encoders' names.
+            targets: by the encoders' names; the watched encoder's among them, where there is one.
             size: of the pictures.
             wanted: `(G, 4)` what the attribute encoder should say.
         """
         names = [name for name in self._params.encoders if name in targets]
-        start = self._start(names)
         count = len(targets[names[0]].mean)
-        batch = ON_GPU if self._device.startswith("cuda") else 1
+        asked = _Asked(targets, names, [self.recognizers[name].space for name in names], self._start(names), wanted)
         made: list[Array] = []
-        for first in range(0, count, batch):
-            rows = list(range(first, min(first + batch, count)))
-            yield from self._batch(rows, targets, names, start, size, wanted, made)
+        with self._side_by_side() as aim_at:
+            for first in range(0, count, self._at_once):
+                yield from self._faces(list(range(first, min(first + self._at_once, count))), asked, size, made, aim_at)
+
+    @contextmanager
+    def _side_by_side(self) -> Iterator[_AimAt]:
+        """Give what aims at several groups: on a GPU together, on a CPU one in each thread.
+
+        A thread's products are its own, so a face does not depend on who is aimed at beside it.
+        """
+        if self._on_gpu:
+            yield lambda rows, asked, attempt, made: self._aimed(rows, asked, attempt, made, self._find)
+            return
+        lock = Lock()  # what looks at pictures, outside of torch, is asked by one at a time
+
+        def find(pictures: NDArray[np.uint8]) -> Array:
+            with lock:
+                return self._find(pictures)
+
+        with reproducible_torch(), self._torch.one_thread_each(), ThreadPoolExecutor(self._at_once) as threads:
+
+            def aim_at(rows: list[int], asked: _Asked, attempt: int, made: list[Array]) -> list[_Way]:
+                parts = threads.map(lambda row: self._aimed([row], asked, attempt, made, find), rows)
+                return [way for part in parts for way in part]
+
+            yield aim_at
 
     def point(self, targets: Mapping[str, Target]) -> Array:
         """Return the `(23, A)` point, in coordinates on W's axes, of the face aimed at one target."""
@@ -119,72 +186,75 @@ class GradientAim:
             self._starts[spaces] = found
         return self._starts[spaces]
 
-    def _batch(
-        self,
-        rows: list[int],
-        targets: Mapping[str, Target],
-        names: list[str],
-        start: Start,
-        size: int,
-        wanted: Array | None,
-        made: list[Array],
-    ) -> Iterator[NDArray[np.uint8]]:
-        by_space = {self.recognizers[name].space: targets[name].mean[rows] for name in names}
-        goals = [self._goal(name, targets[name], rows) for name in names]
-        away = torch.from_numpy(np.stack(made)).to(self._device) if self._params.distinct and made else None
-        wish = None
-        if self._wish is not None and wanted is not None:
-            wish = Wish(self._wish, torch.from_numpy(wanted[rows]).to(self._device))
-        objective = Objective(goals, self._portrait, frontal=self._params.frontal, wish=wish, away=away)
-        begin = start.points(by_space)
-        faces = [
-            self._look(start.w_mean + q @ start.basis, targets, names, row, size) for row, q in zip(rows, begin, strict=True)
-        ]
-        best = list(faces)
-        notes: list[dict[str, Any]] = [
-            {"group": row, "start": _plain(face), "tries": []} for row, face in zip(rows, faces, strict=True)
-        ]
+    def _faces(self, rows: list[int], asked: _Asked, size: int, made: list[Array], aim_at: _AimAt) -> Iterator[NDArray[np.uint8]]:
+        """Yield the faces of some groups: aimed at, drawn, looked at, and begun anew where the detector is not sure."""
+        least = self._params.min_score
+        tried: dict[int, list[tuple[_Face, _Way]]] = {row: [] for row in rows}
+        unsure = rows
         for attempt in range(self._params.tries):
-            # another start lies nearer to the mean face, where faces are surest
-            q = begin if attempt == 0 else start.points(by_space, SCALE / (1 + attempt))
-            # by what is aimed at and not by position: the same group gets the same face in whatever company
-            rng = self._context.rng(f"{_digest(targets[names[0]].mean[rows])}/{attempt}")
-            done = aim(self._torch, objective, start.basis, start.w_mean, q, self._find, rng, self._stages)
-            for place, row in enumerate(rows):
-                face = self._look(start.w_mean + done.points[place] @ start.basis, targets, names, row, size)
-                note = {"aimed": _plain(face), "proxy": round(float(done.ratio[place]), 4), "seconds": round(done.seconds, 2)}
-                notes[place]["tries"].append({**note, "curve": [round(c, 4) for c in done.curve]})
-                if (face.score < self._params.min_score, face.loss) < (
-                    best[place].score < self._params.min_score,
-                    best[place].loss,
-                ):
-                    best[place] = face
-            if all(face.score >= self._params.min_score for face in best):
+            for row, way in zip(unsure, aim_at(unsure, asked, attempt, made), strict=True):
+                tried[row].append((self._look(asked, row, asked.start.w_mean + way.point @ asked.start.basis, size), way))
+            unsure = [row for row in unsure if all(face.score < least for face, _ in tried[row])]
+            if not unsure:
                 break
-        for place, face in enumerate(best):
-            notes[place]["refused"] = face is faces[place]  # the start's face stands in
-            self._context.record("stylegan", notes[place])
-            if face is faces[place]:
-                self._context.log(f"  stylegan: aiming gained nothing for group {rows[place]}; it gets the face of its start")
+        for row in rows:
+            best = min((face for face, _ in tried[row]), key=lambda face: (face.score < least, face.loss))
+            ways = [way for _, way in tried[row]]
+            refused = False
+            if best.score < least or best.loss >= ways[0].began:  # nothing gained, it seems: the face of the start is weighed too
+                plain = self._look(asked, row, asked.start.w_mean + asked.begins([row])[0] @ asked.start.basis, size)
+                refused = (plain.score < least, plain.loss) <= (best.score < least, best.loss)
+                best = plain if refused else best
+            if refused:
+                self._context.log(f"  stylegan: aiming gained nothing for group {row}; it gets the face of its start")
+            tries = [{"aimed": _plain(face), **way.note} for face, way in tried[row]]
+            start = {"proxy": round(ways[0].began, 4)}
+            self._context.record("stylegan", {"group": row, "start": start, "tries": tries, "refused": refused})
             if self._params.distinct:
-                made.append(self._encoding(face.picture, names[0]))
-            yield face.picture
+                made.append(self._encoding(best.picture, asked.names[0]))
+            yield best.picture
+
+    def _aimed(self, rows: list[int], asked: _Asked, attempt: int, made: list[Array], find: Finder) -> list[_Way]:
+        """Return the ways of these groups, which go side by side."""
+        goals = [self._goal(name, asked.targets[name], rows) for name in asked.names]
+        away = torch.from_numpy(np.stack(made)).to(self._device) if self._params.distinct and made else None
+        wish, watched = None, None
+        if self._wish is not None and asked.wanted is not None:
+            wish = Wish(self._wish, torch.from_numpy(asked.wanted[rows]).to(self._device))
+        if self._params.watch is not None and self._params.watch in asked.targets:
+            watched = self._goal(self._params.watch, asked.targets[self._params.watch], rows)
+        objective = Objective(goals, self._portrait, frontal=self._params.frontal, wish=wish, away=away, watched=watched)
+        # another start lies nearer to the mean face, where faces are surest
+        q = asked.begins(rows, SCALE / (1 + attempt) if attempt else SCALE)
+        # by what is aimed at and not by position: the same group gets the same face in whatever company
+        rng = self._context.rng(f"{_digest(asked.targets[asked.names[0]].mean[rows])}/{attempt}")
+        done = aim(self._torch, objective, asked.start.basis, asked.start.w_mean, q, find, rng, self._stages)
+        began = done.began if done.began is not None else np.full(len(rows), np.inf, np.float32)
+        curve = [round(c, 4) for c in done.curve]
+        return [
+            _Way(
+                done.points[place],
+                float(began[place]),
+                {"proxy": round(float(done.ratio[place]), 4), "seconds": round(done.seconds, 2), "curve": curve},
+            )
+            for place in range(len(rows))
+        ]
 
     def _goal(self, name: str, target: Target, rows: list[int]) -> Goal:
         mean, spread = (torch.from_numpy(value[rows]).to(self._device) for value in (target.mean, target.spread))
-        return Goal(self._encoders[name], mean, spread, self._params.encoders[name])
+        return Goal(self._encoders[name], mean, spread, self._params.encoders.get(name, 0.0))
 
-    def _look(self, w: Array, targets: Mapping[str, Target], names: list[str], row: int, size: int) -> _Face:
+    def _look(self, asked: _Asked, row: int, w: Array, size: int) -> _Face:
         """Make the finished picture and look at it with every encoder."""
         picture = self._generator.picture(w, size)
         faces = FaceSet(("surrogate",), picture[None])
         total, weights, score = 0.0, 0.0, 0.0
-        for name in names:
+        for name in asked.names:
             recognition = self.recognizers[name].recognize(faces)
             score = float(recognition.scores[0])
             if not len(recognition.embeddings):
                 return _Face(picture, float("inf"), 0.0)
-            target, weight = targets[name], self._params.encoders[name]
+            target, weight = asked.targets[name], self._params.encoders[name]
             far = float(((recognition.embeddings.vectors[0] - target.mean[row]) ** 2).sum())
             total, weights = total + weight * (1 + far / float(target.spread[row])), weights + weight
         return _Face(picture, total / weights, score)

@@ -60,10 +60,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class Score:
-    """Of G faces: `total` to minimise, and `ratio`, the weighted loss in units of the groups' own spread; both `(G,)`."""
+    """Of G faces: `total` to minimise, and `ratio`, the weighted loss in units of the groups' own spread; both `(G,)`.
+
+    `watched` is that ratio in the encoder that is not aimed by, `(G,)`, where there is one and it was asked.
+    """
 
     total: torch.Tensor
     ratio: torch.Tensor
+    watched: torch.Tensor | None = None
 
 
 class Objective:
@@ -75,6 +79,7 @@ class Objective:
         frontal: hold the yaw near zero.
         wish: age and sex.
         away: `(M, D)` unit encodings, in the first encoder, of faces to stay away from.
+        watched: what an encoder should see that is asked and not aimed by.
     """
 
     def __init__(
@@ -85,20 +90,32 @@ class Objective:
         frontal: bool = False,
         wish: Wish | None = None,
         away: torch.Tensor | None = None,
+        watched: Goal | None = None,
     ) -> None:
         device = goals[0].mean.device
         self.goals = tuple(goals)
         self._mean, self._whiten, self._pose = (
             torch.from_numpy(value).to(device) for value in (portrait.colour_mean, portrait.colour_whiten, portrait.pose_map)
         )
-        self._frontal, self._wish, self._away = frontal, wish, away
+        self._frontal, self._wish, self._away, self._watched = frontal, wish, away, watched
 
     def encodings(self, pictures: torch.Tensor, cuts: Sequence[NDArray[Any]]) -> list[torch.Tensor]:
         """Return, for each goal, the `(G, D)` unit encodings of `(G, 3, S, S)` pictures cut as `plain` or `jittered` say."""
         return [functional.normalize(goal.encoder.run(cut_out(pictures, cuts, goal.encoder)), dim=1) for goal in self.goals]
 
-    def __call__(self, pictures: torch.Tensor, cuts: Sequence[NDArray[Any]], points: torch.Tensor, apart: torch.Tensor) -> Score:
-        """Rate G pictures; `points` `(G, 23, A)` are coordinates on W's axes, `apart` their distance from their mean."""
+    def __call__(
+        self,
+        pictures: torch.Tensor,
+        cuts: Sequence[NDArray[Any]],
+        points: torch.Tensor,
+        apart: torch.Tensor,
+        *,
+        watch: bool = False,
+    ) -> Score:
+        """Rate G pictures; `points` `(G, 23, A)` are coordinates on W's axes, `apart` their distance from their mean.
+
+        With `watch` the encoder that is not aimed by is asked, too.
+        """
         seen = self.encodings(pictures, cuts)
         first = self.goals[0].spread
         total, ratio = torch.zeros_like(first), torch.zeros_like(first)
@@ -121,7 +138,15 @@ class Objective:
         if self._away is not None:
             near = functional.relu(seen[0] @ self._away.T - ALIKE)
             total = total + ASUNDER * near.square().sum(1)
-        return Score(total, ratio)
+        return Score(total, ratio, self._asked(pictures, cuts) if watch else None)
+
+    def _asked(self, pictures: torch.Tensor, cuts: Sequence[NDArray[Any]]) -> torch.Tensor | None:
+        if self._watched is None:
+            return None
+        goal = self._watched
+        with torch.no_grad():
+            seen = functional.normalize(goal.encoder.run(cut_out(pictures, cuts, goal.encoder)), dim=1)
+            return 1 + (seen - goal.mean).square().sum(1) / goal.spread
 
     def _said(self, pictures: torch.Tensor, cuts: Sequence[NDArray[Any]]) -> torch.Tensor:
         assert self._wish is not None

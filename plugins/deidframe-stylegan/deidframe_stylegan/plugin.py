@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from deidframe.contract import Component, Need, Params, hookimpl
 
@@ -21,8 +21,12 @@ class StyleGanParams(Params):
     """A face of which the detector is less sure is taken only if there is no other; with `gradient` it is tried again."""
     encoders: dict[str, float] = Field(default={"sface": 1.0, "dlib-resnet": 0.3}, min_length=1, max_length=8)
     """With `gradient`: encoders aimed by, and the weight of each; the encoder that made the groups need not be among them."""
-    steps: int = Field(default=36, ge=1, le=1000)
-    """With `gradient`: at most so many at 128 pixels, and a third of it at 256."""
+    effort: Literal["quick", "good", "best"] = "best"
+    """With `gradient`: how long it goes on: 4 steps at 128 pixels; 8, and 5 at 256; or at most 36, and 12."""
+    steps: int | None = Field(default=None, ge=1, le=1000)
+    """With `gradient`, in the place of an effort: at most so many at 128 pixels, and a third of it at 256."""
+    watch: str | None = None
+    """With `gradient`: an encoder that is not aimed by; where it sees no gain any more, a stage ends."""
     tries: int = Field(default=2, ge=1, le=10)
     """With `gradient`: starts at most, where the detector is not sure of a face."""
     attributes: str | None = None
@@ -42,6 +46,12 @@ class StyleGanParams(Params):
                 raise ValueError(f"the weight of {name} must lie above 0 and at most at 100, got {weight}")
         return value
 
+    @model_validator(mode="after")
+    def _unaimed(self) -> StyleGanParams:
+        if self.watch in self.encoders:
+            raise ValueError(f"watch = {self.watch!r} is aimed by, and would see gains to the end; name another encoder")
+        return self
+
     @property
     def per_group(self) -> bool:
         """Whether a group's face follows from the group alone: not where candidates or faces of others are avoided."""
@@ -49,20 +59,20 @@ class StyleGanParams(Params):
 
     @property
     def groups_at_once(self) -> int:
-        """Groups that are lost when the run is killed, about a minute's work; more where a GPU takes them together."""
-        return 8 if (self.device or "").startswith("cuda") else 2
+        """Groups that are lost when the run is killed, about a minute's work; more where they are aimed at together."""
+        return 8
 
     @property
     def spaces(self) -> tuple[str, ...]:
         """Embedding spaces of groups that it can work on; empty for any."""
-        return ("dlib-resnet", "sface") if self.aim == "start" else ()
+        return ("dlib-resnet", "sface", "facenet") if self.aim == "start" else ()
 
     @property
     def recognizers(self) -> tuple[str, ...]:
         """Encoders that the core shall lend besides the one that made the groups."""
         if self.aim == "start":
             return ()
-        return (*self.encoders, *([self.attributes] if self.attributes else []))
+        return (*self.encoders, *(name for name in (self.attributes, self.watch) if name))
 
     @property
     def aims(self) -> tuple[str, ...]:

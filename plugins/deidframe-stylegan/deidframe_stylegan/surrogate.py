@@ -75,6 +75,8 @@ class StyleGan:
         made = self._chosen(surrogates.targets[first], height)
         if self._params.aim == "gradient":
             targets, plain = group_targets(faces, surrogates, self._recognizer, self._aimed.recognizers, inverse)
+            if plain and self._aimed.watched:
+                targets |= group_targets(faces, surrogates, self._recognizer, self._aimed.watched, inverse)[0]
             # where targets were moved away from the members, what the members look like must not come back by their attributes
             wanted = self._wanted(faces, surrogates, inverse, len(groups)) if plain else None
             made = self._aimed.make(targets, height, wanted)

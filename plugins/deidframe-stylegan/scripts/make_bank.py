@@ -1,8 +1,10 @@
 """Make the bank: a few thousand faces of nobody, each with its W and its encodings, and the ridge map fitted on them.
 
     python plugins/deidframe-stylegan/scripts/make_bank.py --count 3000
+    python plugins/deidframe-stylegan/scripts/make_bank.py --add facenet
 
-Faces are written in shards as they are made, so that an interrupted run goes on where it stopped.
+Faces are written in shards as they are made, so that an interrupted run goes on where it stopped. `--add` draws the faces of the
+shipped bank again and gives it the encodings of one more encoder.
 """
 
 from __future__ import annotations
@@ -33,8 +35,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--count", type=int, default=3000)
     options.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "deidframe-bank")
+    options.add_argument("--add", metavar="ENCODER")
     chosen = options.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
+    if chosen.add:
+        add(chosen.add, chosen.work)
+        return
     context = Context(seed=SEED, scratch=chosen.work, log=print)
     generator = Generator(context)
     catalogue = Catalogue()
@@ -91,6 +97,43 @@ def join(shards: list[Path], generator: Generator) -> None:
         maps[f"{key}_bank"] = x.astype(np.float16)
     w = whole["w"].astype(np.float16)
     np.savez_compressed(BANK, w=w, w_mean=mean.astype(np.float32), basis=basis.astype(np.float16), **maps)
+    print(f"{len(w)} faces, {BANK.stat().st_size / 1e6:.1f} MB")
+
+
+def add(name: str, work: Path) -> None:
+    """Give the shipped bank the encodings of one more encoder, whose map is fitted like the others'."""
+    context = Context(seed=SEED, scratch=work, log=print)
+    generator, catalogue = Generator(context), Catalogue()
+    encoder, detector = catalogue.load("encoder", name), catalogue.load("detector", "yunet")
+    encode = encoder.make(encoder.component.params(), context).encode
+    detect = detector.make(detector.component.params(), context).detect
+    with np.load(BANK, allow_pickle=False) as file:
+        held = {key: file[key] for key in file.files}
+    w = held["w"].astype(np.float32)
+    key = name.replace("-", "_")
+    parts = []
+    for start in range(0, len(w), SHARD):
+        target = work / f"{key}-{start:06d}.npy"
+        if not target.exists():
+            pictures = np.stack([generator.picture(one, 256) for one in w[start : start + SHARD]])
+            ids = tuple(str(n) for n in range(len(pictures)))
+            found = detect(Photos.from_arrays(ids, list(pictures)))
+            row_of = {photo: row for row, photo in reversed(list(enumerate(found.photo_ids)))}
+            marks = found.landmarks[[row_of[one] for one in ids]]  # the bank holds none in which no face was found
+            with tempfile.NamedTemporaryFile(dir=work, delete=False) as part:
+                np.save(part, encode(FaceSet(ids, pictures, marks)).unit().vectors)
+            Path(part.name).replace(target)
+            print(f"{start + len(pictures)} of {len(w)}", flush=True)
+        parts.append(np.load(target))
+    x = np.concatenate(parts)
+    basis = held["basis"].astype(np.float32)
+    q = ((w - held["w_mean"]) @ basis.T) / (basis**2).sum(axis=1)
+    centred = x - x.mean(axis=0)
+    inner = centred.T @ centred + RIDGE * np.eye(x.shape[1])
+    held[f"{key}_map"] = np.linalg.solve(inner, centred.T @ (q - q.mean(axis=0))).astype(np.float16)
+    held[f"{key}_mean"] = x.mean(axis=0).astype(np.float32)
+    held[f"{key}_bank"] = x.astype(np.float16)
+    np.savez_compressed(BANK, **held)
     print(f"{len(w)} faces, {BANK.stat().st_size / 1e6:.1f} MB")
 
 
