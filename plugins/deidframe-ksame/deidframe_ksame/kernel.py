@@ -50,33 +50,59 @@ def greedy(lists: NDArray[Any], order: NDArray[Any], k: int) -> NDArray[np.int64
     return labels
 
 
-@numba.njit(cache=True)  # type: ignore[misc, unused-ignore]
+# sums of products may be taken in any order (fastmath), so that they are taken some at a time
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[misc, unused-ignore]
 def _move_gain(vectors: Any, sums: Any, sizes: Any, x: int, here: int, there: int) -> float:
     a, b = sizes[here], sizes[there]
-    near, far = 0.0, 0.0
+    over_a, over_b = sums.dtype.type(1.0 / a), sums.dtype.type(1.0 / b)
+    near, far = sums.dtype.type(0), sums.dtype.type(0)
     for d in range(vectors.shape[1]):
         v = vectors[x, d]
-        p = v - sums[here, d] / a
-        q = v - sums[there, d] / b
+        p = v - sums[here, d] * over_a
+        q = v - sums[there, d] * over_b
         near += p * p
         far += q * q
-    gain: float = far * b / (b + 1) - near * a / (a - 1)
+    gain: float = float(far) * b / (b + 1) - float(near) * a / (a - 1)
     return gain
 
 
-@numba.njit(cache=True)  # type: ignore[misc, unused-ignore]
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[misc, unused-ignore]
 def _swap_gain(vectors: Any, sums: Any, sizes: Any, x: int, y: int, here: int, there: int) -> float:
     a, b = sizes[here], sizes[there]
-    dot, square = 0.0, 0.0
+    over_a, over_b = sums.dtype.type(1.0 / a), sums.dtype.type(1.0 / b)
+    dot, square = sums.dtype.type(0), sums.dtype.type(0)
     for d in range(vectors.shape[1]):
         step = vectors[y, d] - vectors[x, d]
-        dot += step * (sums[there, d] / b - sums[here, d] / a)
+        dot += step * (sums[there, d] * over_b - sums[here, d] * over_a)
         square += step * step
-    gain: float = 2 * dot - square * (1.0 / a + 1.0 / b)
+    gain: float = 2 * float(dot) - float(square) * (1.0 / a + 1.0 / b)
     return gain
 
 
-@numba.njit(cache=True)  # type: ignore[misc, unused-ignore]
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+def _summed(vectors: Any, labels: Any, sums: Any) -> None:
+    """Sum the rows of each group anew."""
+    sums[:] = 0
+    for x in range(len(labels)):
+        for d in range(vectors.shape[1]):
+            sums[labels[x], d] += vectors[x, d]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+def _shuffled(order: Any, block: int) -> None:
+    """Put the rows into a drawn order: blocks of neighbouring rows, and the rows of each."""
+    n = len(order)
+    blocks = np.random.permutation((n + block - 1) // block)
+    at = 0
+    for one in blocks:
+        first, last = one * block, min((one + 1) * block, n)
+        for x in range(first, last):
+            order[at + x - first] = x
+        np.random.shuffle(order[at : at + last - first])
+        at += last - first
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
 def _put(vectors: Any, labels: Any, sums: Any, sizes: Any, members: Any, slot: Any, x: int, there: int) -> None:
     """Take x out of its group and into another, keeping the lists of members whole."""
     here = labels[x]
@@ -93,9 +119,17 @@ def _put(vectors: Any, labels: Any, sums: Any, sizes: Any, members: Any, slot: A
         sums[there, d] += vectors[x, d]
 
 
-@numba.njit(cache=True)  # type: ignore[misc, unused-ignore]
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
 def refine(
-    vectors: NDArray[Any], start: NDArray[Any], lists: NDArray[Any], k: int, passes: int, descents: int, heat: float, seed: int
+    vectors: NDArray[Any],
+    start: NDArray[Any],
+    lists: NDArray[Any],
+    k: int,
+    passes: int,
+    descents: int,
+    heat: float,
+    seed: int,
+    block: int,
 ) -> NDArray[np.int64]:
     """Return the best labels met by threshold accepting (Dueck and Scheuer, 1990) over the neighbour lists, then by descent.
 
@@ -110,23 +144,23 @@ def refine(
         passes, descents: over all rows while the threshold falls, and at most afterwards.
         heat: in units of the SSE.
         seed: of the order of steps.
+        block: rows that are visited together, in a drawn order: near ones, where rows lie as `neighbours.near_together` puts
+            them, so that what a pass reads stays near the processor.
     """
     n, dim = vectors.shape
     length = lists.shape[1]
     labels = start.copy()
     groups = labels.max() + 1
     largest = 2 * k - 1
-    sums = np.zeros((groups, dim), np.float64)
-    sizes = np.zeros(groups, np.int64)
-    members = np.full((groups, largest + 2), -1, np.int64)
-    slot = np.zeros(n, np.int64)
+    sums = np.zeros((groups, dim), vectors.dtype)
+    sizes = np.zeros(groups, np.int32)
+    members = np.full((groups, largest + 2), -1, np.int32)
+    slot = np.zeros(n, np.int32)
     for x in range(n):
         g = labels[x]
         members[g, sizes[g]] = x
         slot[x] = sizes[g]
         sizes[g] += 1
-        for d in range(dim):
-            sums[g, d] += vectors[x, d]
     np.random.seed(seed)
     order = np.arange(n)
     current, lowest = 0.0, 0.0
@@ -136,18 +170,16 @@ def refine(
         threshold = heat * (1 - (step + 1) / passes) if hot else 0.0
         if step == passes and lowest < current - 1e-9:  # descend from the best that was met
             labels[:] = best
-            sums[:] = 0
             sizes[:] = 0
             for x in range(n):
                 g = labels[x]
                 members[g, sizes[g]] = x
                 slot[x] = sizes[g]
                 sizes[g] += 1
-                for d in range(dim):
-                    sums[g, d] += vectors[x, d]
             current = lowest
+        _summed(vectors, labels, sums)  # what is added and taken away again leaves a rest
         if hot:
-            np.random.shuffle(order)
+            _shuffled(order, block)
         changed = False
         for at in range(n):
             x = order[at]

@@ -2,88 +2,120 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 EXACT = 12_000
 """Rows up to which every pair is looked at."""
 LEAF = 1500
-TREES = 4
+TREES = 8
+BLOCK = 512
+"""Rows whose products with a leaf's are held at once."""
+THREADS = 2
+_BLAS = ThreadpoolController()
 
 
-def nearest(vectors: NDArray[Any], count: int, seed: int = 0) -> NDArray[np.int64]:
+def nearest(vectors: NDArray[Any], count: int, seed: int = 0) -> NDArray[np.int32]:
     """Return each row's nearest other rows by Euclidean distance, nearest first, `(N, min(count, N - 1))`.
 
-    Beyond `EXACT` rows only those that share a leaf of one of `TREES` trees of random median cuts are compared.
+    Beyond `EXACT` rows only those that share a leaf of one of `TREES` trees of random median cuts are compared. What is held
+    besides the rows are 8 bytes for each neighbour.
     """
     table = np.ascontiguousarray(vectors, np.float32)
     n = len(table)
     count = min(count, n - 1)
-    if n <= EXACT:
-        return _among(table, np.arange(n), count)[0]
+    lists = np.full((n, count), -1, np.int32)
+    far = np.full((n, count), np.inf, np.float32)
+    squares = np.einsum("nd,nd->n", table, table)
     rng = np.random.default_rng(seed)
-    lists = np.zeros((n, TREES, count), np.int64)
-    far = np.full((n, TREES, count), np.inf, np.float32)
-    for tree in range(TREES):
-        for leaf in _leaves(table, rng):
-            size = min(count, len(leaf) - 1)
-            found, distance = _among(table, leaf, size)
-            lists[leaf, tree, :size], far[leaf, tree, :size] = found, distance
-    return _merged(lists.reshape(n, -1), far.reshape(n, -1), count)
+
+    def look(leaf: NDArray[np.int32]) -> None:
+        part = table[leaf]
+        for start in range(0, len(leaf), BLOCK):
+            rows = leaf[start : start + BLOCK]
+            _keep(part[start : start + BLOCK] @ part.T, rows, leaf, squares, lists, far)
+
+    # leaves of a tree share no row, so threads write into different rows, and in each the order of leaves is that of the trees
+    with _BLAS.limit(limits=1, user_api="blas"), ThreadPoolExecutor(THREADS) as threads:
+        for _ in range(1 if n <= EXACT else TREES):
+            leaves = [np.arange(n, dtype=np.int32)] if n <= EXACT else list(_leaves(table, rng))
+            if len(leaves) == 1:
+                starts = range(0, n, BLOCK)
+                work = [threads.submit(_rows_of, table, at, squares, lists, far) for at in starts]
+            else:
+                work = [threads.submit(look, leaf) for leaf in leaves]
+            for one in work:
+                one.result()
+    return lists
 
 
-def _leaves(table: NDArray[np.float32], rng: np.random.Generator) -> list[NDArray[np.int64]]:
+def near_together(vectors: NDArray[Any], seed: int = 0) -> NDArray[np.int32]:
+    """Return an order of the rows in which near ones mostly lie near each other: leaf after leaf of one tree of cuts."""
+    return np.concatenate(list(_leaves(np.asarray(vectors, np.float32), np.random.default_rng(seed))))
+
+
+def _rows_of(
+    table: NDArray[np.float32], start: int, squares: NDArray[np.float32], lists: NDArray[np.int32], far: NDArray[np.float32]
+) -> None:
+    """Look at some rows against all."""
+    everybody = np.arange(len(table), dtype=np.int32)
+    rows = everybody[start : start + BLOCK]
+    _keep(table[rows] @ table.T, rows, everybody, squares, lists, far)
+
+
+def _leaves(table: NDArray[np.float32], rng: np.random.Generator) -> Iterator[NDArray[np.int32]]:
     """Cut the rows in halves at the median along random differences of two rows, until a part has at most `LEAF`."""
-    out = []
-    parts = [np.arange(len(table))]
+    parts = [np.arange(len(table), dtype=np.int32)]
     while parts:
         rows = parts.pop()
         if len(rows) <= LEAF:
-            out.append(rows)
+            yield rows
             continue
         a, b = rng.choice(rows, 2, replace=False)
-        along = table[rows] @ (table[a] - table[b])
-        order = np.argsort(along, kind="stable")
+        axis = table[a] - table[b]
+        along = np.concatenate([table[rows[at : at + 2**16]] @ axis for at in range(0, len(rows), 2**16)])
         half = len(rows) // 2
+        order = np.argpartition(along, half)
         parts += [np.sort(rows[order[:half]]), np.sort(rows[order[half:]])]
-    return out
 
 
-def _among(table: NDArray[np.float32], rows: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the nearest of these rows among themselves, and the squared distances."""
-    part = table[rows]
-    squares = (part**2).sum(axis=1)
-    lists = np.empty((len(rows), count), np.int64)
-    far = np.empty((len(rows), count), np.float32)
-    step = max(1, 64_000_000 // max(1, len(rows)))
-    for start in range(0, len(rows), step):
-        stop = min(start + step, len(rows))
-        distances = squares[start:stop, None] + squares - 2 * part[start:stop] @ part.T
-        distances[np.arange(stop - start), np.arange(start, stop)] = np.inf
-        if count < len(rows) - 1:
-            rough = np.sort(np.argpartition(distances, count, axis=1)[:, :count], axis=1)
-        else:
-            rough = np.tile(np.arange(len(rows)), (stop - start, 1))
-        values = np.take_along_axis(distances, rough, axis=1)
-        order = np.argsort(values, axis=1, kind="stable")[:, :count]
-        lists[start:stop] = rows[np.take_along_axis(rough, order, axis=1)]
-        far[start:stop] = np.take_along_axis(values, order, axis=1)
-    return lists, far
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+def _keep(products: Any, rows: Any, others: Any, squares: Any, lists: Any, far: Any) -> None:
+    """Put those of `others` that are nearer than what a row has into its list, nearest first; nobody twice, and not itself.
 
-
-def _merged(lists: NDArray[np.int64], far: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Return the nearest distinct rows of several lists."""
-    out = np.empty((len(lists), count), np.int64)
-    for start in range(0, len(lists), 20_000):
-        ids, d = lists[start : start + 20_000], far[start : start + 20_000].copy()
-        by_id = np.argsort(ids, axis=1, kind="stable")
-        sorted_ids = np.take_along_axis(ids, by_id, axis=1)
-        again = np.zeros_like(sorted_ids, bool)
-        again[:, 1:] = sorted_ids[:, 1:] == sorted_ids[:, :-1]
-        sorted_d = np.take_along_axis(d, by_id, axis=1)
-        sorted_d[again] = np.inf
-        order = np.argsort(sorted_d, axis=1, kind="stable")[:, :count]
-        out[start : start + 20_000] = np.take_along_axis(sorted_ids, order, axis=1)
-    return out
+    Args:
+        products: `(R, O)` inner products of `rows` and `others`.
+        squares: `(N,)` of all rows.
+        lists, far: `(N, L)`, changed.
+    """
+    count = lists.shape[1]
+    for i in range(len(rows)):
+        x = rows[i]
+        base = squares[x]
+        worst = far[x, count - 1]
+        for j in range(len(others)):
+            distance = base + squares[others[j]] - 2 * products[i, j]
+            if distance >= worst:
+                continue
+            y = others[j]
+            known = y == x
+            for place in range(count):
+                if lists[x, place] == y:
+                    known = True
+                    break
+            if known:
+                continue
+            place = count - 1
+            while place > 0 and far[x, place - 1] > distance:
+                far[x, place] = far[x, place - 1]
+                lists[x, place] = lists[x, place - 1]
+                place -= 1
+            far[x, place] = distance
+            lists[x, place] = y
+            worst = far[x, count - 1]

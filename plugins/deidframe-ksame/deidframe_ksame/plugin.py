@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deidframe.contract import Component, Need, Params, hookimpl
 
@@ -22,6 +22,18 @@ class FixedSizeParams(Params):
 
     passes: int | None = Field(default=None, ge=1, le=100_000)
     """Passes over all people in which a step that raises the SSE may be taken; when not given, by the number of people."""
+    starts: int = Field(default=2, ge=1, le=64)
+    """Searches of which the best is kept; of more than 6,000 people there is one."""
+    seconds: float | None = Field(default=None, gt=0, le=1e6, strict=False)
+    """How long it may take, in the place of `passes`; the groups then depend on the machine's speed, too."""
+    cells: int = Field(default=1, ge=1, le=4096)
+    """Coarse cells within which groups are made (a power of two), for more people than memory holds at once."""
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> FixedSizeParams:
+        if self.passes is not None and self.seconds is not None:
+            raise ValueError("passes and seconds both say how long it searches; give one of them")
+        return self
 
 
 class RandomWeightParams(Params):

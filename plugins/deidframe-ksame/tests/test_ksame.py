@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from deidframe.contract import Context, Embeddings, FaceSet, IndexedStack, Partition, Surrogates
 from deidframe_ksame.centroid import Centroid
+from deidframe_ksame.dense import refine_dense
 from deidframe_ksame.fixed_size import FixedSize, fixed_size, seed_groups
-from deidframe_ksame.neighbours import nearest
+from deidframe_ksame.kernel import refine
+from deidframe_ksame.matching import pairs
+from deidframe_ksame.neighbours import near_together, nearest
 from deidframe_ksame.outliers import NearestGroup, OwnGroups, SplitMerge, Withhold
 from deidframe_ksame.pixel_mean import PixelMean
 from deidframe_ksame.plugin import FixedSizeParams, NoParams
@@ -52,6 +56,106 @@ def test_moves_and_swaps_never_raise_the_sse_and_end_at_a_local_optimum(k: int, 
             swapped = after.copy()
             swapped[a], swapped[b] = after[b], after[a]
             assert sse(vectors, swapped) >= sse(vectors, after) - 1e-9
+
+
+def test_the_best_pairs_are_found() -> None:
+    """Against every way to pair eight rows."""
+    rng = np.random.default_rng(5)
+    vectors = rng.standard_normal((8, 3))
+
+    def ways(rows: list[int]) -> list[list[tuple[int, int]]]:
+        if not rows:
+            return [[]]
+        first, *rest = rows
+        return [[(first, one), *way] for one in rest for way in ways([r for r in rest if r != one])]
+
+    def labelled(way: list[tuple[int, int]]) -> np.ndarray:
+        labels = np.zeros(8, np.int64)
+        for label, pair in enumerate(way):
+            labels[list(pair)] = label
+        return labels
+
+    best = min(sse(vectors, labelled(way)) for way in ways(list(range(8))))
+    assert sse(vectors, pairs(vectors, nearest(vectors, 7))) == pytest.approx(best)
+    odd = fixed_size(rng.standard_normal((9, 3)), 2)
+    assert sorted(np.bincount(odd).tolist()) == [2, 2, 2, 3]
+
+
+def test_pairs_without_neighbours_to_match_are_still_pairs() -> None:
+    vectors = np.zeros((40, 2))  # doubles: the lists hold the same few rows
+    lists = np.tile(np.arange(3), (40, 1))
+    labels = pairs(vectors, lists)
+    assert np.bincount(labels).min() >= 2 and np.bincount(labels).max() <= 3
+
+
+def test_the_dense_search_counts_as_the_plain_one() -> None:
+    """Both descend from one start to an optimum of their own, and what each says it gained is so."""
+    rng = np.random.default_rng(8)
+    vectors = rng.standard_normal((300, 12))
+    lists = nearest(vectors, 20)
+    start = seed_groups(vectors, lists, 5)
+    centred = vectors - vectors.mean(axis=0)
+    products = (centred @ centred.T).astype(np.float32)
+    dense = refine_dense(products, start, lists, 5, 400, 50, 2.0, 1)
+    plain = refine(vectors, start, lists, 5, 400, 50, 2.0, 1, 300)
+    for labels in (dense, plain):
+        assert np.bincount(labels).min() >= 5 and np.bincount(labels).max() <= 9
+        assert sse(vectors, labels) < 0.97 * sse(vectors, start)
+    assert sse(vectors, dense) == pytest.approx(sse(vectors, plain), rel=0.03)
+
+
+def test_lists_are_the_nearest_and_hold_nobody_twice() -> None:
+    rng = np.random.default_rng(2)
+    small = rng.standard_normal((700, 6))
+    far = ((small[:, None] - small[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(far, np.inf)
+    assert np.array_equal(nearest(small, 9), np.argsort(far, axis=1)[:, :9])
+    clumps = np.repeat(rng.standard_normal((2_000, 8)), 7, axis=0) + 0.01 * rng.standard_normal((14_000, 8))
+    lists = nearest(clumps, 12)  # by cuts: more rows than are compared with all
+    assert (lists >= 0).all() and (lists != np.arange(14_000)[:, None]).all()
+    assert all(len(set(row)) == 12 for row in lists[::500].tolist())
+    assert (lists[:, :6] // 7 == np.arange(14_000)[:, None] // 7).mean() > 0.99
+
+
+def test_an_order_puts_near_rows_together() -> None:
+    rng = np.random.default_rng(2)
+    line = rng.permutation(np.arange(6_000.0))[:, None] * np.ones((1, 3))
+    order = near_together(line)
+    assert sorted(order.tolist()) == list(range(6_000))
+    assert np.abs(np.diff(line[order][:, 0])).mean() < 1_000  # 2,000 in a drawn order
+
+
+def test_a_time_is_kept_and_groups_are_whole() -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.standard_normal((400, 16))
+    labels = fixed_size(vectors, 4, seconds=0.2)
+    assert np.bincount(labels).min() >= 4 and np.bincount(labels).max() <= 7
+    with pytest.raises(ValidationError, match="give one of them"):
+        FixedSizeParams(passes=3, seconds=1)
+
+
+@pytest.mark.parametrize("n", [3, 60, 2_000])
+def test_cells_make_whole_groups_and_repair_gains(n: int) -> None:
+    rng = np.random.default_rng(n)
+    vectors = rng.standard_normal((n, 10)).astype(np.float32)
+    labels = FixedSize(FixedSizeParams(cells=4), CONTEXT).cluster(people(vectors), 5).labels
+    if n < 5:
+        assert (labels == -1).all()
+        return
+    assert np.bincount(labels).min() >= 5 and np.bincount(labels).max() <= 9
+    whole = fixed_size(vectors, 5)
+    assert sse(vectors, labels) < 1.15 * sse(vectors, whole)
+
+
+def test_more_than_are_held_whole_are_grouped_by_lists() -> None:
+    rng = np.random.default_rng(6)
+    vectors = (np.repeat(rng.standard_normal((1_300, 16)), 5, axis=0) + 0.05 * rng.standard_normal((6_500, 16))).astype(
+        np.float32
+    )
+    shuffle = rng.permutation(6_500)
+    labels = fixed_size(vectors[shuffle], 5)
+    assert np.bincount(labels).min() >= 5
+    assert sse(vectors[shuffle], labels) < 1.05 * sse(vectors, np.repeat(np.arange(1_300), 5))
 
 
 def test_clear_groups_are_found_again() -> None:
