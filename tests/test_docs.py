@@ -137,7 +137,8 @@ def test_tests_that_hold_promises_are_there() -> None:
 def test_what_a_newcomer_runs_needs_no_more_than_the_first_install(recipe: str) -> None:
     parsed = load_recipe(ROOT / "recipes" / f"{recipe}.toml", ())
     parts = [parsed.recipe.source, parsed.recipe.detector, *(a for a in parsed.recipe.attack)]
-    parts += [getattr(m.spec, key) for m in parsed.methods for key in (*CHAIN, "redactor")]
+    parts += [getattr(m.spec, key) for m in parsed.methods for key in (*CHAIN, "redactor") if key != "encoder"]
+    parts += [part for m in parsed.methods for part in m.spec.encoders]
     named = {part.use for part in parts if part}
     if parsed.recipe.audit:
         named |= {parsed.recipe.audit.detector.use, parsed.recipe.audit.encoder}

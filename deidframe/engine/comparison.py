@@ -344,10 +344,11 @@ def _grouped(at: RunContext, method: MethodPlan, base: Cell) -> Cell:
         else:
             step = method.steps["encoder"]
             encodings, people, space = at.pool.encode(step, at.faces), at.faces.subjects or (), step.name
+        beside = [at.pool.encode(one, at.faces) for one in method.beside]
         apart = None
         if method.within is not None:
             apart = functools.partial(people_classes, at.pool, *method.within, at.faces)
-        done = group(at.pool, encodings, people, method, labelled=at.plan.labelled, apart=apart)
+        done = group(at.pool, encodings, people, method, labelled=at.plan.labelled, apart=apart, beside=beside)
         text = groups_csv(done.ids, done.labels)
         write_bytes(
             at.folder / "private" / "groups" / f"{method.slug}.csv", text.encode("utf-8", "surrogateescape"), private=True

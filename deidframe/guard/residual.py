@@ -16,7 +16,8 @@ MAYBE = 16.0
 """The same against the undecoded original: further away than this no loss of the file format can have brought it.
 
 Rounding a block's coefficients by half a step of JPEG's tables at quality 95 moves luminance by at most 3.4 and chrominance by
-4.6 (root mean square), so red, green and blue by 9.8, 8.2 and 11.4, on average 9.8; to that come `UNCHANGED` and what rounding takes.
+4.6 (root mean square), so red, green and blue by 9.8, 8.2 and 11.4, on average 9.8; to that come `UNCHANGED` and what rounding
+takes.
 """
 FAULT = 0.2
 """From this share of originals on a method is refused, and not the single pictures."""

@@ -68,6 +68,7 @@ class MethodSpec(Table):
     """One way to protect the database (a k-Same chain, or a redactor), or a grouping that is only measured.
 
     With `equal_counts` the people of a group release as many pictures each as the one with the fewest; the rest is withheld.
+    `encoder` may be a list of names: groups are then made in all of them together, and targets lie in the first one's encodings.
     A grouping has a clusterer and no synthesizer. With k it groups people; without k it finds people among pictures.
     `released` is a source of what another tool released of this database, which is looked at and attacked; `map` a CSV that says
     which of its pictures shows which original.
@@ -75,7 +76,7 @@ class MethodSpec(Table):
 
     name: Name
     k: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
-    encoder: Part | None = None
+    encoder: Part | Annotated[tuple[Use, ...], Field(min_length=1, max_length=8, strict=False)] | None = None
     clusterer: Part | None = None
     within: WithinSpec | None = None
     outliers: Part | None = None
@@ -87,8 +88,19 @@ class MethodSpec(Table):
     equal_counts: bool = False
     sweep: dict[str, Any] = {}
 
+    @property
+    def encoders(self) -> tuple[Part, ...]:
+        """The encoder of its targets, and those in which it groups besides."""
+        if isinstance(self.encoder, tuple):
+            return tuple(Part(use=name) for name in self.encoder)
+        return (self.encoder,) if self.encoder is not None else ()
+
     @model_validator(mode="after")
     def _whole(self) -> MethodSpec:
+        if isinstance(self.encoder, tuple) and len(set(self.encoder)) < len(self.encoder):
+            raise ValueError(f"encoder names one twice: {', '.join(self.encoder)}")
+        if isinstance(self.encoder, tuple) and len(self.encoder) > 1 and (self.k is None or self.clusterer is None):
+            raise ValueError("several encoders are for groups of people; give k and a clusterer, or one encoder")
         chain = [key for key in CHAIN if getattr(self, key) is not None]
         if self.within is not None and (self.clusterer is None or self.k is None):
             raise ValueError("within says how a clusterer groups people; give clusterer and k with it")

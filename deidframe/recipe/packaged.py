@@ -75,7 +75,7 @@ def usual() -> Usual:
         encodings=file["source"]["use"],
         detector=folder["detector"]["use"],
         detectors=(folder["detector"]["use"], folder["audit"]["detector"]["use"]),
-        encoder=method["encoder"]["use"],
+        encoder=method["encoder"][0] if isinstance(method["encoder"], list) else method["encoder"]["use"],
         judge=folder["attack"][0]["encoders"][0],
         synthesizer=method["synthesizer"]["use"],
     )

@@ -36,7 +36,7 @@ class MethodPlan:
     """One method: all of k and the five steps, a redactor, a clusterer alone whose groups are measured, or a foreign release.
 
     Of a release that another tool made, `pairs` is the file that says whose pictures it shows, and `candidates` are redactors
-    with the parameters that are tried where the tool's are guessed.
+    with the parameters that are tried where the tool's are guessed. `beside` are encoders in which it groups besides its own.
     """
 
     name: str
@@ -46,6 +46,12 @@ class MethodPlan:
     equal_counts: bool = False
     pairs: str | None = None
     candidates: tuple[Step, ...] = ()
+    beside: tuple[Step, ...] = ()
+
+    @property
+    def encoders(self) -> tuple[Step, ...]:
+        """The encoder of its targets, and those in which it groups besides."""
+        return (self.steps["encoder"], *self.beside) if "encoder" in self.steps else ()
 
     @property
     def foreign(self) -> bool:
@@ -88,13 +94,14 @@ class MethodPlan:
     @property
     def grouping_key(self) -> str:
         """Equal for methods that put the same people into the same groups."""
-        parts = [self.steps[name].key for name in ("encoder", "clusterer", "outliers") if name in self.steps]
+        parts = [step.key for step in self.encoders]
+        parts += [self.steps[name].key for name in ("clusterer", "outliers") if name in self.steps]
         return "|".join([*parts, str(self.k), f"{self.within[0].key}|{self.within[1]}" if self.within else ""])
 
     @property
     def sees(self) -> frozenset[str]:
         """Names of the encoders that made its groups or that it was aimed by: an attacker who sees with one is no stranger."""
-        names = {step.name for key, step in self.steps.items() if key == "encoder"}
+        names = {step.name for step in self.encoders}
         return frozenset(names | {other.name for step in self.steps.values() for other in step.recognizers.values()})
 
     @property
@@ -234,7 +241,7 @@ class Plan:
 
     def encoders(self, method: MethodPlan) -> dict[str, Step]:
         """Return the encoders in which a method is measured, by key: its own and every attack's."""
-        steps = [method.steps["encoder"]] if "encoder" in method.steps else []
+        steps = method.encoders
         judges = self.quality.encoders if self.quality else ()
         return {step.key: step for step in (*steps, *(a.encoder for a in self.attacks if a.encoder), *judges)}
 
@@ -249,7 +256,7 @@ class Plan:
         all_steps = [
             self.source,
             *([self.detector] if self.detector else []),
-            *(s for m in self.methods for s in m.steps.values()),
+            *(s for m in self.methods for s in (*m.steps.values(), *m.beside)),
             *(m.within[0] for m in self.methods if m.within),
         ]
         all_steps += [*(self.finder or ()), *(e.encoder for e in self.elbows if e.encoder)]

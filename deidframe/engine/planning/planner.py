@@ -111,10 +111,18 @@ class Planner:
     def method(self, method: Method) -> MethodPlan | None:
         """Resolve a method, or complain and return None."""
         steps: dict[str, Step] = {}
+        beside: tuple[Step, ...] = ()
         whole = True
         for key, role in ROLE_OF_KEY.items():
-            part: Part | None = getattr(method.spec, key)
+            part: Part | tuple[str, ...] | None = getattr(method.spec, key)
             if part is None:
+                continue
+            if isinstance(part, tuple):  # names of encoders
+                found = [self.step(role, name, {}, (*method.at, key, place)) for place, name in enumerate(part)]
+                known = [step for step in found if step is not None]
+                whole = whole and len(known) == len(found)
+                if known:
+                    steps[key], beside = known[0], tuple(known[1:])
                 continue
             step = self.step(role, part.use, part.params, (*method.at, key))
             whole = whole and step is not None
@@ -122,6 +130,11 @@ class Planner:
                 steps[key] = step
         if not whole:
             return None
+        for key in ("clusterer", "outliers"):
+            if beside and key in steps and steps[key].accepted_spaces:
+                listed = ", ".join(steps[key].accepted_spaces)
+                said = f'"{steps[key].name}" works on encodings of {listed} alone, not on several together'
+                self.complain("R120", (*method.at, key), said)
         if "encoder" in steps:
             spaces = steps["encoder"].loaded.component.spaces
             for key in ("clusterer", "outliers", "anonymizer", "synthesizer"):
@@ -149,7 +162,7 @@ class Planner:
                 return None
             within = (judge, method.spec.within.by)
         guessed = self.guessed() if "released" in steps else ()
-        return MethodPlan(method.name, method.spec.k, steps, within, method.spec.equal_counts, method.spec.map, guessed)
+        return MethodPlan(method.name, method.spec.k, steps, within, method.spec.equal_counts, method.spec.map, guessed, beside)
 
     def guessed(self) -> tuple[Step, ...]:
         """Return all redactors that say how they are undone, with each of the parameters that they name for guessing."""
@@ -237,7 +250,7 @@ class Planner:
         """Choose who looks for people under two labels: an encoder that made no groups, and one that the run uses anyway."""
         if not any(m is not None and m.promised_k is not None for m in methods):
             return None
-        grouping = {m.steps["encoder"].name for m in methods if m is not None and "encoder" in m.steps}
+        grouping = {step.name for m in methods if m is not None for step in m.encoders}
         usable = {step.name: step for step in others if step.role == "encoder"}
         for name in self.catalogue.names("encoder"):
             try:
@@ -298,7 +311,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     source = planner.step("source", recipe.source.use, recipe.source.params, ("source",))
     detector = planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",)) if recipe.detector else None
     methods = [planner.method(m) for m in parsed.methods]
-    grouping = [m.spec.encoder.use for m in parsed.methods if m.spec.encoder]
+    grouping = [part.use for m in parsed.methods for part in m.spec.encoders]
     attacks = [one for row, spec in enumerate(recipe.attack) for one in planner.attack(row, spec, grouping)]
     finder = _finder(planner, recipe.source.subjects)
     elbows = [planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow)]

@@ -24,6 +24,14 @@ def recipe_schema(catalogue: Catalogue) -> dict[str, Any]:
         definitions[f"{role}-use"] = _use(catalogue, role, definitions)
     for key, role in ROLE_OF_KEY.items():
         definitions["MethodSpec"]["properties"][key] = _part(role)
+    names = {
+        "type": "array",
+        "items": {"enum": list(catalogue.names("encoder"))},
+        "minItems": 1,
+        "maxItems": 8,
+        "uniqueItems": True,
+    }
+    definitions["MethodSpec"]["properties"]["encoder"] = {"anyOf": [_part("encoder"), names]}
     schema["properties"]["detector"] = definitions["AuditSpec"]["properties"]["detector"] = _part("detector")
     for owner, role in (("SourceSpec", "source"), ("AttackSpec", "attacker")):
         definitions[owner]["allOf"] = [{"$ref": f"#/$defs/{role}-use"}]

@@ -6,7 +6,7 @@ import csv
 import hmac
 import io
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,7 @@ def group(
     *,
     labelled: bool,
     apart: Callable[[], NDArray[np.int64]] | None = None,
+    beside: Sequence[Embeddings] = (),
 ) -> Grouped:
     """Group and measure.
 
@@ -62,13 +63,14 @@ def group(
         people: the person of each.
         labelled: those are known, not assumed.
         apart: gives the class of each person, within which groups are made.
+        beside: of the same pictures, in other encoders in which people are grouped, too; figures are of `encodings`.
 
     Raises:
         ReleaseRefused: a settled group has fewer than k people.
     """
     k = method.k
     pool.take_seconds()
-    found = make_groups(pool, encodings, people, method, apart)
+    found = make_groups(pool, encodings, people, method, apart, beside)
     spent = pool.take_seconds()  # of an encoder, too, where classes of people were asked for
     seconds = {KEY_OF_ROLE[role]: spent[role] for role in ("clusterer", "outlier-handler") if role in spent}
     crowd, labels = found.crowd, found.labels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,7 @@ def make_groups(
     people: tuple[str, ...],
     method: MethodPlan,
     apart: Callable[[], NDArray[np.int64]] | None = None,
+    beside: Sequence[Embeddings] = (),
 ) -> Groups:
     """Group the people of a database (with k), or find people among its pictures (without).
 
@@ -53,17 +54,29 @@ def make_groups(
         people: the person of each.
         method: its clusterer, outlier handler and k.
         apart: gives the class of each person in order of first appearance; groups are made within each class.
+        beside: of the same pictures, in other encoders in which people are grouped, too.
     """
     steps, k = method.steps, method.k
     crowd, names, rows = (encodings, (), np.arange(len(encodings))) if k is None else people_of(encodings, people)
+    seen = together(crowd, [people_of(one, people)[0] for one in beside]) if beside else crowd
     if k is None:
         made = without_copies(crowd, lambda distinct: pool.call(steps["clusterer"], distinct, 1))
     else:
-        made = _clustered(pool, steps["clusterer"], crowd, k, apart() if apart else None)
+        made = _clustered(pool, steps["clusterer"], seen, k, apart() if apart else None)
     settled = made
     if "outliers" in steps and k is not None:
-        settled = pool.call(steps["outliers"], crowd, made, k)
+        settled = pool.call(steps["outliers"], seen, made, k)
     return Groups(crowd, names, rows, made, settled)
+
+
+def together(first: Embeddings, others: Sequence[Embeddings]) -> Embeddings:
+    """Return the encodings of all encoders side by side, each about its mean and scaled so that all vary equally."""
+    parts = []
+    for one in (first, *others):
+        centred = one.vectors - one.vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+        spread = float(np.einsum("nd,nd->", centred, centred, dtype=np.float64)) / max(1, len(centred))
+        parts.append(centred / np.float32(max(spread, 1e-12) ** 0.5))
+    return Embeddings(first.ids, np.concatenate(parts, axis=1), "+".join(one.space for one in (first, *others)))
 
 
 def people_of(encodings: Embeddings, subjects: tuple[str, ...]) -> tuple[Embeddings, tuple[str, ...], NDArray[np.int64]]:

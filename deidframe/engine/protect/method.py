@@ -86,7 +86,8 @@ def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str,
     assert k is not None and faces.subjects is not None
     subjects = faces.subjects
     encodings = pool.encode(steps["encoder"], faces)
-    key = ["groups", whose, *(steps[name].key for name in ("encoder", "clusterer", "outliers")), str(k)]
+    beside = [pool.encode(step, faces) for step in method.beside]
+    key = ["groups", whose, *(step.key for step in (*method.encoders, steps["clusterer"], steps["outliers"])), str(k)]
     apart: Callable[[], NDArray[np.int64]] | None = None
     if method.within is not None:
         key += [method.within[0].key, method.within[1]]
@@ -94,13 +95,14 @@ def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str,
     files: dict[int, Path] = {}
     why: dict[int, str] = {}
     if earlier is None:
-        groups = pool.once("|".join(key), lambda: make_groups(pool, encodings, subjects, method, apart))
+        groups = pool.once("|".join(key), lambda: make_groups(pool, encodings, subjects, method, apart, beside))
     else:
 
         def new_groups(rows: NDArray[np.int64]) -> Groups:
             new = faces.take(rows)
             split = functools.partial(people_classes, pool, *method.within, new) if method.within is not None else None
-            return make_groups(pool, encodings.take(rows), new.subjects or (), method, split)
+            more = [one.take(rows) for one in beside]
+            return make_groups(pool, encodings.take(rows), new.subjects or (), method, split, more)
 
         groups, files, why = go_on(earlier, encodings, subjects, k, new_groups)
     labels = groups.labels

@@ -134,7 +134,7 @@ def restate_release(
 
 def licences_of(method: MethodPlan) -> tuple[str, ...]:
     """Return the licences of the weights that a method's components load."""
-    steps = method.steps.values()
+    steps = (*method.steps.values(), *method.beside)
     names = {name for step in steps for name in step.weights}
     found = listed_weights({step.loaded.listed.package for step in steps})
     return tuple(sorted({f"{one.name}: {one.licence}" for one in found if one.name in names}))

@@ -182,3 +182,53 @@ def test_an_elbow_that_cannot_be_drawn_is_refused_first(tmp_path: Path, elbow: s
     with pytest.raises(RecipeError) as caught:
         ran(tmp_path, HEAD + PEOPLE + "[[elbow]]\n" + elbow, *READ_OFF)
     assert message in "\n".join(caught.value.complaints)
+
+
+SHADE = (
+    docstring_code("encoder")
+    .replace("mean-colour", "shade")
+    .replace('"colour"', '"shade"')
+    .replace("mean(axis=(1, 2))", "std(axis=(1, 2))")
+)
+SEVERAL = HEAD + PEOPLE.replace('{ use = "colour" }', '["colour", "shade"]')
+
+
+def test_people_are_grouped_in_several_encoders_at_once(tmp_path: Path) -> None:
+    seen = tmp_path / "seen.npy"
+    noting = docstring_code("clusterer").replace(
+        "        last =",
+        f"        np.save({str(seen)!r}, people.vectors)\n        assert people.space == 'mean-colour+shade'\n        last =",
+    )
+    outcome = ran(tmp_path, SEVERAL, listed("encoder", "shade", SHADE), listed("clusterer", "in-order", noting))
+    (people,) = outcome.cells
+    assert (people.status, people.encoder, people.k_counted) == ("ok", "colour", 3), people.reason
+    rows = np.load(seen)
+    assert rows.shape == (12, 6)
+    for part in (rows[:, :3], rows[:, 3:]):
+        assert (part**2).sum(axis=1).mean() == pytest.approx(1, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('["colour", "colour"]', "names one twice"),
+        ('["colour", "nobody"]', "no encoder is called"),
+        ("[]", "at least 1"),
+        ('[{ use = "colour" }]', "string"),
+    ],
+)
+def test_wrong_lists_of_encoders_are_refused(tmp_path: Path, given: str, said: str) -> None:
+    with pytest.raises(RecipeError) as refused:
+        ran(tmp_path, SEVERAL.replace('["colour", "shade"]', given), listed("encoder", "shade", SHADE))
+    assert said in "\n".join(refused.value.complaints)
+
+
+def test_several_encoders_are_for_groups_of_people(tmp_path: Path) -> None:
+    text = HEAD + PICTURES.replace('{ use = "colour" }', '["colour", "shade"]')
+    with pytest.raises(RecipeError) as refused:
+        ran(tmp_path, text, listed("encoder", "shade", SHADE))
+    assert "groups of people" in "".join(refused.value.complaints)
+    bound = docstring_code("clusterer").replace('another")]', 'another", spaces=("mean-colour",))]')
+    with pytest.raises(RecipeError) as refused:
+        ran(tmp_path, SEVERAL, listed("encoder", "shade", SHADE), listed("clusterer", "in-order", bound))
+    assert "not on several together" in "".join(refused.value.complaints)
