@@ -157,6 +157,10 @@ def test_events_are_one_json_object_a_line(tmp_path: Path) -> None:
         (["plugins", "check"], "name a plugin"),
         (["plugins", "list", "deidframe-ksame"], "did you mean: deidframe plugins check deidframe-ksame"),
         (["run", "r.toml", "--jobs", "0"], "at least 1"),
+        (["run", "quickstart", "--sample", "0"], "at least 1"),
+        (["run", "quickstart", "--sample", "9999", "--estimate"], "nothing to estimate"),
+        (["run", "quickstart", "--estimate", "--shard", "1/2"], "leave out --shard"),
+        (["run", "photos", "--sample", "5"], "--limit"),
         (["run", "r.toml", "--timeout", "-2"], "above 0"),
     ],
 )

@@ -32,6 +32,9 @@ def recipe_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--k", type=int, metavar="K", help="k of every method that has one, as --set 'method[*].k=K'")
     parser.add_argument("--limit", type=int, metavar="N", help="take only the first N pictures")
+    parser.add_argument(
+        "--sample", type=int, metavar="N", help="draw whole people until they have N pictures, and take those alone"
+    )
 
 
 def overrides_of(options: argparse.Namespace) -> list[str]:
@@ -79,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
         print("nothing is wrong with the recipe")
         return 0
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
-        planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
+        planned = plan(parsed, Catalogue(), Path(scratch), options.limit, options.sample)
     console = Console()
     by = f", faces by {planned.detector.loaded.qualified}" if planned.detector else ""
     console.print(

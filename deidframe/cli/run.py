@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from deidframe.engine.runtime.progress import Reporter
     from deidframe.engine.tools.parts import Part
     from deidframe.engine.tools.ray_surrogates import OnNodes
+    from deidframe.recipe.parse import Parsed
 
 HELP = "run a recipe: release, certificate and report"
+SAMPLE = 500
+"""Pictures of the larger sample where none is asked for."""
 PRINTED = "printed.txt"
 """Under `private/records`: what plugins wrote to standard output and error."""
 EXAMPLE = "deidframe run quickstart --out runs/first"
@@ -31,6 +34,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("recipe", metavar="RECIPE", help=check.RECIPE)
     check.recipe_options(parser)
+    parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help="run the sample and a third of it (--sample, else 500 pictures), say what the whole will take, and keep nothing",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print what would run, as `deidframe check` does, and stop")
     parser.add_argument(
         "--out",
@@ -143,6 +151,10 @@ def _work(options: argparse.Namespace, caches: list[str] | None, reporter: Repor
     parsed = load_recipe(find_recipe(options.recipe), check.overrides_of(options))
     folder = Path(options.out) if options.out else Path("runs") / parsed.recipe.name
     if parsed.recipe.scene is not None and not parsed.recipe.method:
+        if options.sample is not None or getattr(options, "estimate", False):
+            raise UsageError(
+                "--sample draws people, and photos that are only covered name nobody: take the first ones with --limit"
+            )
         from deidframe.cli.scenes import code_of, said_of
         from deidframe.engine.planning.scene_plan import plan_scene
         from deidframe.engine.tools.scenes import run_scene
@@ -151,8 +163,17 @@ def _work(options: argparse.Namespace, caches: list[str] | None, reporter: Repor
         with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
             covered = run_scene(scene, folder, Path(scratch), reporter, offline=options.offline)
         return Done(code_of(covered), said_of(covered))
+    estimated = getattr(options, "estimate", False)
+    if options.sample is not None or estimated:
+        asked = {"--shard": options.shard, "--ray": options.ray, "merge": caches}
+        for name in (name for name, value in asked.items() if value):
+            raise UsageError(f"{'--estimate' if estimated else '--sample'} is of one machine: leave out {name}")
+    if estimated:
+        return _estimated(options, parsed, folder, reporter)
+    if options.sample is not None and not options.out:
+        folder = folder.with_name(f"{folder.name}-sample")  # the whole run has another folder
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
-        planned = plan(parsed, Catalogue(), Path(scratch), options.limit)
+        planned = plan(parsed, Catalogue(), Path(scratch), options.limit, options.sample)
     reporter.say(
         f"{parsed.recipe.name}: {came_in(len(planned.people), planned.person_count, len(planned.photos.skipped))};"
         f" {counted(len(planned.methods), 'method')}"
@@ -185,6 +206,27 @@ def _work(options: argparse.Namespace, caches: list[str] | None, reporter: Repor
     if not (outcome.found and written.is_file()):  # the page of the same records and the same code is there
         written = write_report(folder)
     return _said(outcome, folder, written)
+
+
+def _estimated(options: argparse.Namespace, parsed: Parsed, folder: Path, reporter: Reporter) -> Done:
+    """Run two samples and say what the whole run will take."""
+    import tempfile
+
+    from deidframe.cli.forecast import lines_of
+    from deidframe.engine.planning.planner import plan
+    from deidframe.engine.tools.estimate import estimate
+    from deidframe.host.catalogue import Catalogue
+
+    with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
+        room = Path(scratch)
+
+        def planned(pictures: int) -> Plan:
+            return plan(parsed, Catalogue(), room, options.limit, pictures)
+
+        count = options.sample if options.sample is not None else SAMPLE
+        done = estimate(planned, count, folder, room, reporter, offline=options.offline)
+    facts = {"seconds_likely": round(done.likely), "seconds_most": round(done.most), "memory": done.memory, "disk": done.disk}
+    return Done(0, lines_of(done), None, facts)
 
 
 def _said(outcome: Outcome, folder: Path, written: Path) -> Done:

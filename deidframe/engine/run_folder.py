@@ -69,6 +69,7 @@ def signature(plan: Plan, fingerprints: Sequence[str], films: Mapping[str, str] 
     recipe = plan.parsed
     facts: dict[str, Any] = {"recipe": recipe.text, "set": list(recipe.overrides), "limit": plan.limit, "content": content}
     facts |= {"films": dict(films)} if films else {}
+    facts |= {"sample": plan.sample} if plan.sample is not None else {}
     who = {"ids": list(plan.photos.ids), "people": list(plan.people), "skipped": dict(plan.photos.skipped)}
     steps = sorted((identity(step) for step in plan.steps()), key=lambda one: DiskCache.key(one))
     return DiskCache.key({**facts, **who, "steps": steps, "core": code_of("deidframe")})
@@ -200,6 +201,7 @@ def facts_of(plan: Plan) -> dict[str, Any]:
         "seed": recipe.seed,
         "recipe": public_recipe(plan.parsed),
         "limit": plan.limit,
+        "sample": {"pictures": plan.sample, "of": plan.whole} if plan.sample is not None else None,
         "source": {
             "name": plan.source.name,
             "pictures": len(plan.people) if plan.encodings else len(plan.photos),

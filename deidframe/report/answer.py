@@ -157,6 +157,11 @@ def _warnings(record: Record) -> list[str]:
         said.append(f"Only {people} people were tried: the intervals are wide and small differences mean nothing.")
     if record.run.get("limit"):
         said.append(f"Only the first {record.run['limit']} pictures were taken (--limit).")
+    if record.run.get("sample"):
+        said.append(
+            f"Only a sample of {record.run['sample']['of']:,} pictures was taken (--sample): it is grouped otherwise than the"
+            " whole, and whoever has both releases can intersect them, so do not share it."
+        )
     return said
 
 

@@ -191,4 +191,6 @@ def _command(record: Record) -> str:
     words = ["deidframe", "run", recipe["file"], *(w for s in recipe["set"] for w in ("--set", s))]
     if record.run.get("limit"):
         words += ["--limit", str(record.run["limit"])]
+    if record.run.get("sample"):
+        words += ["--sample", str(record.run["sample"]["pictures"])]
     return shlex.join(words)

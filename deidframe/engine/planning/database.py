@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,17 +23,45 @@ Complain = Callable[[str, tuple[str | int, ...], str], None]
 
 @dataclass(frozen=True)
 class Database:
-    """What the source lists: photos or encodings, who is on each, and what its owner should know of that."""
+    """What the source lists: photos or encodings, who is on each, and what its owner should know of that.
+
+    `whole` is how many it lists, where a sample of them was taken.
+    """
 
     photos: Photos
     people: tuple[str, ...]
     encodings: Embeddings | None
     labelled: bool
     notes: tuple[str, ...] = ()
+    whole: int = 0
 
 
-def list_database(complain: Complain, parsed: Parsed, source: Step, scratch: Path, limit: int | None) -> Database:
-    """List the pictures or encodings and say who is on each, as the recipe states."""
+def list_database(
+    complain: Complain, parsed: Parsed, source: Step, scratch: Path, limit: int | None, sample: int | None = None
+) -> Database:
+    """List the pictures or encodings, or a sample of them, and say who is on each, as the recipe states."""
+    listed = _listed(complain, parsed, source, scratch, limit)
+    count = len(listed.people)
+    if sample is None or sample >= count:
+        return replace(listed, whole=count)
+    rows = drawn_people(listed.people, sample, parsed.recipe.seed)
+    photos = listed.photos if listed.encodings is not None else replace(listed.photos.take(rows), films={})
+    people = tuple(listed.people[row] for row in rows)
+    said = f"a sample: {len(rows)} of {count}, of {len(set(people))} of {len(set(listed.people))} people"
+    encodings = listed.encodings.take(rows) if listed.encodings is not None else None
+    return Database(photos, people, encodings, listed.labelled, (*listed.notes, said), count)
+
+
+def drawn_people(people: Sequence[str], count: int, seed: int) -> list[int]:
+    """Return the rows, in order, of people drawn one after another until they have at least so many."""
+    names, who = np.unique(np.array(people), return_inverse=True)
+    sizes = np.bincount(who)
+    order = np.random.default_rng([seed, len(people)]).permutation(len(names))
+    chosen = order[: int(np.searchsorted(np.cumsum(sizes[order]), count)) + 1]
+    return np.flatnonzero(np.isin(who, chosen)).tolist()
+
+
+def _listed(complain: Complain, parsed: Parsed, source: Step, scratch: Path, limit: int | None) -> Database:
     pool = ComponentPool(parsed.recipe.seed, None, scratch, Quiet())
     with pool.working_on("listing the database"):
         loaded: Photos | Embeddings = pool.call(source)

@@ -203,6 +203,8 @@ class Plan:
         quality: how released pictures are judged besides.
         methods, attacks: in the recipe's order.
         limit: how many pictures are taken, None for all.
+        sample: whole people are drawn until they have so many pictures, None for everybody.
+        whole: pictures, or encodings, that the source lists.
         gate: whether every label is one person; None where no method promises k.
         faces: which of several faces of a picture is meant: `"centre"`, `"largest"`, `"every"` or `"labelled
             person"`.
@@ -228,6 +230,8 @@ class Plan:
     faces: str = "centre"
     notes: tuple[str, ...] = ()
     scene: ScenePart | None = None
+    sample: int | None = None
+    whole: int = 0
 
     def pool(self, scratch: Path, reporter: Reporter, *, offline: bool = False, cache: DiskCache | None = None) -> ComponentPool:
         """Return an empty pool for its components."""

@@ -291,7 +291,7 @@ def _by_knowledge(spec: AttackSpec, called: str) -> list[tuple[str, int | None]]
     return [(f"{called}, knows {number}", number) for number in spec.knows]
 
 
-def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None = None) -> Plan:
+def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None = None, sample: int | None = None) -> Plan:
     """Check a recipe against what is installed and against its database.
 
     Args:
@@ -299,13 +299,16 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
         catalogue: what is installed.
         scratch: an existing folder.
         limit: take only so many pictures.
+        sample: draw whole people, under the recipe's seed, until they have so many pictures.
 
     Raises:
         RecipeError: everything wrong that can be known without opening a picture; nothing ran.
-        NothingToDo: the source holds no picture. UsageError: the source cannot be listed, or limit is not positive.
+        NothingToDo: the source holds no picture. UsageError: the source cannot be listed, or limit or sample is not positive.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: expected a number of pictures of at least 1")
+    if sample is not None and sample < 1:
+        raise UsageError(f"--sample {sample}: expected a number of pictures of at least 1")
     recipe = parsed.recipe
     planner = Planner(parsed, catalogue)
     source = planner.step("source", recipe.source.use, recipe.source.params, ("source",))
@@ -324,7 +327,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     scene = _scene(planner, detector, audit, methods)
     found: Database | None = None
     if source is not None:
-        found = list_database(planner.complain, parsed, source, scratch, limit)
+        found = list_database(planner.complain, parsed, source, scratch, limit, sample)
         count = len(set(found.people))
         for method in parsed.methods:
             if scene is None and found.people and method.spec.k is not None and method.spec.k > count:
@@ -354,6 +357,8 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
         _faces(recipe.source, gate),
         (*found.notes, *planner.cautions),
         scene,
+        sample,
+        found.whole,
     )
 
 
