@@ -1,4 +1,4 @@
-"""Who is near whom among many, by random cuts of the space; `deidframe-ksame` has the same loops, and no plugin imports another."""
+"""Who is near whom among many, by random cuts of the space; `deidframe-ksame` has the same loops: no plugin imports another."""
 
 from __future__ import annotations
 
