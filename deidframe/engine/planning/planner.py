@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deidframe.contract.component import Need
+from deidframe.contract.component import Component, Need
 from deidframe.contract.errors import PluginError, UsageError
 from deidframe.engine.components.step import Step
 from deidframe.engine.planning.database import Database, list_database
@@ -71,6 +71,15 @@ class Planner:
         except PluginError as error:
             self.complain("P102", (*at, "use"), str(error))
             return None
+        if role == "encoder" and _has_choice(loaded.component):
+            asked = self.parsed.recipe.precision
+            if params.get("precision", asked) != asked:
+                said = (
+                    f'"{use}" is asked for {params["precision"]} and the run is of {asked}; encodings of two precisions are not'
+                )
+                self.complain("R137", (*at, "params"), f"{said} compared: set precision of the whole recipe")
+                return None
+            params = {"precision": asked, **params}
         try:
             checked = loaded.component.params.model_validate(params)
         except ValidationError as error:
@@ -256,7 +265,8 @@ class Planner:
             try:
                 component = self.catalogue.load("encoder", name).component
                 if component.same_person and name not in usable:
-                    usable[name] = Step("encoder", self.catalogue.load("encoder", name), component.params())
+                    kept = {"precision": self.parsed.recipe.precision} if _has_choice(component) else {}
+                    usable[name] = Step("encoder", self.catalogue.load("encoder", name), component.params.model_validate(kept))
             except (PluginError, ValidationError):  # a broken plugin that the recipe does not name stops nothing
                 continue
         able = [step for step in usable.values() if step.loaded.component.same_person]
@@ -282,6 +292,11 @@ class Planner:
         if not clusterer.loaded.component.elbow:
             self.complain("R132", (*at, "use"), f'"{spec.use}" has no parameter that is read off an elbow')
         return ElbowPlan(spec, clusterer, None if spec.encoder is None else self.encoder(spec.encoder, (*at, "encoder")))
+
+
+def _has_choice(component: Component) -> bool:
+    """Return whether an encoder computes in the precision that it is asked for."""
+    return "precision" in component.params.model_fields
 
 
 def _by_knowledge(spec: AttackSpec, called: str) -> list[tuple[str, int | None]]:

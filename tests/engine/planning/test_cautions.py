@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from deidframe.contract import RecipeError
 from deidframe.engine.planning.planner import plan
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.parse import parse
@@ -36,3 +37,16 @@ redactor = { use = "REDACTOR" }
 def test_a_setting_that_undoes_to_more_than_half_is_said_before_the_run(tmp_path: Path, redactor: str, said: str) -> None:
     planned = plan(parse(TEXT.replace('REDACTOR"', redactor), "r.toml"), Catalogue(), tmp_path)
     assert [note for note in planned.notes if "redactor" in note and said in note] if said else not planned.notes
+
+
+def test_encoders_of_a_run_compute_in_one_precision(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "recipes" / "quickstart.toml").read_text()
+    planned = plan(parse('precision = "bf16"\n' + text, "r.toml"), Catalogue(), tmp_path)
+    own = {step.name: step.params.precision for step in planned.steps() if step.role == "encoder"}
+    assert len(own) > 1 and set(own.values()) == {"bf16"}
+    whole = plan(parse(text, "r.toml"), Catalogue(), tmp_path)
+    assert {step.params.precision for step in whole.steps() if step.role == "encoder"} == {"f32"}
+    mixed = text.replace('{ use = "dlib-resnet" }', '{ use = "dlib-resnet", params = { precision = "bf16" } }')
+    with pytest.raises(RecipeError) as refused:
+        plan(parse(mixed, "r.toml"), Catalogue(), tmp_path)
+    assert "R137" in "".join(refused.value.complaints)
