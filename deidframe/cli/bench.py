@@ -19,6 +19,7 @@ def run(options: argparse.Namespace) -> int:
     """Run an averaging method, a blur and one attack in a temporary folder, and print what each stage took."""
     import tempfile
     import time
+    from dataclasses import replace
     from pathlib import Path
 
     from rich.console import Console
@@ -29,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     from deidframe.engine.run import run as run_plan
     from deidframe.engine.runtime.stopwatch import Stopwatch
     from deidframe.engine.tools.bench import bench_plan, product_seconds
+    from deidframe.models.network import SPENT
 
     if options.pictures < 1:
         raise UsageError(f"--pictures {options.pictures}: expected a number from 1")
@@ -36,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="deidframe-") as room:
         plan = bench_plan(Path(options.folder), options.pictures, Path(room))
         began, cpu = time.perf_counter(), time.process_time()
+        before = replace(SPENT)
         with Stopwatch(Bars(console) if console.is_terminal else Lines()) as watch:
             done = run_plan(plan, Path(room) / "run", watch, offline=options.offline)
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
@@ -49,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     each = f"{1000 * cpu / count:.1f}"
     table.add_row("together", f"{count:,}", f"{seconds:.1f}", f"{cpu:.1f}", each, f"{watch.peak / 2**20:,.0f}")
     Console().print(table)
+    share = (SPENT.cpu - before.cpu) / cpu
+    print(f"Networks took {1000 * (SPENT.cpu - before.cpu) / count:.1f} ms of CPU a picture: {share:.2f} of the whole.")
     product = product_seconds()
     times = f"{cpu / count / product:.2f} times a product of two 1024 x 1024 matrices here ({1000 * product:.1f} ms)"
     print(f"A picture takes {each} ms of CPU, {times}, by which machines are compared.")

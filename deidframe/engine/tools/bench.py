@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.tools.encode import planned_as_labelled
-from deidframe.recipe.packaged import packaged
+from deidframe.recipe.packaged import packaged, usual
 
 SIDE = 1024
 TRIES = 5
@@ -33,7 +33,8 @@ def bench_plan(folder: Path, pictures: int, scratch: Path) -> Plan:
     attack = next(one for one in whole["attack"] if one["threat"] == "naive")
     source = {"use": whole["source"]["use"], "params": {"path": str(folder)}, "same_person": "apart"}
     recipe: dict[str, Any] = {"schema": 1, "name": "bench", "source": source, "detector": whole["detector"]}
-    recipe["method"] = [whole["method"][1], whole["method"][2]]
+    averaged = {**whole["method"][1], "encoder": {"use": usual().encoder}}  # one encoder: figures are compared with earlier ones
+    recipe["method"] = [averaged, whole["method"][2]]
     recipe["attack"] = [{**attack, "encoders": attack["encoders"][:1]}]
     return planned_as_labelled(recipe, scratch, limit=pictures)
 

@@ -181,7 +181,7 @@ class GradientAim:
             found = fit_start(spaces)
             if found is None:
                 raise PluginError(
-                    f"stylegan: none of {', '.join(names)} is known to the bank of starts; add sface or dlib-resnet"
+                    f"stylegan: none of {', '.join(names)} is known to the bank of starts; add sface, dlib-resnet or facenet"
                 )
             self._starts[spaces] = found
         return self._starts[spaces]

@@ -31,6 +31,7 @@ def test_every_stage_is_told(portraits: Path, capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr().out
     for stage in ("find faces", "encode with sface, dlib-resnet", "write faces", "together"):
         assert stage in said
+    assert "of CPU a picture: 0." in said
     assert "times a product of two 1024 x 1024 matrices" in said
     assert sorted(portraits.rglob("*")) == before
 
