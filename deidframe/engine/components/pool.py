@@ -285,10 +285,24 @@ class ComponentPool:
         return recognitions, (base, CachedEncodings(cached, self._shards, self.clear.landmarks))
 
     def use_database(self, faces: FaceSet, shards: tuple[Shard, ...]) -> None:
-        """Let every recogniser keep what it sees of the faces of the run."""
+        """Let every recogniser keep what it sees of the faces of the run; what was the database before is forgotten."""
+        before = self.clear
         self.cache_faces(faces)
         self.clear, self._shards = faces, shards
         self._sealed = _seal_of(faces)
+        if before is not None and base_of(before)[0] is not base_of(faces)[0]:
+            self.drop_faces(before)
+        for key, recognizer in list(self._recognizers.items()):  # who was asked before this was the database
+            if isinstance(self.make(recognizer.encoder), Fits):
+                del self._recognizers[key]
+            else:
+                recognizer.keep_in(self._caches(recognizer.encoder, fitted=False)[1])
+
+    def carry(self, before: FaceSet, after: FaceSet, old: NDArray[np.int64], new: NDArray[np.int64]) -> None:
+        """Let every recogniser know that faces `new` of one set are faces `old` of another, pixel for pixel."""
+        self.cache_faces(after)
+        for recognizer in self._recognizers.values():
+            recognizer.carry(base_of(before)[0], base_of(after)[0], old, new)
 
     def encode(self, encoder: Step, faces: FaceSet) -> Embeddings:
         """Return unit encodings of aligned faces, from memory where they are known."""

@@ -80,6 +80,11 @@ class CachingRecognizer:
         self._witnesses = Witnesses()
 
     @property
+    def encoder(self) -> Step:
+        """Who encodes."""
+        return self._encoder
+
+    @property
     def space(self) -> str:
         """Embedding space of what is returned."""
         return self._encoder.space
@@ -95,6 +100,28 @@ class CachingRecognizer:
             known_rows.stack = after
             self._known[id(after)] = known_rows
 
+    def carry(self, before: Stack, after: Stack, old: NDArray[np.int64], new: NDArray[np.int64]) -> None:
+        """Know of rows `new` of one stack what is known of rows `old` of another: they show the same pixels."""
+        held = self._known.get(id(before))
+        if held is None or held.encoded is None:
+            return
+        made = self._known[id(after)] = _Known(after)
+        made.encoded = np.zeros((len(after), held.encoded.shape[1]), np.float32)
+        made.encoded[new], made.has_encoded[new] = held.encoded[old], held.has_encoded[old]
+        made.landmarks[new] = held.landmarks[old]
+
+    def keep_in(self, encodings: tuple[Stack, CachedEncodings] | None) -> None:
+        """Keep encodings of the database there from now on, those that are known already among them."""
+        self._encodings = encodings
+        held = self._known.get(id(encodings[0])) if encodings else None
+        if encodings is None or held is None or held.encoded is None:
+            return
+        rows, vectors = encodings[1].recall()
+        fresh = ~held.has_encoded[rows]
+        held.encoded[rows[fresh]], held.has_encoded[rows[fresh]] = vectors[fresh], True
+        held.landmarks[rows[fresh]] = encodings[1].landmarks[rows[fresh]]
+        self._save(held, np.flatnonzero(held.has_encoded), whole=False)
+
     def encode(self, faces: FaceSet) -> Embeddings:
         """Encode faces at their own landmarks, unit length, same ids."""
         base, rows = base_of(faces)
@@ -102,7 +129,7 @@ class CachingRecognizer:
         marks = faces.landmarks
         assert marks is not None, "faces of a run carry landmarks"
         fresh = ~known_rows.has_encoded[rows] | (known_rows.landmarks[rows] != marks).any(axis=(1, 2))
-        todo = np.flatnonzero(fresh)
+        todo, source = _distinct(np.flatnonzero(fresh), rows, marks)
         out: NDArray[np.float32] | None = None
         with self._task("encode", len(todo)) as advance:
             for start in range(0, len(todo), BATCH):
@@ -126,6 +153,7 @@ class CachingRecognizer:
         else:
             known = np.flatnonzero(~fresh)
             out[known] = known_rows.encoded[rows[known]]
+            out = out[source]
         return Embeddings(faces.ids, out, self.space)
 
     def recognize(self, faces: FaceSet, *, known_landmarks: bool = False) -> Recognition:
@@ -255,6 +283,22 @@ class CachingRecognizer:
         vectors[order] = encodings.unit().vectors
         self._witnesses.heard(self._encoder.who, known, vectors[count:], faces, vectors[:count])
         return vectors[:count]
+
+
+def _distinct(
+    faces: NDArray[np.int64], rows: NDArray[np.int64], marks: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return those of the faces that are encoded, and for every face whose encoding it has: a picture that many show is one.
+
+    Args:
+        faces: places of faces that no encoding is known of.
+        rows: `(N,)` the picture of every face; marks: `(N, 5, 2)` where it is in it.
+    """
+    source = np.arange(len(rows))
+    first: dict[tuple[int, bytes], int] = {}
+    for face in faces.tolist():
+        source[face] = first.setdefault((int(rows[face]), marks[face].tobytes()), face)
+    return faces[source[faces] == faces], source
 
 
 def base_of(faces: FaceSet) -> tuple[Stack, NDArray[np.int64]]:

@@ -65,7 +65,11 @@ def choose_faces(pool: ComponentPool, intake: Intake, photos: Photos, encoder: S
             f"  of {counted(len(several), 'picture')} with several faces {len(changed)} show the labelled person away from the"
             f" centre, and {unclear} are withheld as unclear"
         )
-        return _remade(intake, photos, found, withheld, set(changed))
+        remade = _remade(intake, photos, found, withheld, set(changed))
+        kept = np.array([row for row, face in enumerate(faces.ids) if face not in withheld], np.int64)
+        same = np.flatnonzero(~np.isin(kept, list(changed)))
+        pool.carry(faces, remade.faces, kept[same], same)
+        return remade
     return intake
 
 

@@ -46,6 +46,7 @@ def find_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, fingerprints
             largest=bool(largest),
             every_face=plan.faces == "every",
         )
+        pool.use_database(intake.faces, intake.shards)
         if plan.faces == "labelled person" and plan.gate is not None and plan.gate.encoder is not None:
             intake = choose_faces(pool, intake, plan.photos, plan.gate.encoder, reporter)
     if auditor:
@@ -53,5 +54,5 @@ def find_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, fingerprints
         reporter.say(
             f"  {auditor.name} sees {more} (covered), and a face in {unseen} where {plan.detector.name} sees none (withheld)"
         )
-    pool.use_database(intake.faces, intake.shards)
+    pool.use_database(intake.faces, intake.shards)  # of the faces that are meant
     return replace(intake, found={})  # millions of pictures need no second choice
