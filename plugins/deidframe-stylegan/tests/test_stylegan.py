@@ -68,8 +68,8 @@ def test_predictions_stay_where_faces_are(space: str) -> None:
 def test_wrong_use_is_refused(context: Context) -> None:
     with pytest.raises(PluginError, match="needs a recognizer"):
         StyleGan(StyleGanParams(), Context(seed=1, scratch=Path()))
-    with pytest.raises(PluginError, match="not of 'facenet'"):
-        load_bank("facenet")
+    with pytest.raises(PluginError, match="not of 'pixels'"):
+        load_bank("pixels")
     with pytest.raises(PluginError, match="reinstall"):
         load_bank("sface", Path("no-such-file.npz"))
     with pytest.raises(PluginError, match="the targets are of 'sface'"):
