@@ -210,10 +210,12 @@ def _work(options: argparse.Namespace, caches: list[str] | None, reporter: Repor
 
 def _estimated(options: argparse.Namespace, parsed: Parsed, folder: Path, reporter: Reporter) -> Done:
     """Run two samples and say what the whole run will take."""
+    import functools
     import tempfile
 
     from deidframe.cli.forecast import lines_of
     from deidframe.engine.planning.planner import plan
+    from deidframe.engine.run import run as run_plan
     from deidframe.engine.tools.estimate import estimate
     from deidframe.host.catalogue import Catalogue
 
@@ -224,7 +226,7 @@ def _estimated(options: argparse.Namespace, parsed: Parsed, folder: Path, report
             return plan(parsed, Catalogue(), room, options.limit, pictures)
 
         count = options.sample if options.sample is not None else SAMPLE
-        done = estimate(planned, count, folder, room, reporter, offline=options.offline)
+        done = estimate(planned, count, folder, room, reporter, functools.partial(run_plan, offline=options.offline))
     facts = {"seconds_likely": round(done.likely), "seconds_most": round(done.most), "memory": done.memory, "disk": done.disk}
     return Done(0, lines_of(done), None, facts)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deidframe.contract.errors import UsageError
 from deidframe.engine.planning.plan import Plan
-from deidframe.engine.run import run
+from deidframe.engine.run_folder import Outcome
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.engine.runtime.stopwatch import Stopwatch
 from deidframe.record.schema import Cell
@@ -74,7 +74,12 @@ class Estimate:
 
 
 def estimate(
-    planned: Callable[[int], Plan], pictures: int, home: Path, scratch: Path, reporter: Reporter, *, offline: bool = False
+    planned: Callable[[int], Plan],
+    pictures: int,
+    home: Path,
+    scratch: Path,
+    reporter: Reporter,
+    run: Callable[[Plan, Path, Reporter], Outcome],
 ) -> Estimate:
     """Run two samples in a scratch folder, of which nothing is kept, and say what the whole run will take.
 
@@ -84,7 +89,7 @@ def estimate(
         home: where the run folder will lie, whose disk is looked at.
         scratch: an empty folder on a disk with room for a run of the sample.
         reporter: shows progress.
-        offline: fetch nothing.
+        run: runs a plan into a folder, as `deidframe.engine.run.run` does.
 
     Raises:
         UsageError: the sample is as large as the database, or too small to be halved.
@@ -104,7 +109,7 @@ def estimate(
     for place, one in enumerate(plans):
         folder = scratch / f"sample-{place}"
         with Stopwatch(reporter) as watch:
-            cells = run(one, folder, watch, offline=offline).cells
+            cells = run(one, folder, watch).cells
         watches.append(watch)
         disk = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         shutil.rmtree(folder, ignore_errors=True)

@@ -62,14 +62,14 @@ def test_fewer_people_than_k_are_named_before_anything_runs(tmp_path: Path) -> N
 def test_an_estimate_keeps_nothing_and_says_time_memory_and_disk(tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    done = estimate(lambda count: planned(tmp_path, max(count, 3)), 9, tmp_path / "runs" / "not-yet", scratch, Quiet())
+    done = estimate(lambda count: planned(tmp_path, max(count, 3)), 9, tmp_path / "runs" / "not-yet", scratch, Quiet(), run)
     assert (done.pictures, done.whole) == (9, 12)
     assert not list(scratch.iterdir()) and not (tmp_path / "runs").exists()
     assert 0 < done.likely <= done.most and done.disk > 0 and done.free > 0 and done.memory > 10**7
     told = "\n".join(lines_of(done))
     assert "from 9 of 12 pictures" in told and "GB are free" in told and "rank-1" in told
     with pytest.raises(UsageError, match="nothing to estimate"):
-        estimate(lambda count: planned(tmp_path, max(count, 3)), 12, tmp_path, scratch, Quiet())
+        estimate(lambda count: planned(tmp_path, max(count, 3)), 12, tmp_path, scratch, Quiet(), run)
 
 
 def test_time_goes_on_along_a_line_and_never_falls() -> None:
