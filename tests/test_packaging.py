@@ -35,8 +35,19 @@ def test_a_plugin_says_for_which_core_it_is(folder: Path) -> None:
 
 
 DISTRIBUTIONS = {"cv2": "opencv-python-headless", "PIL": "pillow", "sklearn": "scikit-learn"}
-OPTIONAL = {"torch", "pytest", "av", "pyarrow", "ray"}
-"""Imported only when asked for, behind an error that says what to install; the pytest plugin is for whoever has pytest."""
+OPTIONAL = {"torch", "pytest", "av", "pyarrow", "ray", "numba"}
+"""Imported only when asked for, behind an error that says what to install; the pytest plugin is for whoever has pytest, and what
+`numba` compiles (`deidframe.contract.near`) is imported by plugins that declare it."""
+
+
+def test_nothing_of_the_core_imports_what_plugins_bring_numba_for() -> None:
+    for path in (ROOT / "deidframe").rglob("*.py"):
+        text = path.read_text("utf-8")
+        assert "contract.near" not in text and "contract import near" not in text, path
+        assert ("\nimport numba" in text) == (path.name == "near.py"), path
+    for path in ROOT.glob("plugins/*/pyproject.toml"):
+        uses = any("contract.near" in one.read_text("utf-8") for one in path.parent.glob("deidframe_*/*.py"))
+        assert not uses or "numba" in path.read_text("utf-8"), path
 
 
 def test_the_core_declares_whatever_it_imports() -> None:

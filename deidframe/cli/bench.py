@@ -19,7 +19,6 @@ def run(options: argparse.Namespace) -> int:
     """Run an averaging method, a blur and one attack in a temporary folder, and print what each stage took."""
     import tempfile
     import time
-    from dataclasses import replace
     from pathlib import Path
 
     from rich.console import Console
@@ -38,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="deidframe-") as room:
         plan = bench_plan(Path(options.folder), options.pictures, Path(room))
         began, cpu = time.perf_counter(), time.process_time()
-        before = replace(SPENT)
+        before = SPENT.cpu
         with Stopwatch(Bars(console) if console.is_terminal else Lines()) as watch:
             done = run_plan(plan, Path(room) / "run", watch, offline=options.offline)
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
@@ -52,8 +51,8 @@ def run(options: argparse.Namespace) -> int:
     each = f"{1000 * cpu / count:.1f}"
     table.add_row("together", f"{count:,}", f"{seconds:.1f}", f"{cpu:.1f}", each, f"{watch.peak / 2**20:,.0f}")
     Console().print(table)
-    share = (SPENT.cpu - before.cpu) / cpu
-    print(f"Networks took {1000 * (SPENT.cpu - before.cpu) / count:.1f} ms of CPU a picture: {share:.2f} of the whole.")
+    spent = SPENT.cpu - before
+    print(f"Networks took {1000 * spent / count:.1f} ms of CPU a picture: {spent / cpu:.2f} of the whole.")
     product = product_seconds()
     times = f"{cpu / count / product:.2f} times a product of two 1024 x 1024 matrices here ({1000 * product:.1f} ms)"
     print(f"A picture takes {each} ms of CPU, {times}, by which machines are compared.")

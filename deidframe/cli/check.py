@@ -97,8 +97,8 @@ def run(options: argparse.Namespace) -> int:
     for head in ("method", "k", "steps"):
         table.add_column(head, overflow="fold")
     for method in planned.methods:
-        by = " + ".join(step.name for step in method.encoders)
-        steps = " > ".join(by if key == "encoder" else step.name for key, step in method.steps.items())
+        encoders = " + ".join(step.name for step in method.encoders)
+        steps = " > ".join(encoders if key == "encoder" else step.name for key, step in method.steps.items())
         table.add_row(Text(method.name), str(method.k or ""), Text(steps + _beside(method.grouping, method.protects)))
     console.print(table)
     for attack in planned.attacks:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """Stages that are named; the others are summed."""
+MEASURED = 20_000
+"""Pictures up to which growth was measured."""
 
 
 def lines_of(done: Estimate) -> tuple[str, ...]:
@@ -20,16 +22,21 @@ def lines_of(done: Estimate) -> tuple[str, ...]:
     lines = [
         f"from {done.pictures:,} of {done.whole:,} pictures ({done.people:,} people) and a third of them,"
         f" {_time(done.spent)} on this machine:",
-        f"time     {_time(done.likely)}; at most {_time(done.most)} if every stage grows as steeply as any does",
+        f"time     {_time(done.likely)}; {_time(done.most)} if every stage grows as steeply as any did up to 20,000 pictures",
     ]
     for stage in done.stages[:SHOWN]:
         lines.append(f"         {_time(stage.likely):>10}  {stage.name}")
     rest = sum(stage.likely for stage in done.stages[SHOWN:])
     if rest:
-        lines.append(f"         {_time(rest):>10}  {len(done.stages) - SHOWN} others")
-    lines.append(f"memory   {done.memory / 1e9:.1f} GB at most")
+        lines.append(f"         {_time(rest):>10}  {counted(len(done.stages) - SHOWN, 'other')}")
+    lines.append(f"memory   some {done.memory / 1e9:.1f} GB, if it grows as it did up to 20,000 pictures")
     short = "" if done.disk < done.free else " - not enough"
     lines.append(f"disk     {done.disk / 1e9:.2f} GB for the run folder, {done.free / 1e9:.0f} GB are free{short}")
+    if done.whole > MEASURED:
+        lines.append(
+            f"         an attack compares every released picture with its gallery: beyond {MEASURED:,} pictures that grows with"
+            " the square, which a sample does not show"
+        )
     lines += ["what the sample found (nothing of it is kept):", *_findings(done)]
     lines.append(
         "with more people k-Same groups lie closer and lose less, and an attacker has more people to take somebody for:"

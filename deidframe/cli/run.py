@@ -165,9 +165,9 @@ def _work(options: argparse.Namespace, caches: list[str] | None, reporter: Repor
         return Done(code_of(covered), said_of(covered))
     estimated = getattr(options, "estimate", False)
     if options.sample is not None or estimated:
-        asked = {"--shard": options.shard, "--ray": options.ray, "merge": caches}
-        for name in (name for name, value in asked.items() if value):
-            raise UsageError(f"{'--estimate' if estimated else '--sample'} is of one machine: leave out {name}")
+        other = "--shard" if options.shard else "--ray" if options.ray else "merge" if caches is not None else ""
+        if other:
+            raise UsageError(f"{'--estimate' if estimated else '--sample'} is of one machine: leave out {other}")
     if estimated:
         return _estimated(options, parsed, folder, reporter)
     if options.sample is not None and not options.out:

@@ -148,7 +148,8 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
             kept = kept_for(method.slug, at.earlier) if method.promised_k is not None else None
             made = protect(at.pool, at.offered, method, earlier=kept)
             made.withheld.update(at.kept_back)
-            promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched, method.shows)
+            part = _of_a_part(at.plan)
+            promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched, method.shows, part=part)
             if method.protects or "synthesizer" in method.steps:
                 release = stage(made, at.faces, method.name, method.slug, promise, home, at.names_key, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
@@ -247,6 +248,17 @@ def _together(at: RunContext, method: MethodPlan, release: Release) -> str:
         others |= {f'"{name}" of this run': known for name, known in at.partitions.items()}
     allowed = at.plan.parsed.recipe.release.allow_intersection
     return check_intersections(method.name, mine, method.promised_k, others, allowed=allowed)
+
+
+def _of_a_part(plan: Plan) -> str:
+    """Return what a release of some pictures gives away with one of all, "" where all were asked for or nobody is real."""
+    if (plan.sample is None and plan.limit is None) or plan.parsed.recipe.source.fictitious:
+        return ""
+    taken = "the first pictures" if plan.sample is None else f"a sample, {len(plan.people)} of {plan.whole} pictures"
+    return (
+        f"made of {taken}: a release of the whole groups the same people otherwise, and both together may leave fewer than k"
+        " people undistinguished, so this one is not to be shared beside it"
+    )
 
 
 def _grouped_people(groups: Mapping[str, int], person_of: Mapping[str, str]) -> dict[str, int]:

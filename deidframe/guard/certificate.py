@@ -261,7 +261,8 @@ def certify(release: Release, accounted: Account, evidence: Evidence) -> Certifi
             "one-to-one verification: a surrogate can match members of its group, and says which group",
             "attributes shared by a whole group, such as sex or age, stay visible",
             "other releases of the same people: they can be intersected with this one"
-            + (f"; counted {promise_of.together}" if promise_of.together else ""),
+            + (f"; counted {promise_of.together}" if promise_of.together else "")
+            + (f"; {promise_of.part}" if promise_of.part else ""),
             *(
                 ("pairs of labels that look like one person are counted as two people, as the owner says",)
                 if vouched.apart

@@ -71,6 +71,7 @@ class Promise:
         vouched: who says who is who.
         shows: the components by whose design surrogates may be one real person's face, "" where none says so.
         together: what it gives away with other releases of the same people, "" where none is known.
+        part: that it was made of some of the pictures and what that gives away, "" where it was made of all.
     """
 
     k: int | None = None
@@ -79,6 +80,7 @@ class Promise:
     vouched: Vouched = Vouched()
     shows: str = ""
     together: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)

@@ -53,15 +53,12 @@ def read_graph(model: bytes | Path, weights: Path | None = None) -> Any:
 
 @dataclass
 class Spent:
-    """What all networks of the process took so far: calls, seconds by the clock, and seconds of all cores meanwhile."""
+    """CPU seconds of all cores while networks of the process were at work; what other threads did meanwhile is counted."""
 
-    calls: int = 0
-    seconds: float = 0.0
     cpu: float = 0.0
 
 
 SPENT = Spent()
-"""Of this process. What other threads do during a call is counted with it."""
 
 
 class Network:
@@ -83,11 +80,9 @@ class Network:
 
     def __call__(self, *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
         """Run one batch; inputs and outputs in the graph's order, outputs copied."""
-        before = time.perf_counter(), time.process_time()
+        before = time.process_time()
         results = self._request.infer(list(inputs))
-        SPENT.calls += 1
-        SPENT.seconds += time.perf_counter() - before[0]
-        SPENT.cpu += time.process_time() - before[1]
+        SPENT.cpu += time.process_time() - before
         return [np.array(results[port], np.float32) for port in self._compiled.outputs]
 
     def named(self, *inputs: NDArray[Any]) -> dict[str, NDArray[np.float32]]:

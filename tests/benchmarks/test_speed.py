@@ -10,12 +10,12 @@ from aroc_reference import reference
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from deidframe.contract import Context, Embeddings, FaceSet
+from deidframe.contract.near import nearest
 from deidframe.engine.intake.take_in import take_in
 from deidframe.engine.runtime.progress import Quiet
 from deidframe.host.catalogue import Catalogue
 from deidframe.measure.loss import sse
 from deidframe_identities.kernel import components, rank_order_distances
-from deidframe_identities.neighbours import nearest
 from deidframe_ksame.fixed_size import fixed_size
 from deidframe_people.plugin import PeopleParams
 from deidframe_people.source import SyntheticPeople

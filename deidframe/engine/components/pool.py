@@ -286,10 +286,12 @@ class ComponentPool:
 
     def use_database(self, faces: FaceSet, shards: tuple[Shard, ...]) -> None:
         """Let every recogniser keep what it sees of the faces of the run; what was the database before is forgotten."""
-        before = self.clear
+        before, known = self.clear, self._shards
         self.cache_faces(faces)
         self.clear, self._shards = faces, shards
         self._sealed = _seal_of(faces)
+        if before is not None and base_of(before)[0] is base_of(faces)[0] and known == shards:
+            return  # what is kept of them is known already
         if before is not None and base_of(before)[0] is not base_of(faces)[0]:
             self.drop_faces(before)
         for key, recognizer in list(self._recognizers.items()):  # who was asked before this was the database

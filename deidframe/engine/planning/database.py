@@ -54,9 +54,10 @@ def list_database(
 
 def drawn_people(people: Sequence[str], count: int, seed: int) -> list[int]:
     """Return the rows, in order, of people drawn one after another until they have at least so many."""
-    names, who = np.unique(np.array(people), return_inverse=True)
+    number = {name: place for place, name in enumerate(sorted(set(people)))}
+    who = np.array([number[name] for name in people], np.int64)
     sizes = np.bincount(who)
-    order = np.random.default_rng([seed, len(people)]).permutation(len(names))
+    order = np.random.default_rng([seed, len(people)]).permutation(len(sizes))
     chosen = order[: int(np.searchsorted(np.cumsum(sizes[order]), count)) + 1]
     return np.flatnonzero(np.isin(who, chosen)).tolist()
 

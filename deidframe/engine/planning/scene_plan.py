@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deidframe.engine.components.step import Step
-from deidframe.engine.planning.planner import Planner
+from deidframe.engine.planning.resolve import Planner
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.diagnostics import nearest
 from deidframe.recipe.locate import KeyPath

@@ -29,12 +29,10 @@ class Forecast:
 
     Args:
         name: of the stage.
-        sampled: seconds on the larger sample.
         likely, most: seconds of the whole run: as it grew between the samples, and with the steepest growth that was seen.
     """
 
     name: str
-    sampled: float
     likely: float
     most: float
 
@@ -47,7 +45,7 @@ class Estimate:
         pictures, whole: of the larger sample, and of the database.
         people: of the sample.
         stages: those that take longest first.
-        memory: bytes at most; disk: bytes of the run folder; free: bytes on the disk of the run folder.
+        memory: bytes, if it grows by `GROWTH`; disk: bytes of the run folder; free: bytes on the disk of the run folder.
         cells: the rows that the sample came to.
         spent: seconds that the samples took.
     """
@@ -92,7 +90,7 @@ def estimate(
         run: runs a plan into a folder, as `deidframe.engine.run.run` does.
 
     Raises:
-        UsageError: the sample is as large as the database, or too small to be halved.
+        UsageError: the sample is as large as the database, or too small to be cut in three.
     """
     plans = [planned(max(1, pictures // SMALLER)), planned(pictures)]
     small, large = (len(one.photos) or len(one.people) for one in plans)
@@ -138,7 +136,7 @@ def _forecast(name: str, before: float, after: float, small: int, large: int, wh
     likely = after + each * (whole - large)
     # what does not grow, such as the making of components, is no reason for a steeper growth
     most = after - each * large + each * large * (whole / large) ** STEEPEST
-    return Forecast(name, after, likely, max(likely, most))
+    return Forecast(name, likely, max(likely, most))
 
 
 def _there(home: Path) -> Path:

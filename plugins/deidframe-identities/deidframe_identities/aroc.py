@@ -15,16 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import Context, Embeddings, Partition
-from deidframe_identities.cuts import near_together, nearest_by_cuts
+from deidframe.contract.near import EXACT, near_together, nearest
 from deidframe_identities.kernel import components, rank_order_distances
-from deidframe_identities.neighbours import nearest, unit
 from deidframe_identities.plugin import ArocParams
 from deidframe_identities.silhouette import CosineSilhouette
+from deidframe_identities.unit import unit
 
 NEIGHBOURS = (5, 8, 12, 20, 32, 50, 100)
 THRESHOLDS = (0.02, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
-MANY = 30_000
-"""Rows from which on neighbours are sought by random cuts of the space, as in the paper, and not among all."""
 JUDGED = 60_000
 """Rows among which silhouettes are taken: of more, which lie in the order of a tree of cuts, those of one part of the space."""
 Labels = NDArray[np.int64]
@@ -55,7 +53,7 @@ def aroc(vectors: NDArray[Any], neighbours: int | None = None, threshold: float 
     n = len(vectors)
     if n < 3:
         return np.arange(n, dtype=np.int64), neighbours or 2, threshold or 1.0
-    if n > MANY:  # what is near in space shall be near in memory
+    if n > EXACT:  # what is near in space shall be near in memory
         order = near_together(vectors)
         made, length, cut = _aroc(vectors[order], neighbours, threshold)
         labels = np.empty(n, np.int64)
@@ -69,7 +67,7 @@ def _aroc(vectors: NDArray[Any], neighbours: int | None, threshold: float | None
     lengths = [neighbours] if neighbours else [length for length in NEIGHBOURS if length < n] or [n - 1]
     cuts = [threshold] if threshold else list(THRESHOLDS)
     longest = min(max(lengths), n - 1)
-    lists = nearest(vectors, longest) if n <= MANY else nearest_by_cuts(unit(vectors), longest)
+    lists = nearest(unit(vectors), longest)
     judge = CosineSilhouette(vectors[:JUDGED]) if len(lengths) * len(cuts) > 1 else None
     best: tuple[float, Labels, int, float] | None = None
     for length in lengths:

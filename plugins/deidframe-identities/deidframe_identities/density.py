@@ -12,8 +12,8 @@ from sklearn.cluster import KMeans as Lloyd
 
 from deidframe.contract import Context, Embeddings, Partition, UsageError
 from deidframe.contract.curves import knee, neighbour_distances
-from deidframe_identities.neighbours import unit
 from deidframe_identities.plugin import DbscanParams, HdbscanParams, KMeansParams, OpticsParams
+from deidframe_identities.unit import unit
 
 
 def _noise(people: Embeddings) -> Partition:

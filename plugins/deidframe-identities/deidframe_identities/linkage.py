@@ -7,8 +7,8 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
 from deidframe.contract import Context, Embeddings, Partition, UsageError
-from deidframe_identities.neighbours import unit
 from deidframe_identities.plugin import AverageLinkageParams
+from deidframe_identities.unit import unit
 
 MOST = 20_000
 """Rows whose distances to each other are held at once: 1.6 GB of them."""

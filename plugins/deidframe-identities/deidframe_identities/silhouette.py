@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe_identities.neighbours import unit
+from deidframe_identities.unit import unit
 
 SAMPLE = 1500
 SEED = 0

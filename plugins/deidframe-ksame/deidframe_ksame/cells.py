@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deidframe.contract.near import nearest
 from deidframe_ksame.kernel import refine
-from deidframe_ksame.neighbours import nearest
 
 Labels = NDArray[np.int64]
 BORDER = 0.25
@@ -24,20 +24,20 @@ def in_cells(vectors: NDArray[Any], k: int, cells: int, seed: int, group: Callab
     """Return labels from 0 of groups of k to 2k - 1 rows, made within `cells` cells and then repaired along their borders.
 
     Args:
-        vectors: `(N, D)`, finite; read a cell at a time, so they may be a memory map.
+        vectors: `(N, D)`, finite.
         k: at least 2.
         cells: at least 1, rounded up to a power of two; fewer where a cell would hold less than 4k rows.
         seed: of the search.
         group: makes the groups of one cell, as `fixed_size` does.
     """
+    if cells < 2 or len(vectors) < 8 * k:
+        return group(vectors, k, seed=seed)
     n = len(vectors)
     parts, margin = _cut(vectors, cells, 4 * k, seed)
     labels = np.full(n, -1, np.int64)
     first = 0
     for rows in parts:
-        made = group(np.asarray(vectors[rows]), k, seed=seed)
-        if len(parts) == 1:
-            return made
+        made = group(vectors[rows], k, seed=seed)
         labels[rows] = made + first
         first += int(made.max()) + 1
     return _repaired(vectors, labels, margin, k, seed)

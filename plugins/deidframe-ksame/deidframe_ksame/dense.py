@@ -12,36 +12,20 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from deidframe_ksame.kernel import listed, moved
+
 
 @numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[misc, unused-ignore]
 def _begin(products: Any, labels: Any, sums: Any, squares: Any, sizes: Any, members: Any, slot: Any) -> None:
     """Fill in what is known of each group."""
-    n = len(labels)
+    listed(labels, sizes, members, slot)
     sums[:] = 0
-    sizes[:] = 0
-    for x in range(n):
-        g = labels[x]
-        members[g, sizes[g]] = x
-        slot[x] = sizes[g]
-        sizes[g] += 1
-        for y in range(n):
-            sums[g, y] += products[x, y]
+    for x in range(len(labels)):
+        for y in range(len(labels)):
+            sums[labels[x], y] += products[x, y]
     squares[:] = 0
-    for x in range(n):
+    for x in range(len(labels)):
         squares[labels[x]] += sums[labels[x], x]
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
-def _moved(labels: Any, sizes: Any, members: Any, slot: Any, x: int, there: int) -> None:
-    here = labels[x]
-    last = members[here, sizes[here] - 1]
-    members[here, slot[x]] = last
-    slot[last] = slot[x]
-    sizes[here] -= 1
-    members[there, sizes[there]] = x
-    slot[x] = sizes[there]
-    sizes[there] += 1
-    labels[x] = there
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[misc, unused-ignore]
@@ -134,8 +118,8 @@ def refine_dense(
                             step_by = products[z, other] - products[x, other]
                             sums[here, other] += step_by
                             sums[there, other] -= step_by
-                        _moved(labels, sizes, members, slot, z, here)
-                    _moved(labels, sizes, members, slot, x, there)
+                        moved(labels, sizes, members, slot, z, here)
+                    moved(labels, sizes, members, slot, x, there)
                     current += gain
                     changed = True
         if current < lowest - 1e-7:

@@ -7,6 +7,7 @@ then descent. Groups of two begin with the best pairs that there are (minimum-we
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -15,16 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import Context, Embeddings, Partition
+from deidframe.contract.near import near_together, nearest
 from deidframe_ksame.cells import in_cells
 from deidframe_ksame.dense import refine_dense
 from deidframe_ksame.joining import join
 from deidframe_ksame.kernel import greedy, refine
 from deidframe_ksame.matching import MOST, pairs
-from deidframe_ksame.neighbours import near_together, nearest
 from deidframe_ksame.plugin import FixedSizeParams
 
 Labels = NDArray[np.int64]
 Lists = NDArray[Any]
+Search = Callable[..., Labels]
 NEIGHBOURS = 20
 """Length of the neighbour lists over which groups are made and changed."""
 FEW = 10
@@ -66,12 +68,9 @@ class FixedSize:
     def cluster(self, people: Embeddings, k: int) -> Partition:
         """Return groups of k to 2k - 1 people each; with fewer than k people everyone is noise."""
         p = self._params
-        seed = self._context.seed % 2**31
-        if p.cells > 1:
-            labels = in_cells(people.vectors, k, p.cells, seed, fixed_size)
-        else:
-            labels = fixed_size(people.vectors, k, p.passes, seed, starts=p.starts, seconds=p.seconds)
-        return Partition(people.ids, labels)
+        each = None if p.seconds is None else p.seconds / p.cells
+        group = partial(fixed_size, passes=p.passes, starts=p.starts, seconds=each)
+        return Partition(people.ids, in_cells(people.vectors, k, p.cells, self._context.seed % 2**31, group))
 
 
 def fixed_size(
@@ -112,7 +111,7 @@ def fixed_size(
     near = lists if dense else lists[:, : NEIGHBOURS if n <= 20_000 else FEW]
     spread = _spread(table)
     if spread > 0:
-        search = partial(_dense if dense else _sparse, table, start, near, k, spread)
+        search = _dense(table, start, near, k, spread) if dense else partial(_sparse, table, start, near, k, spread)
         if seconds is not None:
             passes = _affordable(search, seconds, began, seed)
         elif passes is None:
@@ -120,27 +119,35 @@ def fixed_size(
         seeds = range(seed, seed + (starts if dense else 1))
         with ThreadPoolExecutor(STARTS) as threads:
             found += threads.map(lambda one: search(passes=passes, seed=one), seeds)
-    best = min(found, key=lambda labels: _errors(table, labels)) if len(found) > 2 or dense else found[-1]
-    descents = int(np.clip(DESCENTS // n, 4, 60))
+    best = found[-1]  # a search ends at the best that it met, its start among them
     if dense:
-        best = refine(table, best, lists[:, : near.shape[1]], k, 0, descents, 0.0, seed, n)
+        best = min(found, key=lambda labels: _errors(table, labels))
+        best = refine(table, best, near, k, 0, _descents(n), 0.0, seed, n)
     labels = np.empty(n, np.int64)
     labels[order] = best
     return labels
 
 
-def _dense(table: NDArray[Any], start: Labels, lists: Lists, k: int, spread: float, *, passes: int, seed: int) -> Labels:
+def _dense(table: NDArray[Any], start: Labels, lists: Lists, k: int, spread: float) -> Search:
+    """Return the search over the products of all rows, which are made once for all of its runs."""
     centred = (table - table.mean(axis=0)) / np.sqrt(spread)
     products = (centred @ centred.T).astype(np.float32)
-    return np.asarray(refine_dense(products, start, lists, k, passes, 3, HEAT / 2, seed))
+
+    def search(*, passes: int, seed: int) -> Labels:
+        return np.asarray(refine_dense(products, start, lists, k, passes, 3, HEAT / 2, seed))
+
+    return search
 
 
 def _sparse(table: NDArray[Any], start: Labels, lists: Lists, k: int, spread: float, *, passes: int, seed: int) -> Labels:
-    descents = int(np.clip(DESCENTS // len(table), 4, 60))
-    return np.asarray(refine(table, start, lists, k, passes, descents, HEAT * spread / 2, seed, BLOCK))
+    return np.asarray(refine(table, start, lists, k, passes, _descents(len(table)), HEAT * spread / 2, seed, BLOCK))
 
 
-def _affordable(search: Any, seconds: float, began: float, seed: int) -> int:
+def _descents(n: int) -> int:
+    return int(np.clip(DESCENTS // n, 4, 60))
+
+
+def _affordable(search: Search, seconds: float, began: float, seed: int) -> int:
     """Return how many passes the time that is left allows, from how long some take."""
     search(passes=1, seed=seed)  # what is compiled, or read from the cache of compiled code, is so before time is taken
     trial, took = 4, 0.0

@@ -103,7 +103,18 @@ def _shuffled(order: Any, block: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
-def _put(vectors: Any, labels: Any, sums: Any, sizes: Any, members: Any, slot: Any, x: int, there: int) -> None:
+def listed(labels: Any, sizes: Any, members: Any, slot: Any) -> None:
+    """Fill in the members of each group, how many they are, and the place of each row among them."""
+    sizes[:] = 0
+    for x in range(len(labels)):
+        g = labels[x]
+        members[g, sizes[g]] = x
+        slot[x] = sizes[g]
+        sizes[g] += 1
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+def moved(labels: Any, sizes: Any, members: Any, slot: Any, x: int, there: int) -> None:
     """Take x out of its group and into another, keeping the lists of members whole."""
     here = labels[x]
     last = members[here, sizes[here] - 1]
@@ -114,6 +125,13 @@ def _put(vectors: Any, labels: Any, sums: Any, sizes: Any, members: Any, slot: A
     slot[x] = sizes[there]
     sizes[there] += 1
     labels[x] = there
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+def _put(vectors: Any, labels: Any, sums: Any, sizes: Any, members: Any, slot: Any, x: int, there: int) -> None:
+    """Move x, and its row from one sum to the other."""
+    here = labels[x]
+    moved(labels, sizes, members, slot, x, there)
     for d in range(vectors.shape[1]):
         sums[here, d] -= vectors[x, d]
         sums[there, d] += vectors[x, d]
@@ -156,11 +174,7 @@ def refine(
     sizes = np.zeros(groups, np.int32)
     members = np.full((groups, largest + 2), -1, np.int32)
     slot = np.zeros(n, np.int32)
-    for x in range(n):
-        g = labels[x]
-        members[g, sizes[g]] = x
-        slot[x] = sizes[g]
-        sizes[g] += 1
+    listed(labels, sizes, members, slot)
     np.random.seed(seed)
     order = np.arange(n)
     current, lowest = 0.0, 0.0
@@ -170,12 +184,7 @@ def refine(
         threshold = heat * (1 - (step + 1) / passes) if hot else 0.0
         if step == passes and lowest < current - 1e-9:  # descend from the best that was met
             labels[:] = best
-            sizes[:] = 0
-            for x in range(n):
-                g = labels[x]
-                members[g, sizes[g]] = x
-                slot[x] = sizes[g]
-                sizes[g] += 1
+            listed(labels, sizes, members, slot)
             current = lowest
         _summed(vectors, labels, sums)  # what is added and taken away again leaves a rest
         if hot:

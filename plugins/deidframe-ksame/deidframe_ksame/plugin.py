@@ -27,7 +27,7 @@ class FixedSizeParams(Params):
     seconds: float | None = Field(default=None, gt=0, le=1e6, strict=False)
     """How long it may take, in the place of `passes`; the groups then depend on the machine's speed, too."""
     cells: int = Field(default=1, ge=1, le=4096)
-    """Coarse cells within which groups are made (a power of two), for more people than memory holds at once."""
+    """Coarse cells within which groups are made (a power of two), for more people than one search takes at once."""
 
     @model_validator(mode="after")
     def _one_measure(self) -> FixedSizeParams:

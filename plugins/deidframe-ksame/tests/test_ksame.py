@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +11,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from deidframe.contract import Context, Embeddings, FaceSet, IndexedStack, Partition, Surrogates
+from deidframe.contract.near import near_together, nearest
+from deidframe_ksame import cells
+from deidframe_ksame import fixed_size as module
+from deidframe_ksame.cells import in_cells
 from deidframe_ksame.centroid import Centroid
 from deidframe_ksame.dense import refine_dense
 from deidframe_ksame.fixed_size import FixedSize, fixed_size, seed_groups
 from deidframe_ksame.kernel import refine
 from deidframe_ksame.matching import pairs
-from deidframe_ksame.neighbours import near_together, nearest
 from deidframe_ksame.outliers import NearestGroup, OwnGroups, SplitMerge, Withhold
 from deidframe_ksame.pixel_mean import PixelMean
 from deidframe_ksame.plugin import FixedSizeParams, NoParams
@@ -125,7 +130,7 @@ def test_an_order_puts_near_rows_together() -> None:
     assert np.abs(np.diff(line[order][:, 0])).mean() < 1_000  # 2,000 in a drawn order
 
 
-def test_a_time_is_kept_and_groups_are_whole() -> None:
+def test_groups_are_whole_whatever_the_time() -> None:
     rng = np.random.default_rng(4)
     vectors = rng.standard_normal((400, 16))
     labels = fixed_size(vectors, 4, seconds=0.2)
@@ -135,16 +140,37 @@ def test_a_time_is_kept_and_groups_are_whole() -> None:
 
 
 @pytest.mark.parametrize("n", [3, 60, 2_000])
-def test_cells_make_whole_groups_and_repair_gains(n: int) -> None:
+def test_cells_make_whole_groups(n: int) -> None:
     rng = np.random.default_rng(n)
     vectors = rng.standard_normal((n, 10)).astype(np.float32)
-    labels = FixedSize(FixedSizeParams(cells=4), CONTEXT).cluster(people(vectors), 5).labels
+    labels = FixedSize(FixedSizeParams(cells=4, passes=200), CONTEXT).cluster(people(vectors), 5).labels
     if n < 5:
         assert (labels == -1).all()
         return
     assert np.bincount(labels).min() >= 5 and np.bincount(labels).max() <= 9
-    whole = fixed_size(vectors, 5)
-    assert sse(vectors, labels) < 1.15 * sse(vectors, whole)
+    assert sse(vectors, labels) < 1.15 * sse(vectors, fixed_size(vectors, 5, 200))
+
+
+def test_borders_of_cells_are_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = np.random.default_rng(1).standard_normal((2_000, 10)).astype(np.float32)
+    group = partial(fixed_size, passes=100)
+    repaired = in_cells(vectors, 5, 8, 1, group)
+    monkeypatch.setattr(cells, "PASSES", 0)
+    assert sse(vectors, repaired) < 0.999 * sse(vectors, in_cells(vectors, 5, 8, 1, group))
+
+
+def test_cells_search_as_they_are_asked() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def group(rows: np.ndarray, k: int, **given: Any) -> np.ndarray:
+        asked.append(given)
+        return np.arange(len(rows)) // k % (len(rows) // k)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "fixed_size", group)
+        vectors = np.random.default_rng(1).standard_normal((400, 6))
+        FixedSize(FixedSizeParams(cells=4, seconds=8, starts=1), CONTEXT).cluster(people(vectors), 5)
+    assert len(asked) == 4 and all((one["seconds"], one["starts"]) == (2.0, 1) for one in asked)
 
 
 def test_more_than_are_held_whole_are_grouped_by_lists() -> None:

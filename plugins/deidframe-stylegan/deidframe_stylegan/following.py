@@ -7,18 +7,16 @@ says what the rectifier did.
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from deidframe.models.processor import has_bfloat16
 from deidframe_stylegan import kernel
 from deidframe_stylegan.arrays import LAYERS
 from deidframe_stylegan.drawing import Beginning, Layer, Strips, bands, product, strip_rows
@@ -39,22 +37,13 @@ WORTH = 1024
 """Rows of a product from which on rounding its factors pays."""
 
 
-@functools.lru_cache(maxsize=1)
-def rounds() -> bool:
-    """Return whether the processor multiplies bfloat16: in a third of the time, and a gradient turns by less than a degree."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return re.search(r"^flags\b.*\b(avx512_bf16|amx_bf16)\b", flags, re.MULTILINE) is not None
-
-
 def multiply(x: Array, weight: Array, out: Array | None = None) -> Array:
     """Return `(rows, N, C)` times `(C, D)` as `product` does; of many rows with both rounded to bfloat16, where that is faster.
 
-    Sums are in float32. What is drawn for a release and what is measured is never rounded: this is the way, not the face.
+    It takes a third of the time, and a gradient turns by less than a degree. Sums are in float32. What is drawn for a release and
+    what is measured is never rounded: this is the way, not the face.
     """
-    if x.shape[0] * x.shape[1] < WORTH or not rounds():
+    if x.shape[0] * x.shape[1] < WORTH or not has_bfloat16():
         return product(x, weight, out)
     made = np.empty((*x.shape[:2], weight.shape[1]), np.float32) if out is None else out
     rounded = torch.from_numpy(x.reshape(-1, x.shape[2])).bfloat16() @ torch.from_numpy(weight).bfloat16()

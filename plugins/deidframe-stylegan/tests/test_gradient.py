@@ -82,7 +82,7 @@ def test_the_proxy_and_its_gradient_are_those_of_torch(
     base: Context, generator: Generator, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loops go the way back by formulas of our own; torch derives them."""
-    monkeypatch.setattr(following, "rounds", lambda: False)
+    monkeypatch.setattr(following, "has_bfloat16", lambda: False)
     model = TorchGenerator(base)
     w = torch.from_numpy(np.stack([generator.draws(STYLES, 3), generator.draws(STYLES, 4)])).requires_grad_()
     weights = torch.from_numpy(np.random.default_rng(2).standard_normal((2, 3, side, side)).astype(np.float32))
@@ -102,7 +102,7 @@ def test_rounded_products_hardly_turn_the_gradient(base: Context, generator: Gen
     w = torch.from_numpy(generator.draws(STYLES, 3)[None]).requires_grad_()
     said = []
     for rounded in (True, False):
-        monkeypatch.setattr(following, "rounds", lambda rounded=rounded: rounded)
+        monkeypatch.setattr(following, "has_bfloat16", lambda rounded=rounded: rounded)
         said.append(torch.autograd.grad(model(w, 128).square().sum(), w)[0].flatten())
     assert not torch.equal(*said)
     assert torch.nn.functional.cosine_similarity(*said, 0) > 0.995

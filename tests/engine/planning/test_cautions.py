@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deidframe.contract import RecipeError
+from deidframe.engine.planning import resolve
 from deidframe.engine.planning.planner import plan
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.parse import parse
@@ -39,7 +40,8 @@ def test_a_setting_that_undoes_to_more_than_half_is_said_before_the_run(tmp_path
     assert [note for note in planned.notes if "redactor" in note and said in note] if said else not planned.notes
 
 
-def test_encoders_of_a_run_compute_in_one_precision(tmp_path: Path) -> None:
+def test_encoders_of_a_run_compute_in_one_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolve, "has_bfloat16", lambda: True)
     text = (Path(__file__).parents[3] / "recipes" / "quickstart.toml").read_text()
     planned = plan(parse('precision = "bf16"\n' + text, "r.toml"), Catalogue(), tmp_path)
     own = {step.name: step.params.precision for step in planned.steps() if step.role == "encoder"}
@@ -50,3 +52,7 @@ def test_encoders_of_a_run_compute_in_one_precision(tmp_path: Path) -> None:
     with pytest.raises(RecipeError) as refused:
         plan(parse(mixed, "r.toml"), Catalogue(), tmp_path)
     assert "R137" in "".join(refused.value.complaints)
+    monkeypatch.setattr(resolve, "has_bfloat16", lambda: False)
+    with pytest.raises(RecipeError) as refused:
+        plan(parse('precision = "bf16"\n' + text, "r.toml"), Catalogue(), tmp_path)
+    assert "does not multiply bfloat16" in "".join(refused.value.complaints)

@@ -16,6 +16,7 @@ from deidframe.engine.runtime.progress import Quiet
 from deidframe.engine.tools.estimate import STEEPEST, _forecast, estimate
 from deidframe.recipe.parse import parse
 from deidframe.record.read import read_run
+from deidframe.record.release import release_folders
 
 
 def planned(tmp_path: Path, sample: int | None) -> Plan:
@@ -41,6 +42,8 @@ def test_a_run_of_a_sample_says_that_it_is_one(tmp_path: Path) -> None:
     run(some, tmp_path / "run")
     record = read_run(tmp_path / "run")
     assert record.run["sample"] == {"pictures": 6, "of": 12}
+    said = [(folder / "RELEASE.json").read_text("utf-8") for folder in release_folders(tmp_path / "run")]
+    assert any("made of a sample, 6 of 12 pictures" in text for text in said)
     from deidframe.report.page import write_report
 
     page = write_report(tmp_path / "run").read_text("utf-8")

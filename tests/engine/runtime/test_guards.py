@@ -20,6 +20,7 @@ from deidframe.engine.intake import crops
 from deidframe.engine.run import run, stages_folder
 from deidframe.engine.runtime.progress import Quiet
 from deidframe.engine.runtime.timeout import limit_calls, limited
+from deidframe.guard import residual
 from deidframe.guard.hygiene import decode_jpeg, encode_jpeg
 from deidframe.guard.release import Release
 from deidframe.guard.residual import handed_back
@@ -162,3 +163,19 @@ def test_a_source_that_gives_neither_pictures_nor_encodings_is_named(tmp_path: P
     code = docstring_code("source").replace("return Photos.from_arrays(ids, pictures, subjects=ids)", "return list(ids)")
     with pytest.raises(ArtifactError, match="source noise: result: expected Photos or Embeddings, got list"):
         planned(tmp_path, listed("source", "noise", code))
+
+
+def test_what_the_file_format_loses_lies_within_the_bound_of_the_first_look() -> None:
+    """JPEG loses most of noise of full strength: no picture that is handed back may be passed over as too far away."""
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for made in (
+        rng.integers(0, 256, (128, 128, 3)),
+        255 * rng.integers(0, 2, (128, 128, 3)),
+        255 * rng.integers(0, 2, (16, 16, 3)).repeat(8, 0).repeat(8, 1),
+        255 * (np.indices((128, 128)).sum(axis=0)[..., None] % 2 * np.array([1, 0, 1])),
+        128 + 100 * rng.integers(-1, 2, (128, 128, 3)),
+    ):
+        picture = made.astype(np.uint8)
+        worst = max(worst, residual._far(decode_jpeg(encode_jpeg(picture)), picture))
+    assert 1 < worst < residual.MAYBE - residual.UNCHANGED

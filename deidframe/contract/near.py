@@ -1,4 +1,7 @@
-"""Who is near whom among many, by random cuts of the space; `deidframe-ksame` has the same loops: no plugin imports another."""
+"""Who is near whom: exact for some thousands, by random cuts of the space for more.
+
+Loops are compiled by `numba`, which the plugin that imports this module declares; nothing of the core does.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+EXACT = 12_000
+"""Rows up to which every pair is looked at."""
 LEAF = 1500
 TREES = 8
 BLOCK = 512
@@ -19,29 +24,37 @@ THREADS = 2
 _BLAS = ThreadpoolController()
 
 
-def nearest_by_cuts(table: NDArray[np.float32], count: int, seed: int = 0) -> NDArray[np.int32]:
-    """Return each row's nearest other rows, nearest first, `(N, count)`: among those that share a leaf of one of `TREES` trees.
+def nearest(vectors: NDArray[Any], count: int, seed: int = 0) -> NDArray[np.int32]:
+    """Return each row's nearest other rows by Euclidean distance, nearest first, equally near ones by row.
+
+    Beyond `EXACT` rows only those that share a leaf of one of `TREES` trees of random median cuts are compared. What is held
+    besides the rows are 8 bytes for each neighbour. The same on any number of threads.
 
     Args:
-        table: `(N, D)`, of length one, more than `LEAF` rows.
-        count: below `LEAF` / 2.
+        vectors: `(N, D)`, finite.
+        count: of neighbours; of fewer rows all others. Beyond `EXACT` rows it has to be smaller than half a leaf.
         seed: of the cuts.
+
+    Returns:
+        `(N, min(count, N - 1))`.
     """
+    table = np.ascontiguousarray(vectors, np.float32)
     n = len(table)
+    count = min(count, n - 1)
     lists = np.full((n, count), -1, np.int32)
     far = np.full((n, count), np.inf, np.float32)
     squares = np.einsum("nd,nd->n", table, table)
     rng = np.random.default_rng(seed)
 
-    def look(leaf: NDArray[np.int32]) -> None:
-        part = table[leaf]
-        for start in range(0, len(leaf), BLOCK):
-            _keep(part[start : start + BLOCK] @ part.T, leaf[start : start + BLOCK], leaf, squares, lists, far)
+    def look(rows: NDArray[np.int32], leaf: NDArray[np.int32]) -> None:
+        _keep(table[rows] @ table[leaf].T, rows, leaf, squares, lists, far)
 
-    # leaves of a tree share no row, so threads write into different rows, and in each the order of leaves is that of the trees
+    # a row is in one leaf of a tree, so threads write into different rows, and what a row is compared with comes tree after tree
     with _BLAS.limit(limits=1, user_api="blas"), ThreadPoolExecutor(THREADS) as threads:
-        for _ in range(TREES):
-            for one in [threads.submit(look, leaf) for leaf in _leaves(table, rng)]:
+        for _ in range(1 if n <= EXACT else TREES):
+            leaves = [np.arange(n, dtype=np.int32)] if n <= EXACT else _leaves(table, rng)
+            work = [threads.submit(look, leaf[at : at + BLOCK], leaf) for leaf in leaves for at in range(0, len(leaf), BLOCK)]
+            for one in work:
                 one.result()
     return lists
 
