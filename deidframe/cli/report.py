@@ -11,6 +11,7 @@ EXAMPLE = "deidframe report runs/quickstart"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", metavar="RUN", help="a run folder")
+    parser.add_argument("--pdf", action="store_true", help="also print the page to report.pdf, with the Chromium of this machine")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -20,10 +21,13 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from deidframe.report.page import write_report
+    from deidframe.report.pdf import print_page
     from deidframe.report.terminal import summary
 
     folder = Path(options.folder)
     written = write_report(folder)
     summary(folder, Console())
     print(f"report   {written}")
+    if options.pdf:
+        print(f"pdf      {print_page(written)}")
     return 0

@@ -345,6 +345,7 @@ def _base(at: RunContext, method: MethodPlan) -> Cell:
         k=method.promised_k,
         total=at.total,
         seed=seed,
+        sees=tuple(sorted(method.sees)),
     )
 
 

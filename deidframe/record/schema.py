@@ -31,6 +31,7 @@ class Cell:
         people, groups, total, released, withheld, failed: counts; total = released + withheld + failed.
         reasons: why pictures are withheld, with counts.
         threat, gallery, encoder: of the attack; encoder also of a grouping.
+        sees: encoders that made the method's groups, or by which it was aimed.
         own_encoder: the attack sees with an encoder that made the method's groups, or by which it was aimed.
         candidates: people in the gallery.
         probes, missed: with and without a score.
@@ -58,6 +59,7 @@ class Cell:
     threat: str = ""
     gallery: str = ""
     encoder: str = ""
+    sees: tuple[str, ...] = ()
     own_encoder: bool = False
     candidates: int = 0
     probes: int = 0

@@ -8,7 +8,7 @@ from typing import Any
 from deidframe.record.read import Record
 from deidframe.record.schema import Cell
 from deidframe.report.rows import Row, chance, groupings, rows, shown
-from deidframe.report.threats import BEYOND
+from deidframe.report.threats import BEYOND, untried
 
 FEW_PEOPLE = 30
 """Below so many people an interval is too wide to say much."""
@@ -34,15 +34,16 @@ def best(all_rows: Sequence[Row]) -> Row | None:
 
 
 def answer(record: Record) -> tuple[str, ...]:
-    """Return the sentences, the warning first when there is one."""
+    """Return the sentences: warnings if there are any, the strongest attack, what holds, at what loss, what was not tried."""
     all_rows = rows(record)
     if groupings(record) and not all_rows:
         return _tightest(groupings(record))
     said = _warnings(record)
     if record.scene is not None:
         return (*said, *_scenes(record, all_rows))
-    said.append(_promises(all_rows))
     chosen = best(all_rows)
+    said.append(_strongest(record, all_rows, chosen))
+    said.append(_promises(all_rows))
     if chosen is not None and chosen.loss is not None:
         ratio = (
             f" (squared: {chosen.ratio['value']:.2f} times the spread of the groups, whose bound is 1)" if chosen.ratio else ""
@@ -50,7 +51,9 @@ def answer(record: Record) -> tuple[str, ...]:
         others = len([r for r in all_rows if r.cell.k and r.cell.status == "ok" and not r.broken])
         what = "It loses" if others == 1 else f"Of them {chosen.cell.method} loses least"
         said.append(f"{what}: a face lies {shown(chosen.loss)} from what is released for it{ratio}.")
-    said.append(_strongest(record, all_rows, chosen))
+    left = untried(record.cells)
+    if left and any(row.attacks for row in all_rows):
+        said.append(f"Not tried here: {', '.join(left)}.")
     return tuple(s for s in said if s)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from deidframe.measure.registry import metric_of
-from deidframe.record.schema import Cell
+from deidframe.record.schema import ROUNDING, Cell
 
 T = TypeVar("T")
 NOTHING = "–"
@@ -19,12 +19,13 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A recorded figure with its 95 % interval."""
+    """A recorded figure with its 95 % interval; a star says that it was measured by an encoder that the method itself used."""
 
     value: float
     low: float
     high: float
     n: int
+    star: bool = False
 
     @classmethod
     def of(cls, figure: Mapping[str, Any] | None) -> Estimate | None:
@@ -47,7 +48,7 @@ class Column(Generic[T]):
         scale: what a figure is multiplied by before it is shown, 100 for per cent.
         narrow: shown where there is little room, too: on a terminal and in a paper.
         metric: name in the registry, so that the head can say what it means.
-        detail: one of many alike; the page has a table of their own for them.
+        bound: a line -> what no figure of this column should lie above; such figures are shaded where there is colour.
     """
 
     head: str
@@ -56,7 +57,7 @@ class Column(Generic[T]):
     scale: float = 1.0
     narrow: bool = False
     metric: str = ""
-    detail: bool = False
+    bound: Callable[[T], float | None] | None = None
 
     @property
     def meaning(self) -> str:
@@ -69,7 +70,7 @@ class Column(Generic[T]):
         if isinstance(value, tuple):
             return ", ".join(self.text(one) for one in value)
         if isinstance(value, Estimate):
-            return f"{self._number(value.value)} {self.interval(value)}"
+            return f"{self.value(value)} {self.interval(value)}"
         return NOTHING if value is None else self._number(value)
 
     def interval(self, estimate: Estimate) -> str:
@@ -78,7 +79,15 @@ class Column(Generic[T]):
 
     def value(self, estimate: Estimate) -> str:
         """Write an estimate without its interval."""
-        return self._number(estimate.value)
+        return self._number(estimate.value) + ("*" if estimate.star else "")
+
+    def above(self, of: T | None) -> float | None:
+        """Return the bound of a line, None where there is none or the line's figure keeps it."""
+        if self.bound is None or of is None:
+            return None
+        value, limit = self.read(of), self.bound(of)
+        broken = isinstance(value, Estimate) and limit is not None and value.low > limit + ROUNDING
+        return limit if broken else None
 
     def _number(self, value: float | int | str) -> str:
         if isinstance(value, float) or (isinstance(value, int) and self.scale != 1):
@@ -132,16 +141,6 @@ class Table(Generic[T]):
         heads = {column.head for column in self.columns}
         kept = (x for x in self.lines if x.values is None or x.status or heads & set(x.values))
         return Table(self.first, self.columns, tuple(kept))
-
-    @property
-    def brief(self) -> Table[T]:
-        """The same without columns of which there are many alike."""
-        return Table(self.first, tuple(c for c in self.columns if not c.detail), self.lines)._full()
-
-    @property
-    def details(self) -> Table[T]:
-        """Only columns of which there are many alike; lines that have no such figures are left out."""
-        return Table(self.first, tuple(c for c in self.columns if c.detail), tuple(x for x in self.lines if not x.status))
 
 
 def metric(name: str, head: str, decimals: int = 2, *, scale: float = 1.0, narrow: bool = False) -> Column[Cell]:

@@ -15,6 +15,8 @@ METHOD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 """Okabe and Ito's order; its yellow is darkened so that it can be read on white."""
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK, FAINT = "#1A1A1B", "#8A8A8B"
+SEEN = 0.02
+"""Two rates nearer than that would lie on each other in a figure."""
 
 
 SETTINGS: dict[str, Any] = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "svg.hashsalt": "deidframe"}
@@ -69,6 +71,7 @@ def trade_off(rows: Sequence[Row], guess: float | None, encoder: str, folder: Pa
             axes.axhline(guess, color=FAINT, lw=1, ls=":", zorder=1)
             axes.annotate(f"chance: {guess:.2f}", (0, guess), xytext=(2, 3), textcoords="offset points", color=INK, fontsize=8)
         for n, row in points:
+            _naive(axes, n, row)
             _point(axes, n, row)
         _sweeps(axes, points)
         axes.set_xlim(-0.03, right)
@@ -115,6 +118,17 @@ def _point(axes: Any, place: int, row: Row) -> None:
         capsize=0,
         zorder=3,
     )
+
+
+def _naive(axes: Any, place: int, row: Row) -> None:
+    """Draw in grey, where it is another attack than the worst, how private the method would seem to who tried no more."""
+    if row.loss is None or row.worst is None or row.naive is None:
+        return
+    x, top, seeming = row.loss["value"], row.worst.metrics["rank1"]["value"], row.naive.metrics["rank1"]["value"]
+    if top - seeming < SEEN:
+        return
+    axes.plot([x, x], [seeming, top], color=FAINT, lw=0.8, zorder=1.5)
+    axes.plot([x], [seeming], color=FAINT, marker=style_of(place)[1], ms=5, mfc="none", zorder=1.5)
 
 
 def _labels(axes: Any, points: Sequence[tuple[int, Row]]) -> None:

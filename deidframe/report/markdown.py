@@ -7,7 +7,7 @@ from deidframe.record.schema import Cell
 from deidframe.report import render
 from deidframe.report.answer import answer, sharing
 from deidframe.report.rows import by_kind, encoders_of, groupings, rows
-from deidframe.report.tables import comparison, group_table, grouping_table
+from deidframe.report.tables import attacks_of, comparison, group_table, grouping_table, ladder
 
 
 def markdown(record: Record) -> str:
@@ -25,6 +25,8 @@ def markdown(record: Record) -> str:
         parts.append(f"## {render.plain(method)}, before a recogniser looks\n\n" + "\n".join(lines))
     if rows(record):
         parts.append(render.markdown(comparison(record)))
+    if attacks_of(record):
+        parts.append(f"## Every attack\n\n{render.markdown(ladder(record))}")
     if encoders_of(record):
         parts.append(f"## Groups\n\n{render.markdown(group_table(record, encoders_of(record)))}")
     parts += [f"## {title}\n\n{render.markdown(grouping_table(cells))}" for title, cells in by_kind(groupings(record))]

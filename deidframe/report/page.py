@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import shlex
 from pathlib import Path
@@ -14,6 +15,7 @@ from markupsafe import Markup
 from deidframe.record.read import Record, read_run
 from deidframe.record.write import write_bytes
 from deidframe.report.answer import answer, sharing
+from deidframe.report.curve_figure import curves
 from deidframe.report.elbow_figure import draw_elbows
 from deidframe.report.figure import trade_off
 from deidframe.report.glossary import glossary
@@ -21,7 +23,7 @@ from deidframe.report.grouping_figure import loss_against_k, time_against_loss
 from deidframe.report.map_figure import HOME, draw_groupings
 from deidframe.report.markdown import markdown
 from deidframe.report.render import html, latex, table_csv
-from deidframe.report.rows import attack_encoder, by_kind, chance, encoders_of, groupings, rows, shown
+from deidframe.report.rows import by_kind, chance, encoders_of, groupings, judges, rows, shown
 from deidframe.report.surrogate_figure import against_k, distances
 from deidframe.report.tables import (
     attack_table,
@@ -31,6 +33,7 @@ from deidframe.report.tables import (
     every_method,
     group_table,
     grouping_table,
+    ladder,
     quality_table,
     seconds_table,
 )
@@ -45,11 +48,13 @@ def write_report(folder: Path) -> Path:
     Where the run kept originals of real people, a second page that shows them is written under `private/`.
     """
     record = read_run(folder)
-    svg = trade_off(rows(record), chance(record), attack_encoder(record), folder / "figures")
+    fairest = next(iter(judges(record)), "")
+    svg = trade_off(rows(record), chance(record), fairest, folder / "figures")
+    curves(record, folder / "figures")
     loss_against_k(groupings(record), folder / "figures")
     time_against_loss(groupings(record), folder / "figures")
-    against_k(rows(record), attack_encoder(record), folder / "figures")
-    for encoder in _judges(record)["encoders"]:
+    against_k(rows(record), fairest, folder / "figures")
+    for encoder in _looks(record)["encoders"]:
         distances(record.methods, encoder, folder / "figures")
     draw_groupings(record)
     elbows = draw_elbows(record)
@@ -59,6 +64,7 @@ def write_report(folder: Path) -> Path:
         ("methods.csv", table_csv(every_method(record))),
         ("attacks.csv", table_csv(every_attack(record))),
         ("methods.tex", latex(comparison(record))),
+        *((("ladder.csv", table_csv(ladder(record))), ("ladder.tex", latex(ladder(record)))) if attacks_of(record) else ()),
     ):
         write_bytes(folder / "tables" / name, text.encode("utf-8", "replace"))
     shown_originals = folder / "private" / "figures" / "sheet"
@@ -85,13 +91,12 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    all_rows, judges, encoders = rows(record), _judges(record), encoders_of(record)
+    all_rows, looks, encoders, fairest = rows(record), _looks(record), encoders_of(record), next(iter(judges(record)), "")
     tried = [
         (name, next(c for c in record.cells if c.attack == name), html(attack_table(record, name))) for name in attacks_of(record)
     ]
-    details = comparison(record).details
     judged = [c for c in record.methods if "distinct" in c.metrics]
-    quality = quality_table(judged, judges["detectors"], judges["encoders"], attributes=judges["attributes"])
+    quality = quality_table(judged, looks["detectors"], looks["encoders"], attributes=looks["attributes"])
     grouped = [(title, html(grouping_table(cells))) for title, cells in by_kind(groupings(record))]
     return environment.get_template("report.html.j2").render(
         run={"people": None, **record.run},
@@ -100,14 +105,15 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         audits=record.audits,
         glossary=glossary(record),
         rows=all_rows,
-        methods=html(comparison(record).brief, len(all_rows), first=True),
-        matrix=html(details, len(all_rows), first=True) if details.columns else "",
+        methods=html(comparison(record, ladder_beside=True), len(all_rows), first=True),
+        matrix=html(ladder(record), kind="first ladder") if tried else "",
+        curve_svg=Markup(curves(record, None)),
         groups=html(group_table(record, encoders)) if encoders else "",
         quality=html(quality) if judged else "",
         seconds=html(seconds_table(record)),
         grouped=grouped,
-        k_svg=Markup(against_k(all_rows, attack_encoder(record), None)),
-        distance_svgs=[(e, Markup(distances(record.methods, e, None))) for e in judges["encoders"]],
+        k_svg=Markup(against_k(all_rows, fairest, None)),
+        distance_svgs=[(e, Markup(distances(record.methods, e, None))) for e in looks["encoders"]],
         panels=_panels(record),
         elbows=_elbows(record),
         people_svg=Markup(loss_against_k(groupings(record), None)),
@@ -116,9 +122,12 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         knows=known,
         untried=untried(record.cells) if tried else [],
         clear=record.clear,
-        encoder=attack_encoder(record),
+        encoder=fairest,
+        used=[row.cell.method for row in all_rows if fairest in row.cell.sees],
         svg=Markup(svg),
-        style=_style(),
+        style=_asset("style.css"),
+        script=_asset("tables.js"),
+        script_hash=_hash(_asset("tables.js")),
         sheets=_sheets(record, sheets),
         strips=_strips(record),
         command=_command(record),
@@ -126,7 +135,7 @@ def render(record: Record, svg: str, sheets: Path) -> str:
     )
 
 
-def _judges(record: Record) -> dict[str, Any]:
+def _looks(record: Record) -> dict[str, Any]:
     """Return the detectors and encoders by which pictures were judged."""
     names = {name for c in record.methods for name in c.metrics}
 
@@ -136,9 +145,13 @@ def _judges(record: Record) -> dict[str, Any]:
     return {"detectors": of("least_score"), "encoders": of("kernel"), "attributes": "age_off" in names}
 
 
-def _style() -> Any:
+def _asset(name: str) -> Markup:
+    return Markup((_TEMPLATES / name).read_text("utf-8"))
 
-    return Markup((_TEMPLATES / "style.css").read_text("utf-8"))
+
+def _hash(script: str) -> str:
+    """Return a script's hash as a content-security policy names it: no other script runs on the page."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
 def _sheets(record: Record, folder: Path) -> list[dict[str, Any]]:

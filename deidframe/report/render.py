@@ -18,12 +18,14 @@ T = TypeVar("T")
 INTERVAL = len("[0.00, 0.00]")
 
 
-def html(table: Table[T], marks: int = 0, *, first: bool = False) -> Markup:
+def html(table: Table[T], marks: int = 0, *, first: bool = False, kind: str = "") -> Markup:
     """Return a table for the page.
 
     Args:
+        table: the table.
         marks: so many lines begin with the colour of their method.
         first: intervals stand below their figures, and the line of the best method is bold.
+        kind: class names of its box.
     """
     heads = Markup("").join(
         Markup('<th scope="col"{}>{}</th>').format(
@@ -35,7 +37,7 @@ def html(table: Table[T], marks: int = 0, *, first: bool = False) -> Markup:
     return Markup(
         '<div class="wide{}" tabindex="0"><table>\n<thead><tr><th scope="col">{}</th>{}</tr></thead>\n'
         "<tbody>\n{}</tbody></table></div>"
-    ).format(" first" if first else "", table.first, heads, body)
+    ).format(" first" if first else f" {kind}" if kind else "", table.first, heads, body)
 
 
 def _html_line(table: Table[T], line: Line[T], mark: int | None) -> Markup:
@@ -51,9 +53,19 @@ def _html_line(table: Table[T], line: Line[T], mark: int | None) -> Markup:
             len(table.columns), what, why
         )
     else:
-        cells = Markup("").join(Markup("<td>{}</td>").format(_html_value(c, line.read(c))) for c in table.columns)
+        cells = Markup("").join(_html_cell(c, line) for c in table.columns)
     kind = Markup(' class="beside"') if line.of is None else Markup(' class="best"') if _is_best(line) else Markup("")
     return Markup("<tr{}><td>{}</td>{}</tr>\n").format(kind, label, cells)
+
+
+def _html_cell(column: Column[T], line: Line[T]) -> Markup:
+    value = line.read(column)
+    if column.bound is None or not isinstance(value, Estimate):
+        return Markup("<td>{}</td>").format(_html_value(column, value))
+    above = column.above(line.of)
+    over = "" if above is None else Markup('<span class="broken">above {}</span>').format(column.text(above))
+    share = round(100 * min(1.0, max(0.0, value.value)))
+    return Markup('<td class="heat" style="--heat:{}%">{}{}</td>').format(share, _html_value(column, value), over)
 
 
 def _is_best(line: Line[Any]) -> bool:

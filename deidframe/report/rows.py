@@ -19,7 +19,7 @@ class Row:
     Args:
         cell: of the method.
         attacks: attack name -> its cell.
-        loss, ratio: in the attack's encoder, if measured.
+        loss, ratio: in the fairest encoder, if measured.
         broken: words that say which promise is broken, empty if none.
     """
 
@@ -28,6 +28,12 @@ class Row:
     loss: dict[str, Any] | None
     ratio: dict[str, Any] | None
     broken: tuple[str, ...]
+
+    @property
+    def naive(self) -> Cell | None:
+        """The naive attack with the highest rank-1: what a comparison that tries no other would say."""
+        done = [c for c in self.attacks.values() if "rank1" in c.metrics and c.threat == "naive"]
+        return max(done, key=lambda c: float(c.metrics["rank1"]["value"]), default=None)
 
     @property
     def bound(self) -> Cell | None:
@@ -48,9 +54,21 @@ class Row:
         return max(done, key=lambda c: float(c.metrics["rank1"]["value"]), default=None)
 
 
-def attack_encoder(record: Record) -> str:
-    """Return the encoder of the attacks, of the first where they differ; "" without attacks."""
-    return next((c.encoder for c in record.cells if c.attack and c.encoder), "")
+def judges(record: Record) -> tuple[str, ...]:
+    """Return the encoders in which the loss of any method was measured, the fairest first.
+
+    That is one in which all were measured, which as few of the methods as can be used themselves, and which attacks.
+    """
+    judged = [c for c in record.methods if not c.grouping and c.status == "ok"]
+    names = {name.partition(".")[2] for c in judged for name in c.metrics if name.startswith("loss.")}
+    attacks = [c.encoder for c in record.cells if c.attack]
+
+    def unfair(name: str) -> tuple[int, int, int, str]:
+        missing = sum(f"loss.{name}" not in c.metrics for c in judged)
+        first = attacks.index(name) if name in attacks else len(attacks)
+        return missing, sum(name in c.sees for c in judged), first, name
+
+    return tuple(sorted(names, key=unfair))
 
 
 def encoders_of(record: Record) -> list[str]:
@@ -60,7 +78,7 @@ def encoders_of(record: Record) -> list[str]:
 
 def rows(record: Record) -> tuple[Row, ...]:
     """Return one row for each method that releases or is a baseline, in the recipe's order."""
-    encoder = attack_encoder(record)
+    encoder = next(iter(judges(record)), "")
     out = []
     for cell in record.methods:
         if cell.grouping:

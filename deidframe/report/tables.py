@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deidframe.record.read import Record
 from deidframe.record.schema import Cell
 from deidframe.report.answer import best
 from deidframe.report.columns import Column, Estimate, Line, Table, Value, facts, measured, metric
-from deidframe.report.rows import Row, attack_encoder, chance, rows
+from deidframe.report.rows import Row, chance, judges, rows
 
 RANKS = (1, 5, 10)
 _COUNTS = ("k", "k_counted", "people", "groups", "total", "released", "withheld", "failed")
@@ -21,27 +22,27 @@ def attacks_of(record: Record) -> list[str]:
     return list(dict.fromkeys(c.attack for c in record.cells if c.attack and c.threat != "clear"))
 
 
-def comparison(record: Record) -> Table[Row]:
-    """Return the methods side by side, guessing and untouched faces among them."""
-    attacks, encoder = attacks_of(record), attack_encoder(record)
+def comparison(record: Record, *, ladder_beside: bool = False) -> Table[Row]:
+    """Return the methods side by side, guessing and untouched faces among them.
+
+    Args:
+        record: of the run.
+        ladder_beside: `ladder` stands beside it, so that the worst attack stands for all.
+    """
+    attacks = attacks_of(record)
     every = rows(record)
-    many = len(attacks) > 2  # on a terminal and in a paper the worst of many stands for all
-    ranks = tuple(_rank(name, narrow=not many) for name in attacks)
+    few = len(attacks) <= 2 and not ladder_beside  # the worst of many stands for all
+    ranks = tuple(_rank(name) for name in attacks) if few else ()
     worst = (
-        (
-            Column[Row]("rank-1,\nworst", _worst, narrow=True, metric="rank1"),
-            Column[Row]("by", lambda row: row.worst.attack if row.worst else None),
-        )
-        if many
-        else ()
+        Column[Row]("rank-1,\nworst", _worst, narrow=True, metric="rank1"),
+        Column[Row]("by", lambda row: row.worst.attack if row.worst else None),
     )
     columns = (
         Column[Row]("people,\ngroups", lambda row: (row.cell.people, row.cell.groups)),
         Column[Row]("k asked,\ncounted", lambda row: (row.cell.k, row.cell.k_counted) if row.cell.k else None),
-        *ranks,
-        *worst,
+        *(ranks or worst),
         Column[Row]("1/k", lambda row: 1 / row.cell.k_counted if row.cell.k and row.cell.k_counted else None, narrow=True),
-        Column[Row](f"loss,\n{encoder or 'no attack'}", lambda row: Estimate.of(row.loss), narrow=True, metric=f"loss.{encoder}"),
+        *(_loss(name, narrow=n == 0) for n, name in enumerate(judges(record))),
         *(_of_scenes(every) if record.scene else ()),
         Column[Row]("found\n(%)", _found, 0, 100, metric="scene_faces_found" if record.scene else "faces_found"),
         Column[Row]("released,\nwithheld, failed", _released, narrow=True),
@@ -60,13 +61,52 @@ def comparison(record: Record) -> Table[Row]:
     ]
     guess = chance(record)
     if guess is not None:
-        lines.append(Line("chance", values={column.head: guess for column in (*ranks, *worst[:1])}))
+        lines.append(Line("chance", values={column.head: guess for column in (ranks or worst[:1])}))
+    seen_with = Counter(cell.encoder for cell in record.clear)
     for cell in record.clear:
         status = "" if cell.status == "ok" else f"{cell.status}: {cell.reason}"
-        own = [c for c, name in zip(ranks, attacks, strict=True) if _encoder_of(record, name) == cell.encoder]
-        clear: dict[str, Value] = {column.head: measured(cell, "rank1") for column in own}
-        lines.append(Line(f"untouched faces ({cell.encoder})", status=status, values=clear))
+        own = [c for c, name in zip(ranks, attacks, strict=True) if _encoder_of(record, name) == cell.encoder] if ranks else worst
+        clear: dict[str, Value] = {column.head: measured(cell, "rank1") for column in own if column.metric == "rank1"}
+        by = f"{cell.attack}, {cell.encoder}" if seen_with[cell.encoder] > 1 else cell.encoder
+        lines.append(Line(f"untouched faces ({by})", status=status, values=clear))
     return Table("method", columns, tuple(lines))
+
+
+def ladder(record: Record) -> Table[Mapping[str, Cell]]:
+    """Return every attack on every method, a line an attack, beside guessing, a control and untouched faces."""
+    every = rows(record)
+    lines: list[Line[Mapping[str, Cell]]] = []
+    for name in attacks_of(record):
+        tried = {row.cell.method: row.attacks[name] for row in every if name in row.attacks}
+        sample = next(iter(tried.values()))
+        notes = f"{sample.threat}, {sample.gallery}" if sample.gallery else sample.threat
+        lines.append(Line(name, tried, notes=(notes,)))
+    clear = {cell.encoder: cell for cell in reversed(record.clear)}
+    columns: tuple[Column[Mapping[str, Cell]], ...] = (
+        Column("guessing", lambda of: max((c.metrics["chance1"] for c in of.values() if "chance1" in c.metrics), default=None)),
+        Column("exchanged\npeople", _worst_control, metric="control1"),
+        Column("untouched\nfaces", lambda of: measured(clear.get(next(iter(of.values())).encoder), "rank1"), metric="rank1"),
+        *(_under(row.cell.method) for row in every),
+    )
+    return Table("attack", columns, tuple(lines))
+
+
+def _worst_control(of: Mapping[str, Cell]) -> Value:
+    """Return the highest rank-1 of exchanged people among the methods: an attack that does not cheat stays at guessing."""
+    return max((float(c.metrics["control1"]["value"]) for c in of.values() if "control1" in c.metrics), default=None)
+
+
+def _under(method: str) -> Column[Mapping[str, Cell]]:
+    """Return the column of a method in the ladder."""
+
+    def read(of: Mapping[str, Cell]) -> Value:
+        cell = of.get(method)
+        return cell.status if cell is not None and cell.status != "ok" else measured(cell, "rank1")
+
+    def bound(of: Mapping[str, Cell]) -> float | None:
+        return of[method].metrics.get("bound1") if method in of else None
+
+    return Column(method, read, metric="rank1", bound=bound)
 
 
 def _of_scenes(every: Sequence[Row]) -> list[Column[Row]]:
@@ -92,14 +132,24 @@ def _worst(row: Row) -> Value:
     return measured(row.worst, "rank1")
 
 
-def _rank(name: str, *, narrow: bool) -> Column[Row]:
+def _loss(encoder: str, *, narrow: bool) -> Column[Row]:
+    """Return the column of the loss in one encoder, with a star where the method itself used that encoder."""
+
+    def read(row: Row) -> Value:
+        found = measured(row.cell, f"loss.{encoder}")
+        return replace(found, star=encoder in row.cell.sees) if isinstance(found, Estimate) else found
+
+    return Column(f"loss,\n{encoder}", read, narrow=narrow, metric=f"loss.{encoder}")
+
+
+def _rank(name: str) -> Column[Row]:
     def read(row: Row) -> Value:
         attack = row.attacks.get(name)
         if attack is not None and attack.status != "ok":
             return attack.status
         return measured(attack, "rank1")
 
-    return Column(f"rank-1,\n{name}", read, narrow=narrow, metric="rank1", detail=not narrow)
+    return Column(f"rank-1,\n{name}", read, narrow=True, metric="rank1")
 
 
 def _found(row: Row) -> Value:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from deidframe.record.read import Record, read_run
 from deidframe.report import render
-from deidframe.report.rows import attack_encoder, by_kind, groupings, rows, shown
+from deidframe.report.rows import by_kind, groupings, judges, rows, shown
 from deidframe.report.tables import comparison, grouping_table
 
 
@@ -21,8 +21,9 @@ def summary(folder: Path, console: Console) -> None:
         console.print(render.terminal(grouping_table(cells), f"{name}: {title.lower()}"))
     if not rows(record):
         return
-    judge = attack_encoder(record) or "the grouping encoder"
-    console.print(render.terminal(comparison(record), f"{name}: rank-1 of each attack, and surrogate loss in {judge}"))
+    judge = next(iter(judges(record)), "no encoder")
+    star = " (*: which the method itself used)" if any(judge in row.cell.sees for row in rows(record)) else ""
+    console.print(render.terminal(comparison(record), f"{name}: rank-1 under attack, and surrogate loss in {judge}{star}"))
     _beside(record, console)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import json
 import re
@@ -19,7 +21,8 @@ from deidframe.report.answer import answer
 from deidframe.report.page import render, write_report
 from deidframe.report.render import html, latex, table_csv, terminal
 from deidframe.report.render import markdown as table_markdown
-from deidframe.report.tables import comparison, every_attack, every_method
+from deidframe.report.rows import judges, rows
+from deidframe.report.tables import comparison, every_attack, every_method, ladder
 
 HOSTILE = '<img src=x onerror=alert(1)>=cmd|"\u202e'
 
@@ -61,10 +64,12 @@ BLURRED = replace(
 
 def test_the_answer_says_what_holds_what_it_costs_and_what_was_reached() -> None:
     assert answer(record(CLEAR, METHOD, ATTACK, BLUR, BLURRED)) == (
-        "k-Same keeps its promise: every released picture stands for at least k people (counted on the files: 5).",
-        "It loses: a face lies 1.10 [1.05, 1.15] from what is released for it.",
         'The strongest attack ("exact", seeing with sface) matched 0.15 [0.10, 0.20] of the people in k-Same right, where'
         " guessing reaches 0.02 and untouched faces give 1.00; the weakest method here, blur, lets 0.70 [0.65, 0.75] be matched.",
+        "k-Same keeps its promise: every released picture stands for at least k people (counted on the files: 5).",
+        "It loses: a face lies 1.10 [1.05, 1.15] from what is released for it.",
+        "Not tried here: linkage, shared, replay, inversion, informed, parrot, reversal, intersection, membership, attribute,"
+        " surroundings.",
     )
 
 
@@ -103,13 +108,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_is_inert_and_whole(finished: Path) -> None:
     page = (finished / "report.html").read_text("utf-8")
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
-    assert "<script" not in page
+    scripts = re.findall(r"<script[^>]*>(.*?)</script>", page, re.DOTALL)
+    assert len(scripts) == 1
+    allowed = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    assert f"script-src 'sha256-{allowed}'" in page
     assert "<img src=x" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert sources
     assert all(s.startswith(("data:", "#")) for s in sources)
-    assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", page).lower())
+    assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", page.replace(scripts[0], "")).lower())
     for heading in ("The methods side by side", "The trade-off", "Attack by attack", "Groups", "Certificates", "Provenance"):
         assert heading in page
 
@@ -207,3 +215,36 @@ def test_a_bound_that_is_reached_exactly_is_kept() -> None:
     exact = {"value": 0.2, "low": 0.2 + 1e-12, "high": 0.2, "n": 50}
     table = comparison(record(CLEAR, METHOD, replace(ATTACK, metrics={"rank1": exact, "bound1": 0.2, "chance1": 0.02})))
     assert not table.lines[0].broken
+
+
+def test_the_ladder_shades_every_attack_and_says_what_lies_above_its_bound() -> None:
+    above = replace(ATTACK, attack="linkage", threat="linkage", metrics={"rank1": figure(0.5), "bound1": 0.2, "chance1": 0.02})
+    control = replace(BLURRED, metrics={**BLURRED.metrics, "control1": figure(0.03)})
+    table = ladder(record(CLEAR, METHOD, ATTACK, above, BLUR, control))
+    assert [line.label for line in table.lines] == ["exact", "linkage"]
+    assert [column.head for column in table.columns] == ["guessing", "exchanged\npeople", "untouched\nfaces", "k-Same", "blur"]
+    first, second = (list(map(line.read, table.columns)) for line in table.lines)
+    assert (first[0], first[1]) == (0.02, 0.03)
+    assert second[4] is None
+    page = html(table)
+    assert page.count("above 0.20") == 1
+    assert "--heat:70%" in page
+    for text in (table_markdown(table), table_csv(table)):
+        assert "0.5" in text
+
+
+def test_loss_is_told_in_an_encoder_that_as_few_methods_as_can_be_used() -> None:
+    own = replace(METHOD, sees=("dlib", "sface"), metrics={f"loss.{by}": figure(1.0) for by in ("dlib", "facenet", "sface")})
+    other = replace(BLUR, metrics={f"loss.{by}": figure(0.9) for by in ("dlib", "facenet", "sface")})
+    asked = record(CLEAR, own, replace(ATTACK, sees=own.sees), other, BLURRED)
+    assert judges(asked) == ("facenet", "sface", "dlib")
+    assert "1.00 [0.95, 1.05]" in table_markdown(comparison(asked))
+    assert "1.00* [0.95, 1.05]" in table_markdown(comparison(asked))
+    everywhere = record(CLEAR, own, replace(ATTACK, sees=own.sees), BLUR, BLURRED)
+    assert judges(everywhere)[0] == "sface", "in which every method was measured"
+
+
+def test_the_naive_attack_stands_beside_the_worst() -> None:
+    stronger = replace(BLURRED, attack="undone", threat="inversion", metrics={"rank1": figure(0.9), "chance1": 0.02})
+    row = next(one for one in rows(record(CLEAR, BLUR, BLURRED, stronger)) if one.cell is BLUR)
+    assert (row.worst, row.naive) == (stronger, BLURRED)
