@@ -30,6 +30,7 @@ COMMANDS = (
     "purge",
     "cache",
     "report",
+    "compare",
     "encode",
     "convert",
     "stats",

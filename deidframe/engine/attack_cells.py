@@ -73,6 +73,7 @@ def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target) ->
         gallery=spec.gallery,
         encoder=attack.sees,
         seed=bench.seed,
+        protocol=attack.protocol,
         certificate=None,
         stages={},
     )

@@ -346,6 +346,7 @@ def _base(at: RunContext, method: MethodPlan) -> Cell:
         total=at.total,
         seed=seed,
         sees=tuple(sorted(method.sees)),
+        settings=method.settings,
     )
 
 

@@ -30,7 +30,16 @@ from deidframe.engine.release.earlier import read_earlier
 from deidframe.engine.release.packing import repack
 from deidframe.engine.release.withdraw import recorded, take_back, withdraw_changed
 from deidframe.engine.release.withheld import LISTING, PEOPLE, READING, WithheldList
-from deidframe.engine.run_folder import Outcome, check_not_nested, claimed, facts_of, finished, names_key_of, signature
+from deidframe.engine.run_folder import (
+    Outcome,
+    check_not_nested,
+    claimed,
+    database_of,
+    facts_of,
+    finished,
+    names_key_of,
+    signature,
+)
 from deidframe.engine.runtime.crashes import MAX_CRASHES, Crashes
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.engine.runtime.timeout import limit_calls
@@ -105,7 +114,7 @@ def run(
         write_lines(folder / "cells.jsonl", [one.as_dict() for one in cells])  # what is released is on record, even after a kill
         reporter.row(cell.as_dict())
 
-    facts = facts_of(plan)
+    facts = {**facts_of(plan), "database": database_of(plan, fingerprints, digests)}
     lock = claimed(folder, facts, signed, reporter)
     write_bytes(folder / "private" / "signature", signed.encode(), private=True)
     write_json(folder / "run.json", {**facts, "status": "running"})

@@ -17,7 +17,7 @@ import numpy as np
 
 from deidframe.contract.errors import StoreError, UsageError
 from deidframe.engine.cache.disk_cache import DiskCache
-from deidframe.engine.components.identity import code_of, identity
+from deidframe.engine.components.identity import code_of, identity, same_way, short
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.release.verify import verify
 from deidframe.engine.runtime.crashes import FILE
@@ -73,6 +73,25 @@ def signature(plan: Plan, fingerprints: Sequence[str], films: Mapping[str, str] 
     who = {"ids": list(plan.photos.ids), "people": list(plan.people), "skipped": dict(plan.photos.skipped)}
     steps = sorted((identity(step) for step in plan.steps()), key=lambda one: DiskCache.key(one))
     return DiskCache.key({**facts, **who, "steps": steps, "core": code_of("deidframe")})
+
+
+def database_of(plan: Plan, fingerprints: Sequence[str], films: Mapping[str, str] | None = None) -> str:
+    """Return a digest by which two runs know that they took the same faces of the same people, "" where that cannot be said.
+
+    It follows from what the pictures hold, who is labelled together, and the detector; names and order have no part in it.
+    """
+    if plan.encodings is not None:
+        content = [hashlib.sha256(row.tobytes()).hexdigest() for row in np.ascontiguousarray(plan.encodings.vectors)]
+    else:
+        content = list(fingerprints)
+    if not all(content):
+        return ""
+    together: dict[str, list[str]] = {}
+    for person, mark in zip(plan.people, content, strict=True):
+        together.setdefault(person, []).append(mark)
+    people = sorted(hashlib.sha256("\0".join(sorted(marks)).encode()).digest() for marks in together.values())
+    whole = hashlib.sha256(b"".join(people)).hexdigest()
+    return short([whole, sorted((films or {}).values()), same_way(plan.detector), plan.faces])
 
 
 def finished(folder: Path, signed: str) -> Outcome | None:

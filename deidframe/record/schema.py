@@ -33,6 +33,8 @@ class Cell:
         threat, gallery, encoder: of the attack; encoder also of a grouping.
         sees: encoders that made the method's groups, or by which it was aimed.
         own_encoder: the attack sees with an encoder that made the method's groups, or by which it was aimed.
+        settings: of a method, equal where two do the same: components, versions, parameters, k.
+        protocol: of an attack, equal where two do the same: attacker, encoder, threat, gallery, versions, parameters.
         candidates: people in the gallery.
         probes, missed: with and without a score.
         stages: stage -> seconds.
@@ -61,6 +63,8 @@ class Cell:
     encoder: str = ""
     sees: tuple[str, ...] = ()
     own_encoder: bool = False
+    settings: str = ""
+    protocol: str = ""
     candidates: int = 0
     probes: int = 0
     missed: int = 0

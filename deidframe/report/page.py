@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import shlex
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from deidframe.record.read import Record, read_run
 from deidframe.record.write import write_bytes
 from deidframe.report.answer import answer, sharing
+from deidframe.report.assets import asset, environment, script_hash
 from deidframe.report.curve_figure import curves
 from deidframe.report.elbow_figure import draw_elbows
 from deidframe.report.figure import trade_off
@@ -38,8 +37,6 @@ from deidframe.report.tables import (
     seconds_table,
 )
 from deidframe.report.threats import known, untried
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(folder: Path) -> Path:
@@ -84,13 +81,6 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         svg: the trade-off figure.
         sheets: folder of the contact sheets' thumbnails.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     all_rows, looks, encoders, fairest = rows(record), _looks(record), encoders_of(record), next(iter(judges(record)), "")
     tried = [
         (name, next(c for c in record.cells if c.attack == name), html(attack_table(record, name))) for name in attacks_of(record)
@@ -98,40 +88,44 @@ def render(record: Record, svg: str, sheets: Path) -> str:
     judged = [c for c in record.methods if "distinct" in c.metrics]
     quality = quality_table(judged, looks["detectors"], looks["encoders"], attributes=looks["attributes"])
     grouped = [(title, html(grouping_table(cells))) for title, cells in by_kind(groupings(record))]
-    return environment.get_template("report.html.j2").render(
-        run={"people": None, **record.run},
-        answer=answer(record),
-        sharing=sharing(record),
-        audits=record.audits,
-        glossary=glossary(record),
-        rows=all_rows,
-        methods=html(comparison(record, ladder_beside=True), len(all_rows), first=True),
-        matrix=html(ladder(record), kind="first ladder") if tried else "",
-        curve_svg=Markup(curves(record, None)),
-        groups=html(group_table(record, encoders)) if encoders else "",
-        quality=html(quality) if judged else "",
-        seconds=html(seconds_table(record)),
-        grouped=grouped,
-        k_svg=Markup(against_k(all_rows, fairest, None)),
-        distance_svgs=[(e, Markup(distances(record.methods, e, None))) for e in looks["encoders"]],
-        panels=_panels(record),
-        elbows=_elbows(record),
-        people_svg=Markup(loss_against_k(groupings(record), None)),
-        times_svg=Markup(time_against_loss(groupings(record), None)),
-        tried=tried,
-        knows=known,
-        untried=untried(record.cells) if tried else [],
-        clear=record.clear,
-        encoder=fairest,
-        used=[row.cell.method for row in all_rows if fairest in row.cell.sees],
-        svg=Markup(svg),
-        style=_asset("style.css"),
-        script=_asset("tables.js"),
-        script_hash=_hash(_asset("tables.js")),
-        sheets=_sheets(record, sheets),
-        strips=_strips(record),
-        command=_command(record),
-        shown=shown,
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            run={"people": None, **record.run},
+            answer=answer(record),
+            sharing=sharing(record),
+            audits=record.audits,
+            glossary=glossary(record),
+            rows=all_rows,
+            methods=html(comparison(record, ladder_beside=True), len(all_rows), first=True),
+            matrix=html(ladder(record), kind="first ladder") if tried else "",
+            curve_svg=Markup(curves(record, None)),
+            groups=html(group_table(record, encoders)) if encoders else "",
+            quality=html(quality) if judged else "",
+            seconds=html(seconds_table(record)),
+            grouped=grouped,
+            k_svg=Markup(against_k(all_rows, fairest, None)),
+            distance_svgs=[(e, Markup(distances(record.methods, e, None))) for e in looks["encoders"]],
+            panels=_panels(record),
+            elbows=_elbows(record),
+            people_svg=Markup(loss_against_k(groupings(record), None)),
+            times_svg=Markup(time_against_loss(groupings(record), None)),
+            tried=tried,
+            knows=known,
+            untried=untried(record.cells) if tried else [],
+            clear=record.clear,
+            encoder=fairest,
+            used=[row.cell.method for row in all_rows if fairest in row.cell.sees],
+            svg=Markup(svg),
+            style=asset("style.css"),
+            script=asset("tables.js"),
+            script_hash=script_hash(asset("tables.js")),
+            sheets=_sheets(record, sheets),
+            strips=_strips(record),
+            command=_command(record),
+            shown=shown,
+        )
     )
 
 
@@ -143,15 +137,6 @@ def _looks(record: Record) -> dict[str, Any]:
         return sorted(name.partition(".")[2] for name in names if name.startswith(f"{kind}."))
 
     return {"detectors": of("least_score"), "encoders": of("kernel"), "attributes": "age_off" in names}
-
-
-def _asset(name: str) -> Markup:
-    return Markup((_TEMPLATES / name).read_text("utf-8"))
-
-
-def _hash(script: str) -> str:
-    """Return a script's hash as a content-security policy names it: no other script runs on the page."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
 def _sheets(record: Record, folder: Path) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tab() -> Iterator[Page]:
-    with tempfile.TemporaryDirectory() as scratch, opened(Path(scratch)) as page:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, opened(Path(scratch)) as page:
         yield page
 
 

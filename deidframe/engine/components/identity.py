@@ -39,6 +39,19 @@ def told(step: Step) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
+def same_way(step: Step | None) -> Any:
+    """Return what another machine's run has to have in common to do the same: component, version, parameters, no code of ours."""
+    if step is None:
+        return None
+    others = {name: same_way(other) for name, other in sorted(step.recognizers.items())}
+    return [step.role, step.loaded.qualified, step.loaded.listed.version, step.params.model_dump(mode="json"), others]
+
+
+def short(facts: Any) -> str:
+    """Return a digest of plain data that two runs can be compared by."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
 @functools.cache
 def code_of(package: str) -> str:
     """Return a sha256 over a package's Python files, "" for a module made at run time."""

@@ -9,11 +9,13 @@ from pathlib import Path
 from deidframe.contract.artifacts import Embeddings
 from deidframe.contract.photos import Photos
 from deidframe.engine.cache.disk_cache import DiskCache
+from deidframe.engine.components.identity import same_way, short
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.recipe.model import AttackSpec, ElbowSpec, SceneSpec
 from deidframe.recipe.parse import Parsed, slug
+from deidframe.record.schema import METRICS
 
 ROLE_OF_KEY = {
     "encoder": "encoder",
@@ -87,6 +89,13 @@ class MethodPlan:
         return " and ".join(step.name for step in self.steps.values() if step.loaded.component.shows_person)
 
     @property
+    def settings(self) -> str:
+        """Equal for methods of two runs that do the same."""
+        parts = {role: same_way(step) for role, step in sorted(self.steps.items())}
+        within = [same_way(self.within[0]), self.within[1]] if self.within else None
+        return short([parts, [same_way(step) for step in self.beside], within, self.k, self.equal_counts])
+
+    @property
     def grouping(self) -> bool:
         """Whether it makes groups and nothing else."""
         return "clusterer" in self.steps and "synthesizer" not in self.steps
@@ -123,6 +132,12 @@ class AttackPlan:
     encoder: Step | None
     knows: int | None = None
     own: Step | None = None
+
+    @property
+    def protocol(self) -> str:
+        """Equal for attacks of two runs that do the same to people, whatever they are called."""
+        asked = self.spec.model_dump(mode="json", exclude={"name", "encoders", "knows", "params", "own", "use"})
+        return short([asked, self.knows, same_way(self.step), same_way(self.encoder), same_way(self.own), METRICS])
 
     @property
     def sees(self) -> str:
