@@ -16,7 +16,9 @@ from deidframe.engine.components.boundary import one_line
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.attack import Target, run_attack, too_often
 from deidframe.engine.evaluate.attribute import AttributeResult, run_attribute
+from deidframe.engine.evaluate.labels import Labels
 from deidframe.engine.evaluate.membership import MembershipResult, run_membership
+from deidframe.engine.evaluate.who_pays import by_class
 from deidframe.engine.planning.plan import AttackPlan
 from deidframe.measure.linkage import curves_data, proportion_interval
 from deidframe.recipe.model import UNBOUND
@@ -38,6 +40,7 @@ class Bench:
         pool: of the run.
         folder: the run folder.
         seed: of the recipe.
+        labels: attributes of people, by which an attack's success is told, too.
         thresholds: matcher -> FAR -> the score that so many of untouched faces' impostors lie above.
     """
 
@@ -45,6 +48,7 @@ class Bench:
     folder: Path
     seed: int
     thresholds: dict[tuple[str, str], dict[float, float]] = field(default_factory=dict)
+    labels: Mapping[str, Labels] = field(default_factory=dict)
 
 
 @contextmanager
@@ -75,6 +79,7 @@ def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target) ->
         seed=bench.seed,
         protocol=attack.protocol,
         certificate=None,
+        by={},
         stages={},
     )
     with timed() as seconds:
@@ -119,8 +124,10 @@ def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target) ->
     if tally.candidates:
         drawn = curves_data(tally.cmc(), curve)
         write_json(bench.folder / "figures" / "attacks" / base.slug / f"{slug(attack.name)}.json", drawn)
+    people, named = tally.named()
     return replace(
         cell,
+        by=by_class(bench.labels, "rank1", people, named, proportion=True, group_of=done.group_of),
         gallery=done.gallery,
         candidates=tally.candidates,
         probes=tally.probes,

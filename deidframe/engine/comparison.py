@@ -22,6 +22,7 @@ from deidframe.engine.evaluate.disguised import disguised
 from deidframe.engine.evaluate.measures import measures
 from deidframe.engine.evaluate.mimic import Mimic
 from deidframe.engine.evaluate.undone import WayBack
+from deidframe.engine.evaluate.untouched import Untouched
 from deidframe.engine.foreign import examine
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.planning.plan import KEY_OF_ROLE, AttackPlan, MethodPlan, Plan
@@ -109,6 +110,11 @@ class RunContext:
             raise NothingToDo("there are encodings and no pictures")
         return self.intake.faces
 
+    @functools.cached_property
+    def untouched(self) -> Untouched:
+        """What is seen of the clear faces, once for all methods."""
+        return Untouched(self.pool, self.faces, self.bench.labels)
+
     @property
     def withheld(self) -> dict[str, str]:
         """Why pictures are not among the faces."""
@@ -190,7 +196,8 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
             stages={**spent, "method": seconds()},
             certificate=certificate.as_dict() if certificate else None,
         )
-        base = replace(base, metrics=measures(at.pool, at.plan, method, release))
+        metrics, by = measures(at.pool, at.plan, method, release, at.untouched)
+        base = replace(base, metrics=metrics, by=by)
         records = at.pool.take_records()
         if records:
             write_json(at.folder / "private" / "records" / f"{method.slug}.json", records, private=True)
@@ -294,6 +301,7 @@ def _foreign_cells(at: RunContext, method: MethodPlan, base: Cell) -> Iterator[C
             done = examine(at.pool, at.plan, method, at.faces, at.folder, at.reporter)
         closed, _ = pass_gates(done.release, at.faces, at.withheld, (), None, None, protects=False)
         at.pool.cache_faces(done.release.faces)
+        metrics, by = measures(at.pool, at.plan, method, done.release, at.untouched)
         base = replace(
             base,
             k_counted=done.findings.fewest,
@@ -303,7 +311,8 @@ def _foreign_cells(at: RunContext, method: MethodPlan, base: Cell) -> Iterator[C
             withheld=closed.withheld,
             failed=closed.failed,
             reasons=dict(closed.reasons),
-            metrics=measures(at.pool, at.plan, method, done.release),
+            metrics=metrics,
+            by=by,
             stages={"method": seconds()},
         )
     except Exception as error:
@@ -400,6 +409,7 @@ def _nothing_released(at: RunContext, base: Cell, error: Exception) -> Cell:
         failed=base.total,
         reasons={},
         metrics={},
+        by={},
         certificate=None,
     )
 

@@ -19,6 +19,7 @@ from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.shards import fingerprints_of
 from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, withdrawn
 from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.evaluate.labels import Labels, labels_of
 from deidframe.engine.intake.encode_all import encode_all
 from deidframe.engine.intake.find_faces import find_faces
 from deidframe.engine.intake.foreign import read_map
@@ -177,7 +178,14 @@ def run(
                     "covered": intake.beside,
                     "unseen": intake.unseen,
                 }
-        bench = Bench(pool, folder, plan.parsed.recipe.seed)
+        labels: Mapping[str, Labels] = {}
+        if intake is not None and plan.quality is not None:
+            labels = labels_of(pool, plan, intake.faces)
+            facts["attributes"] = {name: one.facts() for name, one in labels.items()}
+            for name, one in labels.items():
+                if one.unfit:
+                    reporter.say(f"nothing is told by {name}: {one.unfit}")
+        bench = Bench(pool, folder, plan.parsed.recipe.seed, labels=labels)
         at_work = RunContext(
             plan, folder, pool, reporter, intake, key, with_originals, bench, vouched, withheld, scenes=scenes, earlier=earlier
         )

@@ -211,12 +211,21 @@ class ElbowSpec(Table):
     neighbour: Annotated[int, Field(ge=1, le=1000)] = 3
 
 
+APPARENT = ("sex", "age_band")
+"""What an attribute encoder says of people whom the owner's table says nothing of."""
+
+
 class QualitySpec(Table):
-    """What released pictures are looked at with besides: encoders that nobody aimed at, other detectors, attributes."""
+    """What released pictures are looked at with besides: encoders that nobody aimed at, other detectors, attributes, expressions.
+
+    `utility` names columns of the owner's table (or `sex` and `age_band`, as `attributes` sees them) that a classifier learns.
+    """
 
     encoders: Annotated[tuple[Use, ...], Field(max_length=10, strict=False)] = ()
     detectors: Annotated[tuple[Use, ...], Field(max_length=10, strict=False)] = ()
     attributes: Use | None = None
+    expression: Use | None = None
+    utility: Annotated[tuple[Name, ...], Field(max_length=20, strict=False)] = ()
 
 
 class AuditSpec(Table):

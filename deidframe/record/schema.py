@@ -39,6 +39,7 @@ class Cell:
         probes, missed: with and without a score.
         stages: stage -> seconds.
         metrics: name -> number, or figure with value, low, high and n.
+        by: column -> class of people -> name -> figure, for classes of ten people or more.
     """
 
     method: str
@@ -71,6 +72,7 @@ class Cell:
     seed: int = 0
     stages: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    by: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     certificate: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:

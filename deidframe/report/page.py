@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from deidframe.recipe.parse import slug
 from deidframe.record.read import Record, read_run
 from deidframe.record.write import write_bytes
 from deidframe.report.answer import answer, sharing
@@ -32,11 +33,14 @@ from deidframe.report.tables import (
     every_method,
     group_table,
     grouping_table,
+    inside_table,
+    kept_table,
     ladder,
     quality_table,
     seconds_table,
 )
 from deidframe.report.threats import known, untried
+from deidframe.report.who_pays import apart_table, columns_of, facts_in_words, said
 
 
 def write_report(folder: Path) -> Path:
@@ -60,6 +64,7 @@ def write_report(folder: Path) -> Path:
         *elbows.items(),
         ("methods.csv", table_csv(every_method(record))),
         ("attacks.csv", table_csv(every_attack(record))),
+        *((f"by-{slug(name)}.csv", table_csv(apart_table(record, name))) for name in columns_of(record)),
         ("methods.tex", latex(comparison(record))),
         *((("ladder.csv", table_csv(ladder(record))), ("ladder.tex", latex(ladder(record)))) if attacks_of(record) else ()),
     ):
@@ -87,6 +92,9 @@ def render(record: Record, svg: str, sheets: Path) -> str:
     ]
     judged = [c for c in record.methods if "distinct" in c.metrics]
     quality = quality_table(judged, looks["detectors"], looks["encoders"], attributes=looks["attributes"])
+    learnt = sorted({name.partition(".")[2] for c in judged for name in c.metrics if name.startswith("task.")})
+    kept = kept_table(judged, looks["detectors"], learnt)
+    inside = inside_table(judged, list(record.run.get("attributes", {})))
     grouped = [(title, html(grouping_table(cells))) for title, cells in by_kind(groupings(record))]
     return (
         environment()
@@ -101,8 +109,13 @@ def render(record: Record, svg: str, sheets: Path) -> str:
             methods=html(comparison(record, ladder_beside=True), len(all_rows), first=True),
             matrix=html(ladder(record), kind="first ladder") if tried else "",
             curve_svg=Markup(curves(record, None)),
-            groups=html(group_table(record, encoders)) if encoders else "",
-            quality=html(quality) if judged else "",
+            groups=html(group_table(record, encoders), kind="first") if encoders else "",
+            quality=html(quality, kind="first") if judged else "",
+            kept=html(kept, kind="first") if kept.columns else "",
+            inside=html(inside) if inside.lines else "",
+            apart=[(name, html(apart_table(record, name))) for name in columns_of(record)],
+            differences=said(record),
+            attributes=facts_in_words(record.run.get("attributes", {})),
             seconds=html(seconds_table(record)),
             grouped=grouped,
             k_svg=Markup(against_k(all_rows, fairest, None)),

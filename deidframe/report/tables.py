@@ -217,7 +217,10 @@ def group_table(record: Record, encoders: Sequence[str]) -> Table[Cell]:
 
 def quality_table(cells: Sequence[Cell], detectors: Sequence[str], encoders: Sequence[str], *, attributes: bool) -> Table[Cell]:
     """Return how good the released pictures are, as other detectors, encoders and a network of attributes see them."""
-    columns: list[Column[Cell]] = [metric("distinct", "different\npictures")]
+    columns: list[Column[Cell]] = [
+        metric("distinct", "different\npictures"),
+        metric("distinct_share", "for each\nperson"),
+    ]
     for detector in detectors:
         columns += [_share(f"found.{detector}", f"found by\n{detector} (%)"), metric(f"least_score.{detector}", "least\nscore")]
     columns.append(
@@ -235,6 +238,52 @@ def quality_table(cells: Sequence[Cell], detectors: Sequence[str], encoders: Seq
             metric("age_off", "age off\n(years)", 1),
         ]
     return Table("method", tuple(columns), tuple(map(_line, cells)))
+
+
+def kept_table(cells: Sequence[Cell], detectors: Sequence[str], columns: Sequence[str]) -> Table[Cell]:
+    """Return what released faces keep of their originals, above the ceilings: the same of clear faces that were moved a little.
+
+    Args:
+        cells: of the methods.
+        detectors: that found landmarks.
+        columns: that a classifier learnt.
+    """
+    shown: list[tuple[Column[Cell], str]] = []
+    for by in detectors:
+        shown += [
+            (metric(f"landmarks.{by}", f"landmarks off\n{by}", 3), f"landmarks_ceiling.{by}"),
+            (metric(f"yaw_off.{by}", f"yaw off (°)\n{by}", 1), f"yaw_ceiling.{by}"),
+            (metric(f"pitch_off.{by}", f"pitch off (°)\n{by}", 1), f"pitch_ceiling.{by}"),
+        ]
+    shown += [
+        (metric("expression_kept", "expression\nkept"), "expression_ceiling"),
+        (metric("ssim", "SSIM"), ""),
+        (metric("psnr", "PSNR\n(dB)", 1), ""),
+    ]
+    shown += [(metric(f"task.{name}", f"learnt:\n{name}"), f"task_clear.{name}") for name in columns]
+    shown = [one for one in shown if any(one[0].metric in c.metrics for c in cells)]
+    lines = list(map(_line, cells))
+    for label, suffix in (("clear faces: the ceiling", ""), ("guessing", "chance")):
+        values: dict[str, Value] = {}
+        for column, ceiling in shown:
+            name = ceiling.replace("ceiling", "chance").replace("task_clear", "task_chance") if suffix else ceiling
+            if name and (suffix == "" or name != ceiling):
+                values[column.head] = next((found for c in cells if (found := measured(c, name)) is not None), "")
+        if any(value != "" for value in values.values()):
+            lines.append(Line(label, values=values))
+    return Table("method", tuple(column for column, _ in shown), tuple(lines))
+
+
+def inside_table(cells: Sequence[Cell], columns: Sequence[str]) -> Table[Cell]:
+    """Return what groups give away of each attribute to who knows that a person is in one."""
+    shown: list[Column[Cell]] = []
+    for name in columns:
+        shown += [
+            metric(f"homogeneous.{name}", f"one {name}\nonly"),
+            metric(f"diversity.{name}", f"l-diversity\n{name}", 0),
+            metric(f"closeness.{name}", f"t-closeness\n{name}"),
+        ]
+    return Table("method", tuple(shown), tuple(_line(c) for c in cells if any(one.metric in c.metrics for one in shown)))
 
 
 def _share(name: str, head: str) -> Column[Cell]:

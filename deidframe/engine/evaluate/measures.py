@@ -8,26 +8,34 @@ import numpy as np
 
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.quality import quality
+from deidframe.engine.evaluate.untouched import Untouched
+from deidframe.engine.evaluate.who_pays import ByClass, by_class, joined
 from deidframe.engine.planning.plan import MethodPlan, Plan
 from deidframe.engine.protect.groups import people_of
 from deidframe.guard.release import Release
 from deidframe.measure.interval import Estimate, mean_by_person
-from deidframe.measure.loss import loss_ratio, sse, surrogate_loss
+from deidframe.measure.loss import distances, loss_ratio, sse
 from deidframe.measure.rank import by_person
 
 
-def measures(pool: ComponentPool, plan: Plan, method: MethodPlan, release: Release) -> dict[str, Any]:
-    """Return loss and detection figures in the grouping encoder and in every attack's."""
+def measures(
+    pool: ComponentPool, plan: Plan, method: MethodPlan, release: Release, seen: Untouched
+) -> tuple[dict[str, Any], ByClass]:
+    """Return loss and detection figures in the grouping encoder and in every attack's, and the same by kind of people."""
     metrics: dict[str, Any] = {}
+    apart: list[ByClass] = []
     subjects = release.subjects
-    people = list(subjects)
+    people, each = list(subjects), tuple(sorted(set(subjects)))
     for step in plan.encoders(method).values():
         recognizer = pool.recognizer(step)
         recognition = recognizer.recognize(release.faces, known_landmarks=True)
-        found = mean_by_person(by_person(people, (recognition.scores > 0).astype(np.float64)), proportion=True)
-        _put(metrics, "faces_found", found)
+        found = by_person(people, (recognition.scores > 0).astype(np.float64)) if people else np.zeros(0)
+        _put(metrics, "faces_found", mean_by_person(found, proportion=True))
         before = recognizer.encode(release.originals)
-        _put(metrics, f"loss.{step.name}", surrogate_loss(before.vectors, recognition.embeddings.vectors, people))
+        far = by_person(people, distances(before.vectors, recognition.embeddings.vectors)) if people else np.zeros(0)
+        _put(metrics, f"loss.{step.name}", mean_by_person(far))
+        apart.append(by_class(seen.labels, f"loss.{step.name}", each, far))
+        apart.append(by_class(seen.labels, "faces_found", each, found, proportion=True))
         if release.people is not None:
             members, names, _ = people_of(before, subjects)
             shown, _, _ = people_of(recognition.embeddings, subjects)
@@ -36,8 +44,9 @@ def measures(pool: ComponentPool, plan: Plan, method: MethodPlan, release: Relea
             metrics[f"sse.{step.name}"] = sse(members.vectors, labels)
             _put(metrics, f"loss_ratio.{step.name}", loss_ratio(members.vectors, labels, shown.vectors))
     if plan.quality is not None:
-        metrics |= quality(pool, plan.quality, release)
-    return metrics
+        same = "redactor" in method.steps or method.foreign
+        metrics |= quality(pool, plan.quality, release, seen, same_scene=same)
+    return metrics, joined(*apart)
 
 
 def _put(metrics: dict[str, Any], name: str, figure: Estimate | None) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet
-from deidframe.contract.photos import Photos
 from deidframe.engine.components.attributes import male_and_years, people_attributes
 from deidframe.engine.components.pool import ComponentPool
-from deidframe.engine.components.step import Step
+from deidframe.engine.evaluate.untouched import Untouched, best_faces
+from deidframe.engine.evaluate.utility import utility
 from deidframe.engine.planning.plan import QualityPlan
 from deidframe.guard.release import Release
 from deidframe.measure.interval import mean_by_person
@@ -34,14 +34,23 @@ SHARP = 500
 """Pictures whose sharpness is measured, at most; evenly taken."""
 
 
-def quality(pool: ComponentPool, plan: QualityPlan, release: Release) -> dict[str, Any]:
-    """Return the quality figures of one method; equal files are one picture."""
+def quality(pool: ComponentPool, plan: QualityPlan, release: Release, seen: Untouched, *, same_scene: bool) -> dict[str, Any]:
+    """Return the quality and utility figures of one method; equal files are one picture.
+
+    Args:
+        pool: of the run.
+        plan: judges.
+        release: of the method.
+        seen: of the run's clear faces.
+        same_scene: a released picture shows what its original shows.
+    """
     clear, released, people = release.originals, release.faces, list(release.subjects)
     rows = np.fromiter(release.first_rows.values(), np.int64)
     distinct = released.take(rows)
     metrics: dict[str, Any] = {"distinct": len(rows)}
+    looks: dict[str, tuple[NDArray[np.float64], NDArray[np.float32]]] = {}
     for step in plan.detectors:
-        scores = _best_scores(pool, step, distinct)
+        scores, _ = looks[step.key] = best_faces(pool, step, distinct)
         found = (scores[release.picture_of] > 0).astype(np.float64)
         figure = mean_by_person(by_person(people, found), proportion=True)
         if figure:
@@ -52,6 +61,7 @@ def quality(pool: ComponentPool, plan: QualityPlan, release: Release) -> dict[st
     metrics["sharpness_before"] = float(
         np.mean([sharpness(np.asarray(clear.images[r : r + 1])[0]) for r in rows[evenly].tolist()])
     )
+    units = _units(release)
     for step in plan.encoders:
         recognizer = pool.recognizer(step)
         before = recognizer.encode(clear).vectors
@@ -72,13 +82,22 @@ def quality(pool: ComponentPool, plan: QualityPlan, release: Release) -> dict[st
         for name, value in (
             ("least_distance", least_distance(after[rows])),
             ("frechet", frechet_distance(before, after[rows])),
-            ("kernel", kernel_distance(before, after[rows])),
         ):
             if value is not None:
                 metrics[f"{name}.{step.name}"] = value
+        apart_by = kernel_distance(before, after[rows], (units, units[rows]))
+        if apart_by is not None:
+            metrics[f"kernel.{step.name}"] = apart_by.as_dict()
     if plan.attributes is not None and release.groups is not None:
         metrics |= _attributes(pool, plan, clear, released, release.groups)
-    return metrics
+    return metrics | utility(pool, plan, release, seen, looks, same_scene=same_scene)
+
+
+def _units(release: Release) -> NDArray[np.int64]:
+    """Return what each face hangs together with: its group where groups share pictures, else its person."""
+    if release.groups is not None:
+        return np.array([release.groups[face] for face in release.faces.ids], np.int64)
+    return np.unique(np.array(release.subjects), return_inverse=True)[1].astype(np.int64)
 
 
 def _attributes(
@@ -96,16 +115,3 @@ def _attributes(
     said = pool.recognizer(plan.attributes).encode(FaceSet(shown.ids, shown.images, marks.astype(np.float32))).vectors
     shown_male, shown_years = np.stack([male_and_years(one) for one in said]).T
     return attribute_fit(male, years, label, shown_male, shown_years)
-
-
-def _best_scores(pool: ComponentPool, detector: Step, faces: FaceSet) -> NDArray[np.float64]:
-    """Return the best score in each picture, 0 where nothing was found."""
-    out = np.zeros(len(faces))
-    for start in range(0, len(faces), BATCH):
-        part = faces.slice(start, min(start + BATCH, len(faces)))
-        ids = tuple(f"row-{row}" for row in range(start, start + len(part)))
-        seen = pool.call(detector, Photos.from_arrays(ids, list(np.asarray(part.images[:]))))
-        for photo, score in zip(seen.photo_ids, seen.scores.tolist(), strict=True):
-            row = int(photo[4:])
-            out[row] = max(out[row], score)
-    return out

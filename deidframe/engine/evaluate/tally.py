@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deidframe.contract.artifacts import LinkScores
 from deidframe.measure import linkage
 from deidframe.measure.interval import Estimate
-from deidframe.measure.rank import Standing, candidate_scores, cumulative_match, rank_rates, standing
+from deidframe.measure.rank import Standing, by_person, candidate_scores, cumulative_match, rank_rates, standing
 
 HELD = 2**24
 """Scores that thresholds are measured on, 64 MiB of them; of more people so many are taken at random that theirs fit."""
@@ -171,6 +171,13 @@ class Tallies:
         """Return rank -> rate over all people."""
         found = _joined([one.found for one in self.rounds])
         return rank_rates(found.people, found.hits(), group_of=group_of)
+
+    def named(self) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+        """Return the people, sorted, and how often each is named first."""
+        found = _joined([one.found for one in self.rounds])
+        if not found.people:
+            return (), np.zeros(0)
+        return tuple(sorted(set(found.people))), by_person(found.people, found.hits((1,))[:, 0])
 
     def bound(self, group_of: Mapping[str, int], rank: int) -> float:
         """Return the most that people who share pictures let anybody reach: r over the candidates of a group, by person."""

@@ -156,11 +156,13 @@ class ElbowPlan:
 
 @dataclass(frozen=True)
 class QualityPlan:
-    """What released pictures are looked at with; at least one encoder."""
+    """What released pictures are looked at with; at least one encoder. `utility` names what classifiers learn of people."""
 
     encoders: tuple[Step, ...]
     detectors: tuple[Step, ...]
     attributes: Step | None
+    expression: Step | None = None
+    utility: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -283,8 +285,8 @@ class Plan:
         if self.audit:
             all_steps += [self.audit.detector, *([self.audit.encoder] if self.audit.encoder else [])]
         if self.quality:
-            judges = self.quality.attributes
-            all_steps += [*self.quality.encoders, *self.quality.detectors, *([judges] if judges else [])]
+            judges = [step for step in (self.quality.attributes, self.quality.expression) if step is not None]
+            all_steps += [*self.quality.encoders, *self.quality.detectors, *judges]
         if self.gate and self.gate.encoder:
             all_steps.append(self.gate.encoder)
         if self.scene:

@@ -20,6 +20,7 @@ from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.diagnostics import nearest
 from deidframe.recipe.locate import KeyPath
 from deidframe.recipe.model import (
+    APPARENT,
     FoundSubjects,
     SourceSpec,
 )
@@ -195,8 +196,14 @@ def _faces(spec: SourceSpec, gate: GatePlan | None) -> str:
 def _carried(planner: Planner, found: Database) -> None:
     """Complain about columns that the owner's table does not have."""
     known = sorted({name for row in found.photos.columns.values() for name in row})
-    for place, name in enumerate(planner.parsed.recipe.source.carry):
+    recipe = planner.parsed.recipe
+    wanted: list[tuple[KeyPath, str]] = [(("source", "carry", n), name) for n, name in enumerate(recipe.source.carry)]
+    if recipe.quality is not None:
+        seen = APPARENT if recipe.quality.attributes else ()
+        wanted += [(("quality", "utility", n), name) for n, name in enumerate(recipe.quality.utility) if name not in seen]
+    for at, name in wanted:
         if name not in known:
-            listed = ", ".join(known) or "none"
-            at: KeyPath = ("source", "carry", place)
-            planner.complain("R134", at, f'the source gives no column "{name}"; columns: {listed}{nearest(name, known)}')
+            listed, hint = ", ".join(known) or "none", ""
+            if name in APPARENT:
+                hint = '; give [quality] attributes = "age-sex" and it is what that sees'
+            planner.complain("R134", at, f'the source gives no column "{name}"; columns: {listed}{nearest(name, known)}{hint}')

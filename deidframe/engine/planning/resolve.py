@@ -236,10 +236,12 @@ class Planner:
         encoders = [self.encoder(name, (*at, "encoders", row)) for row, name in enumerate(spec.encoders)]
         detectors = [self.step("detector", name, {}, (*at, "detectors", row)) for row, name in enumerate(spec.detectors)]
         attributes = self.encoder(spec.attributes, (*at, "attributes")) if spec.attributes else None
+        expression = self.encoder(spec.expression, (*at, "expression")) if spec.expression else None
         judges = {step.key: step for step in (*encoders, *attackers) if step}
         if not judges and not self.complaints:
             self.complain("R105", (*at, "encoders"), "is missing; without an attack nothing else says which encoder judges")
-        return QualityPlan(tuple(judges.values()), tuple(step for step in detectors if step), attributes)
+        found = tuple(step for step in detectors if step)
+        return QualityPlan(tuple(judges.values()), found, attributes, expression, spec.utility)
 
     def audit(self, spec: AuditSpec | None, detector: Step | None) -> AuditPlan | None:
         """Resolve the second detector, or complain where it is the first one."""

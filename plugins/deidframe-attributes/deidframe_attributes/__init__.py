@@ -1,1 +1,1 @@
-"""Encoder `age-sex`: apparent age and sex of faces."""
+"""Encoders `age-sex` and `expression`: apparent age, sex and expression of faces."""

@@ -9,6 +9,10 @@ class AgeSexParams(Params):
     """Takes no parameters."""
 
 
+class ExpressionParams(Params):
+    """Takes no parameters."""
+
+
 class ApparentParams(Params):
     """Takes no parameters."""
 
@@ -20,7 +24,7 @@ class ApparentParams(Params):
 
 @hookimpl
 def deidframe_encoders() -> list[Component]:
-    """Bring `age-sex`."""
+    """Bring `age-sex` and `expression`."""
     return [
         Component(
             name="age-sex",
@@ -32,7 +36,18 @@ def deidframe_encoders() -> list[Component]:
             spaces=("age-sex",),
             weights=("age-v1", "gender-v1"),
             reference="King, Dlib-ml: a machine learning toolkit, JMLR 2009 (dlib-models, Cydral Technology)",
-        )
+        ),
+        Component(
+            name="expression",
+            make="deidframe_attributes.expression:Expression",
+            params=ExpressionParams,
+            summary="apparent expression, to see whether a method keeps it; not for grouping",
+            example='encoder = { use = "expression" }\n',
+            needs=frozenset({Need.WEIGHTS}),
+            spaces=("expression",),
+            weights=("fer",),
+            reference="Arriaga et al., Real-time convolutional neural networks for emotion and gender classification, 2017",
+        ),
     ]
 
 
