@@ -31,6 +31,7 @@ COMMANDS = (
     "cache",
     "report",
     "compare",
+    "explore",
     "encode",
     "convert",
     "stats",

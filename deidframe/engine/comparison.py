@@ -19,6 +19,7 @@ from deidframe.engine.evaluate.arena import unseen
 from deidframe.engine.evaluate.attack import Target
 from deidframe.engine.evaluate.audit import audit
 from deidframe.engine.evaluate.disguised import disguised
+from deidframe.engine.evaluate.explorer_data import keep_for_explorer
 from deidframe.engine.evaluate.measures import measures
 from deidframe.engine.evaluate.mimic import Mimic
 from deidframe.engine.evaluate.undone import WayBack
@@ -198,6 +199,9 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         )
         metrics, by = measures(at.pool, at.plan, method, release, at.untouched)
         base = replace(base, metrics=metrics, by=by)
+        if method.protects:
+            judges, owner = at.plan.judges(method), at.plan.parsed.recipe.source.fictitious or at.with_originals
+            keep_for_explorer(at.folder, method.slug, at.pool, judges, release, show_originals=owner)
         records = at.pool.take_records()
         if records:
             write_json(at.folder / "private" / "records" / f"{method.slug}.json", records, private=True)
@@ -302,6 +306,8 @@ def _foreign_cells(at: RunContext, method: MethodPlan, base: Cell) -> Iterator[C
         closed, _ = pass_gates(done.release, at.faces, at.withheld, (), None, None, protects=False)
         at.pool.cache_faces(done.release.faces)
         metrics, by = measures(at.pool, at.plan, method, done.release, at.untouched)
+        judges, owner = at.plan.judges(method), at.plan.parsed.recipe.source.fictitious or at.with_originals
+        keep_for_explorer(at.folder, method.slug, at.pool, judges, done.release, show_originals=owner)
         base = replace(
             base,
             k_counted=done.findings.fewest,

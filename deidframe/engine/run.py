@@ -19,6 +19,7 @@ from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.shards import fingerprints_of
 from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, withdrawn
 from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.evaluate.explorer_data import HOME as EXPLORE
 from deidframe.engine.evaluate.labels import Labels, labels_of
 from deidframe.engine.intake.encode_all import encode_all
 from deidframe.engine.intake.find_faces import find_faces
@@ -182,6 +183,8 @@ def run(
         if intake is not None and plan.quality is not None:
             labels = labels_of(pool, plan, intake.faces)
             facts["attributes"] = {name: one.facts() for name, one in labels.items()}
+            held = {name: dict(one.of) for name, one in labels.items() if not one.unfit}
+            write_json(folder / EXPLORE / "attributes.json", held, private=True)
             for name, one in labels.items():
                 if one.unfit:
                     reporter.say(f"nothing is told by {name}: {one.unfit}")

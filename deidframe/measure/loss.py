@@ -67,6 +67,28 @@ def surrogate_loss(originals: NDArray[Any], released: NDArray[Any], people: list
     return mean_by_person(by_person(people, distances(originals, released))) if len(people) else None
 
 
+def collapse(originals: NDArray[Any], released: NDArray[Any], people: list[str]) -> Estimate | None:
+    """Return how varied people are as released over how varied they were: summed distances of a person's pictures to their mean.
+
+    0 where every person has one picture, 1 where nothing changed. People with one picture have nothing to collapse.
+
+    Args:
+        originals, released: `(N, D)` unit encodings of the same faces.
+        people: the person of each face.
+
+    Returns:
+        None where nobody has two pictures that differ.
+    """
+    if not people:
+        return None
+    person = np.unique(np.array(people), return_inverse=True)[1]
+    several = np.bincount(person) > 1
+    if not several.any():
+        return None
+    after, before = (np.bincount(person, np.sqrt(squared_to_mean(one, person)))[several] for one in (released, originals))
+    return ratio_by_person(after, before)
+
+
 def loss_ratio(members: NDArray[Any], labels: NDArray[Any], surrogates: NDArray[Any]) -> Estimate | None:
     """Return the members' summed squared distance to their surrogate over the SSE: 1 is the bound, a random face about 3.
 

@@ -137,6 +137,12 @@ METRICS = (
     Metric("least_score.{by}", "the detector's score", "higher is better", "least of the best scores in the different pictures"),
     Metric("loss.{by}", _DISTANCE, "lower is better", "mean distance from a face to what is released for it"),
     Metric(
+        "collapse.{by}",
+        "ratio",
+        "neither",
+        "how varied a person's released pictures are over how varied the originals were; 0 for one picture",
+    ),
+    Metric(
         "sse.{by}",
         "squared distance",
         "lower is better",

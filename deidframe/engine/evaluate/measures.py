@@ -14,7 +14,7 @@ from deidframe.engine.planning.plan import MethodPlan, Plan
 from deidframe.engine.protect.groups import people_of
 from deidframe.guard.release import Release
 from deidframe.measure.interval import Estimate, mean_by_person
-from deidframe.measure.loss import distances, loss_ratio, sse
+from deidframe.measure.loss import collapse, distances, loss_ratio, sse
 from deidframe.measure.rank import by_person
 
 
@@ -35,6 +35,7 @@ def measures(
         far = by_person(people, distances(before.vectors, recognition.embeddings.vectors)) if people else np.zeros(0)
         _put(metrics, f"loss.{step.name}", mean_by_person(far))
         apart.append(by_class(seen.labels, f"loss.{step.name}", each, far))
+        _put(metrics, f"collapse.{step.name}", collapse(before.vectors, recognition.embeddings.vectors, people))
         apart.append(by_class(seen.labels, "faces_found", each, found, proportion=True))
         if release.people is not None:
             members, names, _ = people_of(before, subjects)

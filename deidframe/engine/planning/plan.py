@@ -266,6 +266,12 @@ class Plan:
         judges = self.quality.encoders if self.quality else ()
         return {step.key: step for step in (*steps, *(a.encoder for a in self.attacks if a.encoder), *judges)}
 
+    def judges(self, method: MethodPlan) -> tuple[Step, ...]:
+        """Return the encoders in which a method is shown: judges and attackers, those first that it does not use itself."""
+        steps = [*(self.quality.encoders if self.quality else ()), *(a.encoder for a in self.attacks if a.encoder)]
+        found = {step.key: step for step in (*steps, *method.encoders)}
+        return tuple(sorted(found.values(), key=lambda step: step.name in method.sees))
+
     def released_folder(self, method: MethodPlan) -> Path | None:
         """Return where the pictures of a foreign release lie, where nothing may be written; None where they lie in no folder."""
         with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:

@@ -25,4 +25,6 @@ def test_it_is_steady_and_its_rows_are_probabilities(tmp_path_factory: pytest.Te
     assert (said.vectors.argmax(axis=1) == again.argmax(axis=1)).mean() > 0.85
     assert len(set(said.vectors.argmax(axis=1).tolist())) > 1, "not everybody looks the same"
     happy = said.vectors[:, EXPRESSIONS.index("happy")]
-    assert happy.mean() > said.vectors[:, EXPRESSIONS.index("disgusted")].mean(), "portraits smile more than they frown in disgust"
+    assert happy.mean() > said.vectors[:, EXPRESSIONS.index("disgusted")].mean(), (
+        "portraits smile more than they frown in disgust"
+    )
