@@ -32,6 +32,7 @@ COMMANDS = (
     "report",
     "compare",
     "explore",
+    "survey",
     "encode",
     "convert",
     "stats",

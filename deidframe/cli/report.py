@@ -11,6 +11,7 @@ EXAMPLE = "deidframe report runs/quickstart"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", metavar="RUN", help="a run folder")
+    parser.add_argument("--survey", nargs="+", metavar="ANSWERS", help="also count what people answered to `deidframe survey`")
     parser.add_argument("--pdf", action="store_true", help="also print the page to report.pdf, with the Chromium of this machine")
 
 
@@ -22,9 +23,12 @@ def run(options: argparse.Namespace) -> int:
 
     from deidframe.report.page import write_report
     from deidframe.report.pdf import print_page
+    from deidframe.report.survey import take_answers
     from deidframe.report.terminal import summary
 
     folder = Path(options.folder)
+    if options.survey:
+        take_answers(folder, [Path(one) for one in options.survey])
     written = write_report(folder)
     summary(folder, Console())
     print(f"report   {written}")

@@ -21,6 +21,7 @@ from deidframe.engine.comparison import RunContext, clear_cell, died, method_cel
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.explorer_data import HOME as EXPLORE
 from deidframe.engine.evaluate.labels import Labels, labels_of
+from deidframe.engine.evaluate.originals import keep_originals
 from deidframe.engine.intake.encode_all import encode_all
 from deidframe.engine.intake.find_faces import find_faces
 from deidframe.engine.intake.foreign import read_map
@@ -188,6 +189,8 @@ def run(
             for name, one in labels.items():
                 if one.unfit:
                     reporter.say(f"nothing is told by {name}: {one.unfit}")
+        if intake is not None and scenes is None and (plan.parsed.recipe.source.fictitious or with_originals):
+            keep_originals(folder, intake.faces, key)
         bench = Bench(pool, folder, plan.parsed.recipe.seed, labels=labels)
         at_work = RunContext(
             plan, folder, pool, reporter, intake, key, with_originals, bench, vouched, withheld, scenes=scenes, earlier=earlier

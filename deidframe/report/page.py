@@ -25,6 +25,7 @@ from deidframe.report.markdown import markdown
 from deidframe.report.render import html, latex, table_csv
 from deidframe.report.rows import by_kind, chance, encoders_of, groupings, judges, rows, shown
 from deidframe.report.surrogate_figure import against_k, distances
+from deidframe.report.survey import RESULT as SURVEY
 from deidframe.report.tables import (
     attack_table,
     attacks_of,
@@ -38,6 +39,7 @@ from deidframe.report.tables import (
     ladder,
     quality_table,
     seconds_table,
+    survey_table,
 )
 from deidframe.report.threats import known, untried
 from deidframe.report.who_pays import apart_table, columns_of, facts_in_words, said
@@ -92,6 +94,7 @@ def render(record: Record, svg: str, sheets: Path) -> str:
     ]
     judged = [c for c in record.methods if "distinct" in c.metrics]
     quality = quality_table(judged, looks["detectors"], looks["encoders"], attributes=looks["attributes"])
+    survey = _survey(record)
     learnt = sorted({name.partition(".")[2] for c in judged for name in c.metrics if name.startswith("task.")})
     kept = kept_table(judged, looks["detectors"], learnt)
     inside = inside_table(judged, list(record.run.get("attributes", {})))
@@ -115,6 +118,8 @@ def render(record: Record, svg: str, sheets: Path) -> str:
             inside=html(inside) if inside.lines else "",
             apart=[(name, html(apart_table(record, name))) for name in columns_of(record)],
             differences=said(record),
+            survey=survey,
+            asked=html(survey_table(survey["methods"])) if survey else "",
             attributes=facts_in_words(record.run.get("attributes", {})),
             seconds=html(seconds_table(record)),
             grouped=grouped,
@@ -150,6 +155,13 @@ def _looks(record: Record) -> dict[str, Any]:
         return sorted(name.partition(".")[2] for name in names if name.startswith(f"{kind}."))
 
     return {"detectors": of("least_score"), "encoders": of("kernel"), "attributes": "age_off" in names}
+
+
+def _survey(record: Record) -> dict[str, Any]:
+    """Return what people answered, empty where nobody was asked."""
+    path = record.folder / SURVEY
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return found
 
 
 def _sheets(record: Record, folder: Path) -> list[dict[str, Any]]:

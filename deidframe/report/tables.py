@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from deidframe.record.read import Record
 from deidframe.record.schema import Cell
@@ -272,6 +273,20 @@ def kept_table(cells: Sequence[Cell], detectors: Sequence[str], columns: Sequenc
         if any(value != "" for value in values.values()):
             lines.append(Line(label, values=values))
     return Table("method", tuple(column for column, _ in shown), tuple(lines))
+
+
+def survey_table(told: Mapping[str, Mapping[str, Any]]) -> Table[Mapping[str, Any]]:
+    """Return what people answered, by method, beside the machine on the same questions."""
+
+    def column(name: str, head: str) -> Column[Mapping[str, Any]]:
+        return Column(head, lambda one: Estimate.of(one.get(name)))
+
+    columns = (
+        column("right", "people right,\nwhere they could be"),
+        column("accused", "chose somebody,\nwhere nobody was right"),
+        column("machine", "the machine,\nsame questions"),
+    )
+    return Table("method", columns, tuple(Line(name, one) for name, one in told.items()))
 
 
 def inside_table(cells: Sequence[Cell], columns: Sequence[str]) -> Table[Cell]:
