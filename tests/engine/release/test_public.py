@@ -16,6 +16,10 @@ from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import run
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.parse import parse
+from deidframe.record.check import read_checked
+from deidframe.report.across.contenders import compared
+from deidframe.report.across.page import write_comparison
+from deidframe.report.explorer import write_explorer
 from deidframe.report.page import write_report
 
 PEOPLE, PICTURES = 24, 2
@@ -28,6 +32,10 @@ subjects = "labelled"
 params = { path = "PATH" }
 [detector]
 use = "yunet"
+[quality]
+attributes = "age-sex"
+expression = "expression"
+utility = ["ward", "kind", "sex"]
 [[method]]
 name = "pixel"
 k = 4
@@ -70,18 +78,20 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     params = found.component.params.model_validate({"people": PEOPLE, "pictures": PICTURES})
     scratch = tmp_path_factory.mktemp("scratch")
     photos = found.make(params, Context(seed=1, scratch=scratch)).load()
-    rows = ["path,person,ward"]
+    rows = ["path,person,ward,kind"]
     planted = [token(900)]
     for n, photo in enumerate(photos.ids):
         person, file, ward = token(100 + n // PICTURES), f"{token(200 + n)}.png", token(300 + n)
         (root / person).mkdir(parents=True, exist_ok=True)
         Image.fromarray(photos.open(photo)).save(root / person / file)
-        rows.append(f"{person}/{file},{person},{ward}")
+        kind = token(400) if n == 0 else "day" if n // PICTURES % 2 else "night"  # of one who is told with nobody else: planted
+        rows.append(f"{person}/{file},{person},{ward},{kind}")
         planted += [person, file.removesuffix(".png"), ward]
+    planted.append(token(400))
     broken = token(500)
     (root / f"{broken}.png").write_bytes(b"no picture")
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(root / f"{token(501)}.png")
-    rows += [f"{broken}.png,{token(502)},x", f"{token(501)}.png,{token(503)},x"]
+    rows += [f"{broken}.png,{token(502)},x,day", f"{token(501)}.png,{token(503)},x,day"]
     (root / "list.csv").write_text("\n".join(rows))
     planted += [broken, token(501), token(502), token(503)]
     folder = tmp_path_factory.mktemp("runs") / "run"
@@ -89,6 +99,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     outcome = run(plan(parse(recipe, str(root / "r.toml")), Catalogue(), scratch), folder)
     assert {c.status for c in outcome.cells} == {"ok"}, [c.reason for c in outcome.cells]
     write_report(folder)
+    assert all(page.parent.name == "private" for page in write_explorer(folder, maps=False))
+    write_comparison(compared([read_checked(folder)]), folder / "compared-runs", "deidframe compare")
     return folder, planted
 
 
@@ -152,3 +164,14 @@ def test_sheets_of_real_people_are_in_no_order_that_two_methods_share(ran: tuple
         }
         shown.append(files[min(far, key=lambda name: far[name])])
     assert shown != people[: len(shown)]
+
+
+def test_kinds_of_people_are_told_and_what_is_rare_is_not(ran: tuple[Path, list[str]]) -> None:
+    folder, _ = ran
+    rows = [json.loads(line) for line in (folder / "cells.jsonl").read_text().splitlines()]
+    told = next(row["by"] for row in rows if row["method"] == "pixel" and row["attack"])
+    assert set(told["kind"]) == {"day", "night"}
+    assert all(figure["n"] >= 10 for kinds in told.values() for kind in kinds.values() for figure in kind.values())
+    assert "ward" not in told
+    facts = json.loads((folder / "run.json").read_text())["attributes"]
+    assert "make no classes" in facts["ward"]["unfit"]
