@@ -64,11 +64,23 @@ def read_run(folder: Path) -> Record:
     """
     known = {f.name for f in fields(Cell)}
     try:
-        facts = json.loads((folder / "run.json").read_text("utf-8", "surrogateescape"))
+        facts = _plain((folder / "run.json").read_text("utf-8", "surrogateescape"))
         lines = (folder / "cells.jsonl").read_text("utf-8", "surrogateescape").splitlines()
-        cells = tuple(Cell(**{k: v for k, v in json.loads(line).items() if k in known}) for line in lines if line)
+        cells = tuple(Cell(**{k: v for k, v in _plain(line).items() if k in known}) for line in lines if line)
     except FileNotFoundError as error:
         raise UsageError(f"{str(folder)!r} holds no finished run: {Path(str(error.filename)).name} is missing") from None
     except (ValueError, TypeError) as error:
         raise UsageError(f"{str(folder)!r}: a record is damaged: {error}") from None
     return Record(folder, facts, cells)
+
+
+def _plain(text: str) -> Any:
+    """Return a JSON document; what no record holds, NaN and infinities, is refused."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is no figure")
+
+    found = json.loads(text, parse_constant=refuse)
+    if not isinstance(found, dict):
+        raise ValueError(f"expected an object, found {type(found).__name__}")
+    return found

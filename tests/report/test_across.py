@@ -113,7 +113,7 @@ def metric(row: dict[str, Any], value: object) -> dict[str, Any]:
     ("change", "says"),
     [
         (lambda row: row | {"metrics_version": 99}, "metrics 99; this version compares schema 1"),
-        (lambda row: metric(row, float("nan")), 'figure "rank1" is no finite number'),
+        (lambda row: metric(row, "high"), 'figure "rank1" is no finite number'),
         (lambda row: metric(row, {"value": 0.5, "low": 0.6, "high": 0.7, "n": 3}), "lies outside its own interval"),
         (lambda row: metric(row, {"value": 0.5}), "lacks one of value, low, high, n"),
         (lambda row: metric(row, 7.0), "is no share between 0 and 1"),

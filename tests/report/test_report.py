@@ -191,9 +191,10 @@ def test_a_folder_that_is_no_run(tmp_path: Path, finished: Path) -> None:
         read_run(tmp_path)
     for name in ("run.json", "cells.jsonl"):
         (tmp_path / name).write_bytes((finished / name).read_bytes())
-    (tmp_path / "cells.jsonl").write_text('{"method": ')
-    with pytest.raises(UsageError, match="a record is damaged"):
-        read_run(tmp_path)
+    for text in ('{"method": ', "[]", '{"method": "x", "slug": "x", "people": NaN}', '{"slug": "x"}'):
+        (tmp_path / "cells.jsonl").write_text(text)
+        with pytest.raises(UsageError, match="a record is damaged"):
+            read_run(tmp_path)
 
 
 def test_no_figure_is_ever_not_a_number() -> None:
