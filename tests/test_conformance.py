@@ -60,7 +60,7 @@ class Colour:
 
 @hookimpl
 def deidframe_encoders():
-    return [Component("colour", f"{__name__}:Colour", Params, "mean colours", spaces=("colour",))]
+    return [Component("colour", f"{__name__}:Colour", Params, "mean colours", spaces=("colour",), contract=2)]
 """
 HANDLER = """
 import numpy as np
@@ -83,7 +83,7 @@ class Drop:
 
 @hookimpl
 def deidframe_outlier_handlers():
-    return [Component("drop", f"{__name__}:Drop", Params, "drops small groups")]
+    return [Component("drop", f"{__name__}:Drop", Params, "drops small groups", contract=2)]
 """
 ANONYMIZER = """
 import numpy as np
@@ -106,7 +106,7 @@ class Mean:
 
 @hookimpl
 def deidframe_anonymizers():
-    return [Component("mean", f"{__name__}:Mean", Params, "the mean")]
+    return [Component("mean", f"{__name__}:Mean", Params, "the mean", contract=2)]
 """
 REDACTOR = """
 import numpy as np
@@ -127,7 +127,7 @@ class Grey:
 
 @hookimpl
 def deidframe_redactors():
-    return [Component("grey", f"{__name__}:Grey", Params, "grey")]
+    return [Component("grey", f"{__name__}:Grey", Params, "grey", contract=2)]
 """
 ATTACKER = """
 import numpy as np
@@ -151,7 +151,7 @@ class Pixels:
 
 @hookimpl
 def deidframe_attackers():
-    return [Component("pixels", f"{__name__}:Pixels", Params, "distance of pixels")]
+    return [Component("pixels", f"{__name__}:Pixels", Params, "distance of pixels", contract=2)]
 """
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from deidframe.contract.version import CONTRACT_VERSION
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -108,7 +106,7 @@ class Component:
             taking (another size, a lower score); what is covered wrongly does no harm.
         guesses: of a redactor that says how it is undone, parameters that are tried where an unknown tool is guessed.
         fictitious: True for a source whose people do not exist, so that a report may show their pictures.
-        contract: contract version it was written for.
+        contract: contract version it was written for, as a number that stays when another is installed: it has no default.
         reference: the paper it follows, if any.
     """
 
@@ -133,7 +131,7 @@ class Component:
     eager: tuple[Mapping[str, Any], ...] = ()
     guesses: tuple[Mapping[str, Any], ...] = ()
     fictitious: bool = False
-    contract: int = CONTRACT_VERSION
+    contract: int = field(kw_only=True)
     reference: str = ""
 
 

@@ -39,7 +39,7 @@ def deidframe_sources() -> list[Component]:
 
     @hookimpl
     def deidframe_sources():
-        return [Component("noise", f"{__name__}:Noise", Settings, "pictures of nothing")]
+        return [Component("noise", f"{__name__}:Noise", Settings, "pictures of nothing", contract=2)]
     """
     raise NotImplementedError
 
@@ -66,7 +66,7 @@ def deidframe_detectors() -> list[Component]:
 
     @hookimpl
     def deidframe_detectors():
-        return [Component("whole", f"{__name__}:Whole", Settings, "takes each picture for a face")]
+        return [Component("whole", f"{__name__}:Whole", Settings, "takes each picture for a face", contract=2)]
     """
     raise NotImplementedError
 
@@ -91,7 +91,7 @@ def deidframe_encoders() -> list[Component]:
 
     @hookimpl
     def deidframe_encoders():
-        return [Component("colour", f"{__name__}:Colour", Settings, "mean colour", spaces=("mean-colour",))]
+        return [Component("colour", f"{__name__}:Colour", Settings, "mean colour", spaces=("mean-colour",), contract=2)]
     """
     raise NotImplementedError
 
@@ -117,7 +117,7 @@ def deidframe_clusterers() -> list[Component]:
 
     @hookimpl
     def deidframe_clusterers():
-        return [Component("in-order", f"{__name__}:InOrder", Settings, "k people after one another")]
+        return [Component("in-order", f"{__name__}:InOrder", Settings, "k people after one another", contract=2)]
     """
     raise NotImplementedError
 
@@ -143,7 +143,7 @@ def deidframe_outlier_handlers() -> list[Component]:
 
     @hookimpl
     def deidframe_outlier_handlers():
-        return [Component("drop", f"{__name__}:Drop", Settings, "withholds small groups")]
+        return [Component("drop", f"{__name__}:Drop", Settings, "withholds small groups", contract=2)]
     """
     raise NotImplementedError
 
@@ -172,7 +172,7 @@ def deidframe_anonymizers() -> list[Component]:
 
     @hookimpl
     def deidframe_anonymizers():
-        return [Component("first-member", f"{__name__}:FirstMember", Settings, "aims at one member")]
+        return [Component("first-member", f"{__name__}:FirstMember", Settings, "aims at one member", contract=2)]
     """
     raise NotImplementedError
 
@@ -200,7 +200,7 @@ def deidframe_synthesizers() -> list[Component]:
 
     @hookimpl
     def deidframe_synthesizers():
-        return [Component("flat", f"{__name__}:Flat", Settings, "one colour for each group", one_picture_per_group=True)]
+        return [Component("flat", f"{__name__}:Flat", Settings, "one colour a group", one_picture_per_group=True, contract=2)]
     """
     raise NotImplementedError
 
@@ -225,7 +225,7 @@ def deidframe_redactors() -> list[Component]:
 
     @hookimpl
     def deidframe_redactors():
-        return [Component("grey", f"{__name__}:Grey", Settings, "takes the colour away")]
+        return [Component("grey", f"{__name__}:Grey", Settings, "takes the colour away", contract=2)]
     """
     raise NotImplementedError
 
@@ -253,7 +253,7 @@ def deidframe_landmarkers() -> list[Component]:
 
     @hookimpl
     def deidframe_landmarkers():
-        return [Component("corners", f"{__name__}:Corners", Settings, "the five landmarks, flat")]
+        return [Component("corners", f"{__name__}:Corners", Settings, "the five landmarks, flat", contract=2)]
     """
     raise NotImplementedError
 
@@ -282,7 +282,7 @@ def deidframe_attackers() -> list[Component]:
 
     @hookimpl
     def deidframe_attackers():
-        return [Component("guess", f"{__name__}:Guess", Settings, "chance")]
+        return [Component("guess", f"{__name__}:Guess", Settings, "chance", contract=2)]
     """
     raise NotImplementedError
 

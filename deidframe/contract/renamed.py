@@ -30,6 +30,8 @@ _MISSING = re.compile(r"(?:has no attribute|cannot import name|unexpected keywor
 
 def renamed_hint(message: str) -> str:
     """Return what to change where an error's message misses a name of contract version 1, else ""."""
+    if "required keyword-only argument: 'contract'" in message:
+        return "; say for which contract it was written: Component(..., contract=2)"
     found = _MISSING.search(message)
     old = found[1] if found else message  # an enumeration of Python 3.11 says the bare name
     return f"; contract version 2 says {RENAMED[old]} in the place of {old}" if old in RENAMED else ""

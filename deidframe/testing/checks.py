@@ -6,10 +6,12 @@ import hashlib
 import os
 import pickle
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -176,6 +178,12 @@ def check_record_is_complete(bench: Bench) -> None:
     one = bench.loaded.component
     ask(one.summary and "\n" not in one.summary, "summary: one sentence is asked for")
     ask(one.contract == CONTRACT_VERSION, f"contract: written for {one.contract}, this is {CONTRACT_VERSION}")
+    file = getattr(sys.modules.get(bench.loaded.listed.module), "__file__", None)
+    text = Path(file).read_text("utf-8", "replace") if file else ""
+    ask(
+        not re.search(r"contract\s*=\s*[\w.]*CONTRACT_VERSION", text),
+        "contract: it is the installed core's own number, which always fits; write the number that it was written for",
+    )
     ask(not one.example or one.name in one.example, f"example: does not name {one.name!r}")
     try:
         tomli.loads(one.example)

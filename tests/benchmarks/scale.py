@@ -142,17 +142,17 @@ class Thumbnail:
 
 @hookimpl
 def deidframe_sources() -> list[Component]:
-    return [Component("endless", f"{__name__}:Endless", EndlessParams, "people without end")]
+    return [Component("endless", f"{__name__}:Endless", EndlessParams, "people without end", contract=2)]
 
 
 @hookimpl
 def deidframe_detectors() -> list[Component]:
-    return [Component("middle", f"{__name__}:Middle", Params, "the middle of a picture")]
+    return [Component("middle", f"{__name__}:Middle", Params, "the middle of a picture", contract=2)]
 
 
 @hookimpl
 def deidframe_encoders() -> list[Component]:
-    return [Component("thumbnail", f"{__name__}:Thumbnail", Params, "few pixels")]
+    return [Component("thumbnail", f"{__name__}:Thumbnail", Params, "few pixels", contract=2)]
 
 
 def one(options: argparse.Namespace) -> dict[str, object]:

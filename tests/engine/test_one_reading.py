@@ -32,7 +32,7 @@ class Match:
 
 @hookimpl
 def deidframe_attackers():
-    return [Component("guess", f"{__name__}:Match", Params, "matches", needs=frozenset({Need.RECOGNIZER}))]
+    return [Component("guess", f"{__name__}:Match", Params, "matches", needs=frozenset({Need.RECOGNIZER}), contract=2)]
 """
 
 

@@ -57,7 +57,7 @@ class Counting:
 
 @hookimpl
 def deidframe_synthesizers():
-    return [Component("counting", f"{__name__}:Counting", Params, "counts its calls", one_picture_per_group=True)]
+    return [Component("counting", f"{__name__}:Counting", Params, "counts its calls", one_picture_per_group=True, contract=2)]
 """
 TEXT = RECIPE.replace('synthesizer = { use = "flat" }', 'synthesizer = { use = "counting" }')
 

@@ -45,7 +45,7 @@ class Lazy:
 
 @hookimpl
 def deidframe_sources():
-    return [Component("noise", f"{{__name__}}:Lazy", Params, "made when asked for")]
+    return [Component("noise", f"{{__name__}}:Lazy", Params, "made when asked for", contract=2)]
 '''
 text = RECIPE.replace("count = 12", "count = {count}").replace("k = 3", "k = 300")
 attack.SCORES = 2**18

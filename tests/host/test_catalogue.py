@@ -25,10 +25,17 @@ def load(code: str) -> None:
     ("code", "says"),
     [
         (GREY.replace("def deidframe_redactors", "def deidframe_redactor"), "unknown hook"),
-        (GREY.replace('"takes the colour away")]', '"x")][0]'), "must return a list of Component records, got Component"),
-        (GREY.replace('"takes the colour away")]', '"x"), 3]'), "must return a list of Component records, got list"),
+        (
+            GREY.replace('"takes the colour away", contract=2)]', '"x", contract=2)][0]'),
+            "must return a list of Component records, got Component",
+        ),
+        (
+            GREY.replace('"takes the colour away", contract=2)]', '"x", contract=2), 3]'),
+            "must return a list of Component records, got list",
+        ),
         (GREY.replace('Component("grey"', 'Component("gray"'), "should bring 'grey' once; it brings gray"),
-        (GREY.replace('"takes the colour away")', '"x", contract=9)'), "written for contract 9, this is contract 2"),
+        (GREY.replace(", contract=2)", ")"), "say for which contract it was written: Component(..., contract=2)"),
+        (GREY.replace("contract=2", "contract=9"), "written for contract 9, this is contract 2"),
         (GREY.replace("return [Component", "1 / 0\n    return [Component"), "ZeroDivisionError"),
     ],
 )

@@ -36,6 +36,7 @@ def deidframe_encoders() -> list[Component]:
             spaces=("age-sex",),
             weights=("age-v1", "gender-v1"),
             reference="King, Dlib-ml: a machine learning toolkit, JMLR 2009 (dlib-models, Cydral Technology)",
+            contract=2,
         ),
         Component(
             name="expression",
@@ -47,6 +48,7 @@ def deidframe_encoders() -> list[Component]:
             spaces=("expression",),
             weights=("fer",),
             reference="Arriaga et al., Real-time convolutional neural networks for emotion and gender classification, 2017",
+            contract=2,
         ),
     ]
 
@@ -63,5 +65,6 @@ def deidframe_attackers() -> list[Component]:
             example='[[attack]]\nname = "sex"\nuse = "apparent"\nthreat = "attribute"\nattribute = "sex"\n',
             needs=frozenset({Need.RECOGNIZER}),
             reference="Fredrikson, Jha, Ristenpart, Model inversion attacks, CCS 2015 (attribute inference)",
+            contract=2,
         )
     ]

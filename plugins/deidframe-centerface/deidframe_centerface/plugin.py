@@ -32,5 +32,6 @@ def deidframe_detectors() -> list[Component]:
             eager=({"min_score": 0.4}, {"min_score": 0.4, "max_side": 1280}),
             weights=("centerface",),
             reference="Xu, Yan, Yang, Luo, CenterFace: joint face detection and alignment using face as point, 2020",
+            contract=2,
         )
     ]

@@ -39,6 +39,7 @@ def deidframe_synthesizers() -> list[Component]:
             example='synthesizer = { use = "eigen" }\n',
             one_picture_per_group=True,
             reference="Newton, Sweeney, Malin, Preserving privacy by de-identifying face images, IEEE TKDE 17(2), 2005",
+            contract=2,
         ),
         Component(
             name="aam",
@@ -48,6 +49,7 @@ def deidframe_synthesizers() -> list[Component]:
             example='synthesizer = { use = "aam" }\n',
             one_picture_per_group=True,
             reference="Gross, Sweeney, de la Torre, Baker, Model-based face de-identification, CVPR workshops 2006",
+            contract=2,
         ),
         Component(
             name="furthest",
@@ -57,6 +59,7 @@ def deidframe_synthesizers() -> list[Component]:
             example='synthesizer = { use = "furthest" }\n',
             one_picture_per_group=True,
             reference="Meng, Sun, Collado, Efficient facial identity obscuring k-Same-furthest, BIOSIG 2014",
+            contract=2,
         ),
         Component(
             name="average-each",
@@ -66,5 +69,6 @@ def deidframe_synthesizers() -> list[Component]:
             example='synthesizer = { use = "average-each" }\n',
             needs=frozenset({Need.RECOGNIZER}),
             protects=False,
+            contract=2,
         ),
     ]

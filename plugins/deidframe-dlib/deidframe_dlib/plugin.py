@@ -38,5 +38,6 @@ def deidframe_encoders() -> list[Component]:
                 authors=0.6 / 1.52,  # dlib's own threshold over the mean length of its encodings
             ),
             reference="King, Dlib-ml: a machine learning toolkit, JMLR 2009; He et al., Deep residual learning, CVPR 2016",
+            contract=2,
         )
     ]

@@ -61,6 +61,7 @@ def deidframe_encoders() -> list[Component]:
             summary="any recogniser as an ONNX file: ArcFace, MobileFaceNet, EdgeFace and the like, by parameters alone",
             example='encoder = { use = "onnx", params = { path = "w600k_r50.onnx", size = 112, mean = 127.5, scale = 127.5 } }\n',
             spaces=("onnx",),
+            contract=2,
         ),
         Component(
             name="pca",
@@ -70,6 +71,7 @@ def deidframe_encoders() -> list[Component]:
             example='encoder = { use = "pca", params = { components = 64 } }\n',
             spaces=("pca",),
             reference="Turk, Pentland, Eigenfaces for recognition, J. Cognitive Neuroscience 3(1), 1991",
+            contract=2,
         ),
         Component(
             name="pixels",
@@ -78,5 +80,6 @@ def deidframe_encoders() -> list[Component]:
             summary="small grey pictures as they are: the floor that an encoder must beat",
             example='encoder = { use = "pixels" }\n',
             spaces=("pixels",),
+            contract=2,
         ),
     ]

@@ -34,5 +34,6 @@ def deidframe_sources() -> list[Component]:
             params=EncodingsParams,
             summary="encodings from a file: npz, npy, Parquet, or the original work's pickle, which is never trusted",
             example='[source]\nuse = "encodings"\nsubjects = "one-per-image"\nparams = { path = "enc.npz" }\n',
+            contract=2,
         )
     ]

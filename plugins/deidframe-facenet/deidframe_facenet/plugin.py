@@ -65,6 +65,7 @@ def deidframe_encoders() -> list[Component]:
                 measured_on="100 people of LFW and 50 who do not exist, the lower of both; with the weights of MS-Celeb",
             ),
             reference="Schroff, Kalenichenko, Philbin, FaceNet: a unified embedding for face recognition, CVPR 2015",
+            contract=2,
         )
     ]
 
@@ -80,5 +81,6 @@ def deidframe_detectors() -> list[Component]:
             summary="MTCNN: three small networks in a cascade, boxes and five landmarks; slower than yunet",
             example='[detector]\nuse = "mtcnn"\n',
             reference="Zhang et al., Joint face detection and alignment using multitask cascaded convolutional networks, 2016",
+            contract=2,
         )
     ]

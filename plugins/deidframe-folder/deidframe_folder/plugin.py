@@ -94,6 +94,7 @@ def _component(name: str, params: type[Params], summary: str, more: str = "", re
         summary=summary,
         example=f'[source]\nuse = "{name}"\nsubjects = "labelled"\nparams = {{ path = "{path}"{more} }}\n',
         reference=reference,
+        contract=2,
     )
 
 
@@ -108,6 +109,7 @@ def deidframe_sources() -> list[Component]:
             params=FolderParams,
             summary="pictures from a folder: one folder per person, a flat folder, or a CSV of path and person",
             example='[source]\nuse = "folder"\nsubjects = "labelled"\nparams = { path = "portraits" }\n',
+            contract=2,
         ),
         _component("lfw", LfwParams, "Name/Name_0001.jpg, with lists of pairs and people", "", "Huang et al., LFW, 2007"),
         _component("celeba", CelebaParams, "lists of identities, attributes and partitions", "", "Liu et al., ICCV 2015"),

@@ -30,5 +30,6 @@ def deidframe_synthesizers() -> list[Component]:
             one_picture_per_group=True,
             takes_targets=True,
             reference="Meden, Emersic, Struc, Peer, k-Same-Net, Entropy 20(1), 2018",
+            contract=2,
         )
     ]

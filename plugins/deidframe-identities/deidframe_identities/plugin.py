@@ -71,6 +71,7 @@ def deidframe_clusterers() -> list[Component]:
             summary="approximate rank-order clustering: neighbour lists, rank-order distance, threshold, transitive merge",
             example='clusterer = { use = "aroc" }\n',
             reference="Otto, Wang, Jain, Clustering millions of faces by identity, IEEE TPAMI 40(2), 2018",
+            contract=2,
         ),
         Component(
             name="average-linkage",
@@ -79,6 +80,7 @@ def deidframe_clusterers() -> list[Component]:
             summary="joins the two nearest groups, by the mean cosine between them, until none are near; no picture is noise",
             example='clusterer = { use = "average-linkage", params = { cosine = 0.4 } }\n',
             reference="Sokal, Michener, A statistical method for evaluating systematic relationships, 1958",
+            contract=2,
         ),
         Component(
             name="k-means",
@@ -87,6 +89,7 @@ def deidframe_clusterers() -> list[Component]:
             elbow="groups",
             summary="Lloyd's k-means (scikit-learn)",
             example='clusterer = { use = "k-means" }\n',
+            contract=2,
         ),
         Component(
             name="dbscan",
@@ -96,6 +99,7 @@ def deidframe_clusterers() -> list[Component]:
             summary="DBSCAN (scikit-learn), its radius from the knee of neighbour distances when not given",
             example='clusterer = { use = "dbscan", params = { min_samples = 3 } }\n',
             reference="Ester et al., A density-based algorithm for discovering clusters, KDD 1996",
+            contract=2,
         ),
         Component(
             name="optics",
@@ -104,6 +108,7 @@ def deidframe_clusterers() -> list[Component]:
             summary="OPTICS (scikit-learn); quadratic and slow beyond a few thousand",
             example='clusterer = { use = "optics" }\n',
             reference="Ankerst et al., OPTICS: ordering points to identify the clustering structure, SIGMOD 1999",
+            contract=2,
         ),
         Component(
             name="hdbscan",
@@ -112,5 +117,6 @@ def deidframe_clusterers() -> list[Component]:
             summary="HDBSCAN (the hdbscan package)",
             example='clusterer = { use = "hdbscan", params = { min_cluster_size = 3 } }\n',
             reference="McInnes, Healy, Astels, hdbscan: hierarchical density based clustering, JOSS 2017",
+            contract=2,
         ),
     ]

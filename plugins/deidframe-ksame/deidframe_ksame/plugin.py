@@ -142,6 +142,7 @@ def deidframe_clusterers() -> list[Component]:
             summary="groups of k to 2k - 1 people with a small SSE: greedy, then threshold accepting by moves and swaps",
             example='clusterer = { use = "fixed-size" }\n',
             reference="Domingo-Ferrer, Torra, Ordinal, continuous and heterogeneous k-anonymity through microaggregation, 2005",
+            contract=2,
         )
     ]
 
@@ -156,6 +157,7 @@ def deidframe_outlier_handlers() -> list[Component]:
             params=NoParams,
             summary="noise and people of too small groups join the nearest group that is large enough",
             example='outliers = { use = "nearest-group" }\n',
+            contract=2,
         ),
         Component(
             name="withhold",
@@ -163,6 +165,7 @@ def deidframe_outlier_handlers() -> list[Component]:
             params=NoParams,
             summary="noise and people of too small groups are not released",
             example='outliers = { use = "withhold" }\n',
+            contract=2,
         ),
         Component(
             name="own-groups",
@@ -170,6 +173,7 @@ def deidframe_outlier_handlers() -> list[Component]:
             params=NoParams,
             summary="noise and people of too small groups are grouped among themselves",
             example='outliers = { use = "own-groups" }\n',
+            contract=2,
         ),
         Component(
             name="split-merge",
@@ -177,6 +181,7 @@ def deidframe_outlier_handlers() -> list[Component]:
             params=NoParams,
             summary="too small groups are dissolved into their neighbours, and groups of 2k and more are split",
             example='outliers = { use = "split-merge" }\n',
+            contract=2,
         ),
     ]
 
@@ -192,6 +197,7 @@ def deidframe_anonymizers() -> list[Component]:
             summary="the surrogate of a group aims at the mean of its people",
             example='anonymizer = { use = "centroid" }\n',
             reference="Newton, Sweeney, Malin, Preserving privacy by de-identifying face images, IEEE TKDE 17(2), 2005",
+            contract=2,
         ),
         Component(
             name="medoid",
@@ -200,6 +206,7 @@ def deidframe_anonymizers() -> list[Component]:
             summary="the surrogate of a group aims at its most central member",
             shows_person=True,
             example='anonymizer = { use = "medoid" }\n',
+            contract=2,
         ),
         Component(
             name="random-weight",
@@ -208,6 +215,7 @@ def deidframe_anonymizers() -> list[Component]:
             summary="the surrogate of a group aims at a mean of its people with random weights",
             shows_person=True,
             example='anonymizer = { use = "random-weight" }\n',
+            contract=2,
         ),
         Component(
             name="spread",
@@ -219,6 +227,7 @@ def deidframe_anonymizers() -> list[Component]:
             moves_targets=True,
             every_space=True,
             reference="Croft, Sack, Shi, Obfuscation of images via differential privacy, Peer-to-Peer Netw. Appl., 2021",
+            contract=2,
         ),
         Component(
             name="interpolate",
@@ -227,6 +236,7 @@ def deidframe_anonymizers() -> list[Component]:
             summary="each person moves part of the way to the group's mean; below the whole way there is no promise of k",
             moves_targets=True,
             example='anonymizer = { use = "interpolate", params = { alpha = 0.5 } }\n',
+            contract=2,
         ),
         Component(
             name="dp-laplace",
@@ -237,6 +247,7 @@ def deidframe_anonymizers() -> list[Component]:
             deterministic=False,
             moves_targets=True,
             reference="Dwork, McSherry, Nissim, Smith, Calibrating noise to sensitivity in private data analysis, TCC 2006",
+            contract=2,
         ),
     ]
 
@@ -253,5 +264,6 @@ def deidframe_synthesizers() -> list[Component]:
             example='synthesizer = { use = "pixel-mean" }\n',
             one_picture_per_group=True,
             reference="Newton, Sweeney, Malin, Preserving privacy by de-identifying face images, IEEE TKDE 17(2), 2005",
+            contract=2,
         )
     ]

@@ -22,5 +22,6 @@ def deidframe_landmarkers() -> list[Component]:
             needs=frozenset({Need.WEIGHTS}),
             weights=("face-mesh",),
             reference="Kartynnik et al., Real-time facial surface geometry from monocular video on mobile GPUs, 2019",
+            contract=2,
         )
     ]

@@ -42,6 +42,7 @@ def deidframe_detectors() -> list[Component]:
             eager=({"min_score": 0.3}, {"min_score": 0.3, "max_side": 1280}),
             weights=("yunet",),
             reference="Wu, Peng, Yu, YuNet: a tiny millisecond-level face detector, 2023",
+            contract=2,
         )
     ]
 
@@ -69,5 +70,6 @@ def deidframe_encoders() -> list[Component]:
                 measured_on="100 people of LFW and 50 who do not exist, the lower of both",
             ),
             reference="Zhong et al., SFace: sigmoid-constrained hypersphere loss for robust face recognition, 2021",
+            contract=2,
         )
     ]

@@ -27,7 +27,13 @@ class FarthestParams(Params):
 def _one(name: str, where: str, summary: str, params: type[Params] = NoParams, reference: str = "") -> Component:
     make = f"deidframe_partitions.{where}"
     return Component(
-        name=name, make=make, params=params, summary=summary, example=f'clusterer = {{ use = "{name}" }}\n', reference=reference
+        name=name,
+        make=make,
+        params=params,
+        summary=summary,
+        example=f'clusterer = {{ use = "{name}" }}\n',
+        reference=reference,
+        contract=2,
     )
 
 

@@ -36,6 +36,7 @@ def deidframe_redactors() -> list[Component]:
             summary="shows one of 50 faces of people who do not exist, chosen by a secret for each person",
             example='redactor = { use = "stranger" }\n',
             needs=frozenset({Need.SUBJECTS}),
+            contract=2,
         )
     ]
 
@@ -51,5 +52,6 @@ def deidframe_sources() -> list[Component]:
             summary="50 people who do not exist, 6 pictures each, made with StyleGAN",
             example='[source]\nuse = "synthetic-people"\nsubjects = "labelled"\n',
             fictitious=True,
+            contract=2,
         )
     ]

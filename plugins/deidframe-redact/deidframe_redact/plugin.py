@@ -73,6 +73,7 @@ def deidframe_redactors() -> list[Component]:
             summary="blurs the face",
             example='redactor = { use = "gaussian-blur", params = { sigma = 24.0 } }\n',
             guesses=tuple({"sigma": s, "region": r} for r in ("face", "picture") for s in SIGMAS),
+            contract=2,
         ),
         Component(
             name="pixelate",
@@ -81,6 +82,7 @@ def deidframe_redactors() -> list[Component]:
             summary="replaces the face by coarse blocks",
             example='redactor = { use = "pixelate", params = { block = 32 } }\n',
             guesses=tuple({"block": b, "region": r} for r in ("face", "picture") for b in BLOCKS),
+            contract=2,
         ),
         Component(
             name="solid-mask",
@@ -88,6 +90,7 @@ def deidframe_redactors() -> list[Component]:
             params=MaskParams,
             summary="paints the face over; hair, pose and background stay",
             example='redactor = { use = "solid-mask" }\n',
+            contract=2,
         ),
         Component(
             name="none",
@@ -96,5 +99,6 @@ def deidframe_redactors() -> list[Component]:
             summary="no protection: the baseline, measured and never released",
             example='redactor = { use = "none" }\n',
             protects=False,
+            contract=2,
         ),
     ]

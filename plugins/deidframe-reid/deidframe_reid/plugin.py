@@ -73,6 +73,7 @@ def deidframe_attackers() -> list[Component]:
             example=_example("naive", "nearest-face", "naive"),
             needs=frozenset({Need.RECOGNIZER}),
             reference="Newton, Sweeney, Malin, 2005 (naive recognition, and reverse recognition for threat replay)",
+            contract=2,
         ),
         Component(
             name="parrot",
@@ -82,6 +83,7 @@ def deidframe_attackers() -> list[Component]:
             example=_example("parrot", "parrot", "parrot"),
             needs=frozenset({Need.RECOGNIZER}),
             reference="Newton, Sweeney, Malin, 2005 (parrot recognition)",
+            contract=2,
         ),
         Component(
             name="reversal",
@@ -91,6 +93,7 @@ def deidframe_attackers() -> list[Component]:
             example=_example("reversal", "reversal", "reversal"),
             needs=frozenset({Need.RECOGNIZER}),
             reference="Hao et al., Robustness analysis of face obscuration, 2020 (reversal of obscuration)",
+            contract=2,
         ),
         Component(
             name="surroundings",
@@ -98,5 +101,6 @@ def deidframe_attackers() -> list[Component]:
             params=SurroundingsParams,
             summary="matches the pixels around the face; the exact original is found whenever a method leaves them",
             example=_example("around the face", "surroundings", "surroundings", "{ radius = 0.9 }"),
+            contract=2,
         ),
     ]

@@ -171,6 +171,7 @@ def deidframe_synthesizers() -> list[Component]:
             one_picture_per_group=True,
             takes_targets=True,
             reference="Karras et al., StyleGAN2, CVPR 2020; Belousov, MobileStyleGAN, 2021",
+            contract=2,
         ),
         Component(
             name="stylegan-mean",
@@ -187,6 +188,7 @@ def deidframe_synthesizers() -> list[Component]:
             ),
             one_picture_per_group=True,
             reference="the original work; Abdal, Qin, Wonka, Image2StyleGAN, ICCV 2019",
+            contract=2,
         ),
         Component(
             name="stylegan2",
@@ -198,5 +200,6 @@ def deidframe_synthesizers() -> list[Component]:
             one_picture_per_group=True,
             takes_targets=True,
             reference="Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020",
+            contract=2,
         ),
     ]

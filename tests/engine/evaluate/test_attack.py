@@ -50,7 +50,7 @@ class Cheat:
 
 @hookimpl
 def deidframe_attackers():
-    return [Component("guess", f"{__name__}:Cheat", Settings, "cheats")]
+    return [Component("guess", f"{__name__}:Cheat", Settings, "cheats", contract=2)]
 """
 
 

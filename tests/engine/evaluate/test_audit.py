@@ -67,7 +67,7 @@ class Planted:
 
 @hookimpl
 def deidframe_redactors():
-    return [Component(name="planted", make=f"{{__name__}}:Planted", params=NoParams, summary="planted", example="x")]
+    return [Component(name="planted", make=f"{{__name__}}:Planted", params=NoParams, summary="planted", example="x", contract=2)]
 """
 MASK = "picture[:] = 0"
 FIRST_ONLY = '''
@@ -102,7 +102,7 @@ class FirstOnly:
 
 @hookimpl
 def deidframe_detectors():
-    return [Component(name="first-only", make=f"{__name__}:FirstOnly", params=NoParams, summary="planted", example="x")]
+    return [Component("first-only", f"{__name__}:FirstOnly", NoParams, "planted", example="x", contract=2)]
 '''
 
 

@@ -36,7 +36,7 @@ class Rows:
 
 @hookimpl
 def deidframe_sources():
-    return [Component("noise", f"{__name__}:Rows", Params, "encodings")]
+    return [Component("noise", f"{__name__}:Rows", Params, "encodings", contract=2)]
 """
 
 RADIUS = docstring_code("clusterer").replace('"in-order"', '"radius"').replace('another")]', 'another", elbow="distances")]')

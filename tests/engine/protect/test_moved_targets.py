@@ -39,7 +39,7 @@ class Moves:
 
 @hookimpl
 def deidframe_anonymizers():
-    return [Component("moves", f"{__name__}:Moves", Nothing, "moves", moves_targets=True, every_space=True)]
+    return [Component("moves", f"{__name__}:Moves", Nothing, "moves", moves_targets=True, every_space=True, contract=2)]
 """
 FOLLOWS = """
 import numpy as np
@@ -68,7 +68,7 @@ class Follows:
 
 @hookimpl
 def deidframe_synthesizers():
-    return [Component("follows", f"{__name__}:Follows", Aims, "follows", takes_targets=True, one_picture_per_group=True)]
+    return [Component("follows", f"{__name__}:Follows", Aims, "x", takes_targets=True, one_picture_per_group=True, contract=2)]
 """
 BRIGHTNESS = """
 import numpy as np
@@ -87,7 +87,7 @@ class Brightness:
 
 @hookimpl
 def deidframe_encoders():
-    return [Component("brightness", f"{__name__}:Brightness", Nothing, "how bright", spaces=("brightness",))]
+    return [Component("brightness", f"{__name__}:Brightness", Nothing, "how bright", spaces=("brightness",), contract=2)]
 """
 
 

@@ -41,7 +41,7 @@ class Alone:
 
 @hookimpl
 def deidframe_anonymizers():
-    return [Component("alone", f"{__name__}:Alone", Params, "each its own")]
+    return [Component("alone", f"{__name__}:Alone", Params, "each its own", contract=2)]
 """
 HALVES = """
 import numpy as np
@@ -61,7 +61,7 @@ class Halves:
 
 @hookimpl
 def deidframe_encoders():
-    return [Component("halves", f"{__name__}:Halves", Params, "dark and bright", spaces=("halves",))]
+    return [Component("halves", f"{__name__}:Halves", Params, "dark and bright", spaces=("halves",), contract=2)]
 """
 
 

@@ -33,7 +33,7 @@ class Liar:
 
 @hookimpl
 def deidframe_synthesizers():
-    return [Component("flat", f"{__name__}:Liar", Settings, "lies", one_picture_per_group=True)]
+    return [Component("flat", f"{__name__}:Liar", Settings, "lies", one_picture_per_group=True, contract=2)]
 """
 FACES = """
 import cv2
@@ -59,7 +59,7 @@ class Faces:
 
 @hookimpl
 def deidframe_sources():
-    return [Component("noise", f"{__name__}:Faces", Settings, "pictures of nobody")]
+    return [Component("noise", f"{__name__}:Faces", Settings, "pictures of nobody", contract=2)]
 """
 
 

@@ -135,7 +135,7 @@ class Mesh:
         return Points(faces.ids, points, np.ones(len(faces), np.float32))
 @hookimpl
 def deidframe_landmarkers():
-    return [Component("corners", f"{__name__}:Mesh", Params, "any points")]
+    return [Component("corners", f"{__name__}:Mesh", Params, "any points", contract=2)]
 """
     plan_of = planned(tmp_path, listed("redactor", "grey", code), listed("landmarker", "corners", mesh), recipe=LIAR)
     outcome = run(plan_of, tmp_path / "run")

@@ -45,7 +45,7 @@ class Pictures:
 
 @hookimpl
 def deidframe_sources():
-    return [Component("noise", f"{__name__}:Pictures", Params, "pictures that can say when they change")]
+    return [Component("noise", f"{__name__}:Pictures", Params, "pictures that can say when they change", contract=2)]
 """
 TEXT = RECIPE.replace("count = 12", "count = 24")
 
