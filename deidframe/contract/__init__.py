@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deidframe.contract import align, boxes, means
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Points, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partial, Partition, PersonScores, Points, Surrogates
 from deidframe.contract.component import ROLES, Component, Context, Need, SamePerson
 from deidframe.contract.errors import (
     ArtifactError,
@@ -45,6 +45,7 @@ __all__ = [
     "Need",
     "NothingToDo",
     "Params",
+    "Partial",
     "Partition",
     "PersonScores",
     "Photos",

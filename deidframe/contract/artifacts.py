@@ -90,6 +90,31 @@ class FaceSet:
 
 
 @dataclass(frozen=True)
+class Partial:
+    """What a redactor or a synthesizer made where it could not make a picture of every face.
+
+    Args:
+        faces: all that it was given; what stands at a withheld one is never released.
+        withheld: id of each face of which there is nothing to release -> why, one sentence without names or paths.
+
+    Raises:
+        ArtifactError: a withheld face is not among them, or has no reason.
+    """
+
+    faces: FaceSet
+    withheld: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.faces, FaceSet):
+            raise ArtifactError("partial", "faces", "FaceSet", type(self.faces).__name__)
+        unknown = set(self.withheld) - set(self.faces.ids)
+        if unknown:
+            raise ArtifactError("partial", "withheld", "faces that it was given", str(sorted(unknown)[0]))
+        if not all(isinstance(why, str) and why for why in self.withheld.values()):
+            raise ArtifactError("partial", "withheld", "a reason for each face", "none")
+
+
+@dataclass(frozen=True)
 class Embeddings:
     """N encodings in one embedding space.
 

@@ -141,7 +141,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class Fits(Protocol):
-    """What an encoder can do besides: learn from the database at hand before it encodes. The core calls it once."""
+    """What an encoder or a redactor can do besides: look at the database before its first batch. The core calls it once."""
 
     def fit(self, faces: FaceSet) -> None:
         """Look at all clear faces of the run, in batches."""
@@ -192,7 +192,7 @@ class Synthesizer(Protocol):
 @runtime_checkable
 class Redactor(Protocol):
     def redact(self, faces: FaceSet) -> FaceSet:
-        """Return a batch of faces with something taken away, same ids, same size."""
+        """Return a batch of faces with something taken away, same ids, same size; `Partial` where some could not be made."""
         ...
 
 

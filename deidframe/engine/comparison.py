@@ -153,6 +153,7 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         at.pool.take_seconds()
         with timed() as seconds:
             kept = kept_for(method.slug, at.earlier) if method.promised_k is not None else None
+            at.pool.take_left()
             made = protect(at.pool, at.offered, method, earlier=kept)
             made.withheld.update(at.kept_back)
             part = _of_a_part(at.plan)
@@ -161,6 +162,10 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
                 release = stage(made, at.faces, method.name, method.slug, promise, home, at.names_key, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
                 release = Release(method.name, at.faces, at.faces, made.withheld, promise)
+            unmade = at.pool.take_left()
+            if release.faces.ids and len(unmade) == len(release):
+                raise ReleaseRefused(f"{method.name}: of no face was anything made; {next(iter(unmade.values()))}")
+            release = release.without(unmade)
         spent = {KEY_OF_ROLE[role]: part for role, part in at.pool.take_seconds().items() if role in KEY_OF_ROLE}
         compared: tuple[str, ...] = ()
         if method.protects:

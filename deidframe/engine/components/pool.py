@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract.artifacts import Embeddings, FaceSet
+from deidframe.contract.artifacts import Embeddings, FaceSet, Partial
 from deidframe.contract.component import Context, Need
 from deidframe.contract.errors import ArtifactError, DeidframeError
 from deidframe.contract.roles import VERBS, Fits, Recognizer
@@ -31,6 +31,7 @@ from deidframe.engine.components.veil import KEYED, NUMBERED, Veil
 from deidframe.engine.runtime.progress import Reporter, tracker
 from deidframe.engine.runtime.seeds import derive
 from deidframe.models.own import weights_path
+from deidframe.recipe.public import without_places
 
 T = TypeVar("T")
 OFTEN = 20_000
@@ -80,6 +81,7 @@ class ComponentPool:
         self._shards: tuple[Shard, ...] = ()
         self._seconds: dict[str, float] = {}
         self._depth, self._cell = 0, "the run"
+        self._left: dict[str, str] = {}
         self._sealed, self._turn = b"", 0
 
     def call(self, step: Step, *arguments: Any, encoder: Step | None = None, verb: str = "") -> Any:
@@ -106,8 +108,19 @@ class ComponentPool:
         with _named(step):
             self._unharmed(step)
             made = check_result(step, verb, given, out)
-        made = veil.off(made) if veil else made
+        if isinstance(made, Partial):
+            there = made.faces if not veil else veil.off(made.faces)
+            back = dict(zip(made.faces.ids, there.ids, strict=True))
+            self._left.update({back[one]: f"{step.name}: {without_places(why)}" for one, why in made.withheld.items()})
+            made = there
+        elif veil:
+            made = veil.off(made)
         return self._with_guarded_pictures(step, made) if isinstance(made, FaceSet) else made
+
+    def take_left(self) -> dict[str, str]:
+        """Return face -> why a component made no picture of it, since the last call; such faces are withheld."""
+        taken, self._left = self._left, {}
+        return taken
 
     def _refused(self, step: Step) -> str:
         """Return why the component may open no connection, "" where it may."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Points, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partial, Partition, PersonScores, Points, Surrogates
 from deidframe.contract.errors import ArtifactError
 from deidframe.contract.photos import Detections, Photos
 from deidframe.contract.roles import TorchEncoder
@@ -73,13 +73,13 @@ def _anonymizer(step: Step, out: Any, people: Embeddings, partition: Partition) 
     return aimed
 
 
-def _faces(step: Step, out: Any, faces: FaceSet, *rest: Any) -> FaceSet:
-    made = checked(out, FaceSet, step.who)
+def _faces(step: Step, out: Any, faces: FaceSet, *rest: Any) -> FaceSet | Partial:
+    made = checked(out.faces if isinstance(out, Partial) else out, FaceSet, step.who)
     same_rows(made.ids, faces.ids, step.who)
     if made.size != faces.size:
         wanted, got = ("x".join(map(str, size)) for size in (faces.size, made.size))
         raise ArtifactError(step.who, "images", f"pictures of {wanted}", got)
-    return made
+    return Partial(made, out.withheld) if isinstance(out, Partial) else made
 
 
 def _points(step: Step, out: Any, faces: FaceSet) -> Points:

@@ -70,7 +70,9 @@ def protect(
     if "redactor" in method.steps:
         step = method.steps["redactor"]
         bare = faces if step.needs(Need.SUBJECTS) else faces.without_subjects()
-        pool.make(step)  # what is wrong with it is known before anything is written
+        made_of = pool.make(step)  # what is wrong with it is known before anything is written
+        if isinstance(made_of, Fits):
+            pool.call(step, bare, verb="fit")
 
         def redacted(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
             made: FaceSet = pool.call(step, bare.take(rows))

@@ -1,0 +1,1 @@
+"""Any program as a method: redactor and synthesizer `command`."""
