@@ -15,7 +15,8 @@ class CommandParams(Params):
     """Which program is run, and how."""
 
     run: Annotated[tuple[Word, ...], Field(min_length=1, max_length=200, strict=False)]
-    """The program and its words; `{input}` stands for the folder of pictures and `{output}` for the folder of what it makes."""
+    """The program and its words; `{input}` stands for the folder of pictures, `{output}` for that of what it makes, `{python}`
+    for the Python that this runs in."""
     seconds: float = Field(default=600.0, gt=0, le=1e6, strict=False)
     """How long one run of it may take."""
     format: Literal["png", "jpg"] = "png"
@@ -37,6 +38,9 @@ class CommandParams(Params):
         return self
 
 
+_DEMO = '"{python}", "-m", "deidframe_command.demo", "{input}", "{output}"'
+
+
 @hookimpl
 def deidframe_redactors() -> list[Component]:
     """Bring `command`."""
@@ -46,7 +50,7 @@ def deidframe_redactors() -> list[Component]:
             make="deidframe_command.redactor:CommandRedactor",
             params=CommandParams,
             summary="any program that takes a folder of faces and makes others of them",
-            example='redactor = { use = "command", params = { run = ["deface", "{input}"] } }\n',
+            example='redactor = { use = "command", params = { run = [' + _DEMO + "] } }\n",
             deterministic=False,
             contract=2,
         )
@@ -62,7 +66,7 @@ def deidframe_synthesizers() -> list[Component]:
             make="deidframe_command.synthesizer:CommandSynthesizer",
             params=CommandParams,
             summary="any program that makes one face of each folder of faces",
-            example='synthesizer = { use = "command", params = { run = ["python", "mean.py", "{input}", "{output}"] } }\n',
+            example='synthesizer = { use = "command", params = { run = [' + _DEMO + "] } }\n",
             deterministic=False,
             one_picture_per_group=True,
             contract=2,

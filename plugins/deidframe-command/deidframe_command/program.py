@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +68,8 @@ def run_program(
             quality = [cv2.IMWRITE_JPEG_QUALITY, 98] if params.format == "jpg" else []
             if not cv2.imwrite(str(path), np.ascontiguousarray(picture[:, :, ::-1]), quality):
                 raise PluginError(f"command: cannot write {path.name} for the program")
-        words = [word.replace("{input}", str(source)).replace("{output}", str(made)) for word in params.run]
+        stands_for = {"{input}": str(source), "{output}": str(made), "{python}": sys.executable}
+        words = [functools.reduce(lambda word, one: word.replace(*one), stands_for.items(), word) for word in params.run]
         before = {path: path.stat().st_mtime_ns for path in _files(source)}
         _run(params, context, words, home)
         found: dict[str, list[Path]] = {}
