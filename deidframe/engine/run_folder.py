@@ -22,6 +22,7 @@ from deidframe.engine.planning.plan import Plan
 from deidframe.engine.release.verify import verify
 from deidframe.engine.runtime.crashes import FILE
 from deidframe.engine.runtime.progress import Reporter
+from deidframe.host.local import is_local
 from deidframe.models.catalogue import listed_weights
 from deidframe.recipe.public import public_recipe
 from deidframe.record.provenance import provenance
@@ -232,7 +233,8 @@ def facts_of(plan: Plan) -> dict[str, Any]:
             "fictitious": recipe.source.fictitious,
         },
         "components": {step.name: step.loaded.component.summary for step in steps if step.role in ("encoder", "detector")},
-        **provenance({step.loaded.listed.distribution for step in steps}, weights),
+        "plugins": {one.distribution: one.version for step in steps if is_local(one := step.loaded.listed)},
+        **provenance({step.loaded.listed.distribution for step in steps if not is_local(step.loaded.listed)}, weights),
     }
 
 

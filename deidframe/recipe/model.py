@@ -298,13 +298,15 @@ class ReleaseSpec(Table):
 class Recipe(Table):
     """Everything a run does: methods on faces, or with `scene` whole photos.
 
-    `precision` is that of every encoder of the run which has a choice: encodings of two precisions are never compared.
+    `plugins` are Python files that bring components, relative to the recipe's folder. `precision` is that of every encoder of
+    the run which has a choice: encodings of two precisions are never compared.
     """
 
     format: Literal[1] = Field(alias="schema")
     name: Slug
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     precision: Literal["f32", "bf16"] = "f32"
+    plugins: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...], Field(max_length=50, strict=False)] = ()
     source: SourceSpec
     detector: Part | None = None
     method: Annotated[tuple[MethodSpec, ...], Field(max_length=200, strict=False)] = ()

@@ -62,6 +62,7 @@ def code_of(package: str) -> str:
     if spec is None or not spec.origin:
         return ""
     digest = hashlib.sha256()
-    for path in sorted(Path(spec.origin).parent.rglob("*.py")):
+    whole = sorted(Path(spec.origin).parent.rglob("*.py")) if spec.submodule_search_locations else [Path(spec.origin)]
+    for path in whole:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -15,7 +15,7 @@ from deidframe.engine.planning.plan import (
     Plan,
     ScenePart,
 )
-from deidframe.engine.planning.resolve import Planner
+from deidframe.engine.planning.resolve import Planner, known_to
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.diagnostics import nearest
 from deidframe.recipe.locate import KeyPath
@@ -46,7 +46,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     if sample is not None and sample < 1:
         raise UsageError(f"--sample {sample}: expected a number of pictures of at least 1")
     recipe = parsed.recipe
-    planner = Planner(parsed, catalogue)
+    planner = Planner(parsed, known_to(parsed, catalogue))
     source = planner.step("source", recipe.source.use, recipe.source.params, ("source",))
     detector = planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",)) if recipe.detector else None
     methods = [planner.method(m) for m in parsed.methods]

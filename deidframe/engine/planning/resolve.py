@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,6 +22,7 @@ from deidframe.engine.planning.plan import (
 )
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.known import where_from
+from deidframe.host.local import with_local
 from deidframe.models.processor import has_bfloat16
 from deidframe.recipe.diagnostics import Diagnostic, diagnostics_of, nearest
 from deidframe.recipe.locate import KeyPath
@@ -35,6 +37,18 @@ from deidframe.recipe.model import (
     SourceSpec,
 )
 from deidframe.recipe.parse import Method, Parsed
+
+
+def known_to(parsed: Parsed, catalogue: Catalogue) -> Catalogue:
+    """Return what is installed and what the recipe's own files bring.
+
+    Raises:
+        RecipeError: one of the files is no plugin.
+    """
+    try:
+        return with_local(catalogue, parsed.recipe.plugins, Path(parsed.file).parent)
+    except PluginError as error:
+        raise parsed.refuse([Diagnostic("P103", ("plugins",), str(error))]) from error
 
 
 class Planner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deidframe.engine.components.step import Step
-from deidframe.engine.planning.resolve import Planner
+from deidframe.engine.planning.resolve import Planner, known_to
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.diagnostics import nearest
 from deidframe.recipe.locate import KeyPath
@@ -42,6 +42,7 @@ def plan_scene(parsed: Parsed, catalogue: Catalogue) -> ScenePlan:
     """
     recipe = parsed.recipe
     assert recipe.scene is not None and recipe.detector is not None, "the model asks for a detector"
+    catalogue = known_to(parsed, catalogue)
     planner = Planner(parsed, catalogue)
     source = planner.step("source", recipe.source.use, recipe.source.params, ("source",))
     detectors = [planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",))]
