@@ -178,8 +178,8 @@ def run(
         reporter: shows progress; nothing is shown without one.
 
     Raises:
-        RecipeError: everything wrong with the recipe; nothing ran. DeidframeError: as `deidframe run` says it. A method that fails
-        is a row with its reason, and no exception.
+        RecipeError: all that is wrong with the recipe; nothing ran. DeidframeError: as `deidframe run` says it. A method that
+        fails is a row with its reason, and no exception.
     """
     overrides = [f"{key}={_toml(value)}" for key, value in set.items()] if isinstance(set, Mapping) else list(set)
     text = str(recipe)

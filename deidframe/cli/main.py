@@ -47,6 +47,7 @@ COMMANDS = (
     "bench",
     "encoder-check",
     "plugins",
+    "new",
     "models",
     "doctor",
     "completion",
