@@ -103,7 +103,7 @@ def _code(name: str, role: str) -> str:
             code[:first]
             + (
                 "        groups = partition.groups()\n"
-                "        targets = np.stack([people.vectors[groups[g]].mean(axis=0) for g in labels.tolist()])\n"
+                "        targets = np.stack([people.vectors[list(groups[g])].mean(axis=0) for g in labels.tolist()])\n"
                 "        weights = np.array([1 / len(groups[g]) for g in labels.tolist()])\n"
             )
             + code[code.index("        return Surrogates(") :]
