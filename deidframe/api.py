@@ -16,6 +16,7 @@ from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import run as run_plan
 from deidframe.engine.run import stages_folder
 from deidframe.engine.runtime.progress import Quiet, Reporter
+from deidframe.engine.tools.lock import check_lock
 from deidframe.host.catalogue import Catalogue
 from deidframe.measure.registry import metric_of
 from deidframe.recipe.packaged import find_recipe
@@ -163,6 +164,7 @@ def run(
     offline: bool = False,
     with_originals: bool = False,
     cache: bool = True,
+    lock: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
     """Run a recipe and return the finished run; a run that is there already is taken up or read, as from the shell.
@@ -175,6 +177,7 @@ def run(
         offline: fetch nothing.
         with_originals: keep thumbnails of real people under `private`.
         cache: keep and use what is slow to make.
+        lock: refuse where code, versions or weights are not those of this file (`deidframe lock`).
         reporter: shows progress; nothing is shown without one.
 
     Raises:
@@ -187,6 +190,8 @@ def run(
     folder = Path(out) if out is not None else Path("runs") / parsed.recipe.name
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), limit, sample)
+    if lock is not None:
+        check_lock(Path(lock), planned)
     outcome = run_plan(
         planned,
         folder,

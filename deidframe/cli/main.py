@@ -23,6 +23,7 @@ COMMANDS = (
     "run",
     "merge",
     "check",
+    "lock",
     "verify",
     "recount",
     "pack",

@@ -67,6 +67,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="keep the groups and faces of the earlier run in this folder and add new people, as [release] before = [RUN]",
     )
+    parser.add_argument("--lock", metavar="FILE", help="refuse where code, versions or weights are not those of this lock")
     parser.add_argument(
         "--with-originals", action="store_true", help="also write a report that shows real people, under private/"
     )
@@ -137,6 +138,7 @@ def _work(options: argparse.Namespace, caches: list[str] | None, reporter: Repor
     from deidframe.engine.planning.planner import plan
     from deidframe.engine.run import run as run_plan
     from deidframe.engine.run import stages_folder
+    from deidframe.engine.tools.lock import check_lock
     from deidframe.engine.tools.parts import Part
     from deidframe.host.catalogue import Catalogue
     from deidframe.recipe.packaged import find_recipe
@@ -174,6 +176,8 @@ def _work(options: argparse.Namespace, caches: list[str] | None, reporter: Repor
         folder = folder.with_name(f"{folder.name}-sample")  # the whole run has another folder
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), options.limit, options.sample)
+    if getattr(options, "lock", None):
+        check_lock(Path(options.lock), planned)
     reporter.say(
         f"{parsed.recipe.name}: {came_in(len(planned.people), planned.person_count, len(planned.photos.skipped))};"
         f" {counted(len(planned.methods), 'method')}"
