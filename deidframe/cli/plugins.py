@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 HELP = "list the installed plugins without importing them"
 RIGHTS = (
@@ -23,6 +24,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "distribution", nargs="?", metavar="NAME", help="with check: a plugin; with show: a component, or ROLE.NAME"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    parser.add_argument(
+        "--param",
+        metavar="NAME.KEY=VALUE",
+        action="append",
+        default=[],
+        help="with check: a parameter of the component NAME, a value of TOML; without any, those of its example",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "check":
         if options.distribution is None:
             raise UsageError("name a plugin: deidframe plugins check NAME, such as deidframe-ksame")
-        return _check(options.distribution)
+        return _check(options.distribution, _params(options.param))
     if options.action == "show":
         if options.distribution is None:
             raise UsageError("name a component: deidframe plugins show NAME, such as fixed-size")
@@ -87,12 +95,36 @@ def _table(rows: list[dict[str, str]]) -> None:
         console.print(Text.assemble((distribution, "bold"), f": {summary}"))
 
 
-def _check(distribution: str) -> int:
+def _params(given: list[str]) -> dict[str, dict[str, Any]] | None:
+    """Return component -> parameters, None where none were given.
+
+    Raises:
+        UsageError: one of them is no `NAME.KEY=VALUE`.
+    """
+    import tomli
+
+    from deidframe.contract.errors import UsageError
+
+    out: dict[str, dict[str, Any]] = {}
+    for one in given:
+        path, there, value = one.partition("=")
+        name, dot, key = path.partition(".")
+        if not (there and dot and name and key):
+            raise UsageError(f"--param {one}: expected NAME.KEY=VALUE, such as interpolate.alpha=0.5")
+        try:
+            found = tomli.loads(f"value = {value}")["value"]
+        except tomli.TOMLDecodeError:
+            found = value
+        out.setdefault(name, {})[key] = found
+    return out or None
+
+
+def _check(distribution: str, params: dict[str, dict[str, Any]] | None) -> int:
     """Run the conformance kit; 1 where something does not hold."""
     from deidframe.testing import conform
 
     broken = count = 0
-    for outcome in conform(distribution):
+    for outcome in conform(distribution, params):
         count += 1
         if outcome.problem:
             broken += 1

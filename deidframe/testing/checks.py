@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import pickle
 import random
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -178,6 +180,8 @@ def _bytes(array: Any) -> bytes:
 
 COUNT = 12
 """Items in the usual input."""
+ALIKE = 0.95
+"""Least cosine of what torch and the encoder itself see of one face: chips may be cut a little otherwise."""
 
 
 @check()
@@ -303,6 +307,51 @@ def check_leaves_the_process_alone(bench: Bench) -> None:
     after = (_random_state(), dict(os.environ), os.getcwd())  # noqa: PTH109
     for what, a, b in zip(("the global random state", "the environment", "the working directory"), before, after, strict=True):
         ask(a == b, f"{what} was changed")
+
+
+@check()
+def check_no_thread_is_left(bench: Bench) -> None:
+    """A thread that goes on after its call draws on what others are given, and keeps the process from ending."""
+    given, before = material_of(bench, COUNT), set(threading.enumerate())
+    work(bench, bench.make(), given)
+    left = [one.name for one in threading.enumerate() if one not in before and one.is_alive() and not one.daemon]
+    kept = [name for name in left if "ThreadPoolExecutor" not in name]  # a pool's threads wait, and end with the process
+    ask(not kept, f"threads were left behind: {', '.join(kept[:3])}")
+
+
+@check("encoder", "redactor", "landmarker", "clusterer")
+def check_ids_say_nothing(bench: Bench) -> None:
+    """Ids are tokens in a run; what follows from them follows from nothing, or from somebody's name."""
+    if not bench.loaded.component.deterministic:
+        return
+    given = material_of(bench, COUNT)
+    other = replace(given, ids=tuple(f"{hashlib.sha256(one.encode()).hexdigest()[:20]}" for one in given.ids))
+    first, again, second = (work(bench, bench.make(), one) for one in (given, given, other))
+    if digest(first) != digest(again):
+        return  # it draws by chance, which another check says
+    apart = digest(replace(second, ids=first.ids))
+    ask(digest(first) == apart, "the same items under other ids came out otherwise")
+
+
+@check("encoder")
+def check_torch_sees_the_same(bench: Bench) -> None:
+    """What is followed backwards has to be what attacks and measures see, or a surrogate is aimed past its group."""
+    made = bench.make()
+    if not hasattr(made, "as_torch") or importlib.util.find_spec("torch") is None:
+        return
+    import torch
+
+    shown = bench.real_faces(6)
+    assert shown.landmarks is not None
+    followed = made.as_torch()
+    chips = align.warp_all(np.asarray(shown.images[:]), shown.landmarks, followed.template, followed.size)
+    with torch.no_grad():
+        other = np.asarray(followed.run(torch.from_numpy(align.channels_first(chips))).cpu().numpy(), np.float64)
+    own = np.asarray(made.encode(shown).vectors, np.float64)
+    ask(other.shape == own.shape, f"as_torch gives {other.shape}, encode {own.shape}")
+    unit = [one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12) for one in (own, other)]
+    least = float((unit[0] * unit[1]).sum(axis=1).min())
+    ask(least > ALIKE, f"as_torch and encode see another face: cosine {least:.3f}, at least {ALIKE} is asked for")
 
 
 def _random_state() -> tuple[str, str]:

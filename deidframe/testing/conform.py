@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli
 
 from deidframe.contract import PluginError
 from deidframe.contract.component import Component
+from deidframe.engine.components.process import Process
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed, list_plugins
 from deidframe.testing.checks import ConformanceCheck, Violation, checks_for
@@ -43,22 +45,35 @@ def conform(distribution: str, params: Params | None = None, catalogue: Catalogu
     for listed, one in _pairs(distribution, catalogue):
         with tempfile.TemporaryDirectory(prefix="deidframe-conform-") as scratch:
             bench = _bench(listed, params, catalogue, Path(scratch))
-            try:
-                one.run(bench)
-                problem = ""
-            except Violation as violation:
-                problem = str(violation)
-            except Exception as error:  # a component may fail in any way
-                problem = f"raised {type(error).__name__}: {error}"
+            problem = _problem(one, bench)
         yield CheckOutcome(f"{listed.role}.{listed.name}", one, problem)
 
 
-def conformance(distribution: str, params: Params | None = None) -> Callable[..., None]:
+def _problem(one: ConformanceCheck, bench: Bench) -> str:
+    """Return why a check does not hold, "" where it does; what it did to the process is undone, and the next begins afresh."""
+    before = Process.now()
+    np.random.seed(len(one.name))
+    try:
+        one.run(bench)
+        return ""
+    except Violation as violation:
+        return str(violation)
+    except (Exception, SystemExit) as error:  # a component may fail in any way, and ask the process to end
+        return f"raised {type(error).__name__}: {error}"
+    finally:
+        before.put_back()
+
+
+def conformance(
+    distribution: str, params: Params | None = None, expected: Mapping[str, Mapping[str, str]] | None = None
+) -> Callable[..., None]:
     """Return a test that pytest collects: one item for each component and check.
 
     Args:
         distribution: for example `"deidframe-ksame"`.
         params: by component name; without, those of the component's example.
+        expected: component name -> check -> why it does not hold; such an item is told as an expected failure, and one that holds
+            after all fails, so that the reason is taken out.
 
     Raises:
         PluginError: no such plugin is installed.
@@ -70,7 +85,12 @@ def conformance(distribution: str, params: Params | None = None) -> Callable[...
 
     @pytest.mark.parametrize(("listed", "one"), pairs, ids=names)
     def test_conforms(listed: Listed, one: ConformanceCheck, tmp_path: Path) -> None:
-        one.run(_bench(listed, params, None, tmp_path))
+        reason = (expected or {}).get(listed.name, {}).get(one.name, "")
+        problem = _problem(one, _bench(listed, params, None, tmp_path))
+        if reason:
+            assert problem, f"{one.name} holds; take it out of what is expected to fail ({reason})"
+            pytest.xfail(f"{reason}: {problem}")
+        assert not problem, problem
 
     return test_conforms
 
