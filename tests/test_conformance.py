@@ -333,7 +333,7 @@ LIGHT = (
     "deidframe-partitions",
 )
 LIGHT_MORE = ("deidframe-gnn", "deidframe-classical", "deidframe-attributes", "deidframe-people", "deidframe-reid")
-READERS = ("deidframe-folder", "deidframe-encodings", "deidframe-encoders")
+READERS = ("deidframe-command", "deidframe-folder", "deidframe-encodings", "deidframe-encoders")
 NETWORKS = ("deidframe-facenet", "deidframe-stylegan") if TORCH else ()
 THERE = {one.distribution for one in list_plugins()}
 

@@ -23,6 +23,8 @@ SPEAKS = {
     "largest share of one person": "that one person has the larger share of a picture",
 }
 """How findings are told in a sentence."""
+NAMED = 6
+"""Methods that are listed in a sentence; of more their number is said."""
 WEAK = 0.9
 """A matcher that names fewer of the untouched faces at rank 1 proves nothing by failing on the others."""
 
@@ -212,4 +214,6 @@ def _strongest(record: Record, all_rows: Sequence[Row], chosen: Row | None) -> s
 
 
 def _listed(names: Sequence[str]) -> str:
+    if len(names) > NAMED:
+        return f"{len(names)} methods (the table below says which)"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

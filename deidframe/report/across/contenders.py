@@ -197,7 +197,7 @@ def _database(key: str, records: list[Record], left: list[tuple[str, str]]) -> D
         int(source.get("people", 0)),
         int(source.get("pictures", 0)),
         {p: n for p, n in tried[0].items() if p in common},
-        {cell.protocol: cell for cell in every.cells if cell.attack},
+        {cell.protocol: cell for cell in sorted(every.cells, key=lambda one: "chance1" in one.metrics) if cell.attack},
         cut[0].clear,
         ordered,
         tuple(led(found)),

@@ -37,7 +37,7 @@ def front(database: Database, name: str, folder: Path | None) -> str:
         axes.set_xlim(0, None)
         axes.set_ylim(-0.02, 1.04)
         axes.set_xlabel(f"surrogate loss in {database.judges[0]}", color=INK)
-        axes.set_ylabel("matched right at rank 1, strongest common attack", color=INK)
+        axes.set_ylabel("rank-1, strongest common attack", color=INK)
         plain_axes(axes)
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
         return written(plt, figure, folder, name, f"{name}-title")

@@ -100,9 +100,11 @@ def answer(comparison: Comparison, names: Sequence[str], rankings: dict[str, Ran
         front = [c for c in racing if c.leads]
         where = f"On {one.name} ({one.people} people, {len(one.attacks)} attacks in common)"
         if front:
-            told = "; ".join(f"{c.label} ({_told(c.worst)} matched by {c.by}, loss {_told(_fair(c, one))})" for c in front)
-            verb = "is the only method" if len(front) == 1 else "are the methods"
-            said.append(f"{where} {told} {verb} that no other is better than in both figures, of {len(racing)}.")
+            told = "; ".join(f"{c.label} ({_short(c.worst)}, {_short(_fair(c, one))})" for c in front)
+            said.append(
+                f"{where} no method is better in both, the strongest attack and the loss in {one.judges[0]}, than these"
+                f" of {len(racing)}: {told}."
+            )
         broken = [f"{c.label}: {'; '.join(c.broken)}" for c in racing if c.broken]
         if broken:
             said.append(f"Promises that were broken there: {' / '.join(broken)}.")
@@ -121,5 +123,5 @@ def _fair(c: Contender, database: Database) -> Estimate | None:
     return c.losses.get(database.judges[0]) if database.judges else None
 
 
-def _told(figure: Estimate | None) -> str:
-    return "–" if figure is None else f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"
+def _short(figure: Estimate | None) -> str:
+    return "–" if figure is None else f"{figure.value:.2f}"
