@@ -65,10 +65,9 @@ class Bench:
     def make(self, seed: int = SEED) -> Any:
         """Return a fresh component with a context as the core would give it."""
         context = Context(seed=seed, scratch=Path(tempfile.mkdtemp(dir=self.scratch)))
-        if self.loaded.component.needs & {Need.RECOGNIZER}:
-            params = self.made_params
-            others = {name: self.recognizer(name) for name in params.recognizers}
-            context = replace(context, recognizer=self.recognizer(self.space), recognizers=others)
+        context = replace(context, recognizers={name: self.recognizer(name) for name in self.made_params.recognizers})
+        if self.needs(Need.RECOGNIZER):
+            context = replace(context, recognizer=self.recognizer(self.space))
         return self.loaded.make(self.made_params, context)
 
     def real_faces(self, count: int, *, subjects: bool = False) -> FaceSet:

@@ -107,7 +107,7 @@ def test_who_mimics_learns_nothing_of_what_the_run_chooses_by_name(tmp_path: Pat
     """An attacker may call faces as the run calls its people; a method that goes by name would hand over the run's choices."""
     by_name = docstring_code("redactor").replace("class Grey:", "SEEN = []\n\nclass Grey:")
     by_name = by_name.replace("def redact(self, faces):", "def redact(self, faces):\n        SEEN.append(faces.subjects)")
-    by_name = by_name.replace('the colour away")', 'the colour away", needs=frozenset({Need.SUBJECTS}))')
+    by_name = by_name.replace('the colour away", contract=2)', 'the colour away", contract=2, needs=frozenset({Need.SUBJECTS}))')
     redactor = listed("redactor", "grey", by_name.replace("import Component,", "import Component, Need,"))
     code = docstring_code("attacker").replace("class Guess:", "SEEN = []\n\nclass Guess:")
     code = code.replace(

@@ -84,7 +84,7 @@ def test_one_attack_is_made_with_each_encoder(tmp_path: Path) -> None:
     text = RECIPE.replace('threat = "naive"', 'threat = "naive"\nencoders = ["colour", "hue"]')
     sees = (
         docstring_code("attacker")
-        .replace('"chance")', '"chance", needs=frozenset({Need.RECOGNIZER}))')
+        .replace('"chance", contract=2)', '"chance", contract=2, needs=frozenset({Need.RECOGNIZER}))')
         .replace("LinkScores, ", "LinkScores, Need, ")
     )
     guess = listed("attacker", "guess", sees)

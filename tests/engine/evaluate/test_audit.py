@@ -264,7 +264,7 @@ class Beside:
 def deidframe_synthesizers():
     return [
         Component(
-            name="beside", make=f"{__name__}:Beside", params=NoParams, summary="x", example="x", one_picture_per_group=True
+            name="beside", make=f"{__name__}:Beside", params=NoParams, summary="x", contract=2, one_picture_per_group=True
         )
     ]
 '''

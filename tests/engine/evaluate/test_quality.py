@@ -27,13 +27,13 @@ def test_released_pictures_are_judged_when_the_recipe_asks(tmp_path: Path) -> No
     assert flat.metrics["sharpness"] < 1 < flat.metrics["sharpness_before"]
     assert 0 <= flat.metrics["verified.colour"]["value"] <= 1
     page = write_report(tmp_path / "run").read_text("utf-8")
-    assert "The pictures themselves" in page
+    assert "Utility: what the pictures are still good for" in page
 
 
 def test_nothing_is_judged_otherwise(tmp_path: Path) -> None:
     planned = plan(parse(RECIPE, "r.toml"), catalogue(), tmp_path)
     assert "distinct" not in next(c for c in run(planned, tmp_path / "run").cells if c.method == "flat").metrics
-    assert "The pictures themselves" not in write_report(tmp_path / "run").read_text("utf-8")
+    assert "Utility: what the pictures are still good for" not in write_report(tmp_path / "run").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,11 @@ def deidframe_sources():
     return [Component("noise", f"{__name__}:Rows", Params, "encodings", contract=2)]
 """
 
-RADIUS = docstring_code("clusterer").replace('"in-order"', '"radius"').replace('another")]', 'another", elbow="distances")]')
+RADIUS = (
+    docstring_code("clusterer")
+    .replace('"in-order"', '"radius"')
+    .replace('another", contract=2)]', 'another", contract=2, elbow="distances")]')
+)
 READ_OFF = (listed("clusterer", "radius", RADIUS),)
 
 
@@ -228,7 +232,7 @@ def test_several_encoders_are_for_groups_of_people(tmp_path: Path) -> None:
     with pytest.raises(RecipeError) as refused:
         ran(tmp_path, text, listed("encoder", "shade", SHADE))
     assert "groups of people" in "".join(refused.value.complaints)
-    bound = docstring_code("clusterer").replace('another")]', 'another", spaces=("mean-colour",))]')
+    bound = docstring_code("clusterer").replace('another", contract=2)]', 'another", contract=2, spaces=("mean-colour",))]')
     with pytest.raises(RecipeError) as refused:
         ran(tmp_path, SEVERAL, listed("encoder", "shade", SHADE), listed("clusterer", "in-order", bound))
     assert "not on several together" in "".join(refused.value.complaints)

@@ -182,7 +182,7 @@ def test_all_noise_releases_nothing(tmp_path: Path) -> None:
 
 def test_an_unprotected_baseline_is_measured_and_never_released(tmp_path: Path) -> None:
     code = docstring_code("redactor").replace("np.repeat(grey, 3, axis=3)", "np.asarray(faces.images[:])")
-    code = code.replace('"takes the colour away")', '"nothing", protects=False)')
+    code = code.replace('"takes the colour away", contract=2)', '"nothing", contract=2, protects=False)')
     outcome = run(planned(tmp_path, listed("redactor", "grey", code)), tmp_path / "run")
     grey = next(c for c in outcome.cells if c.method == "grey" and not c.attack)
     assert (grey.status, grey.released, grey.withheld, grey.certificate) == ("ok", 0, 12, None)

@@ -121,7 +121,9 @@ def test_who_only_says_that_it_is_blind_releases_nothing(tmp_path: Path, body: s
     )
     assert "per_subject" in code
     code = code.replace("def redact(self, faces):", f"def redact(self, faces):\n{body}")
-    code = code.replace('takes the colour away")', 'takes the colour away", needs=frozenset({Need.SUBJECTS}))')
+    code = code.replace(
+        'takes the colour away", contract=2)', 'takes the colour away", contract=2, needs=frozenset({Need.SUBJECTS}))'
+    )
     code = code.replace("import Component,", "import Component, Need,")
     assert "255 - " in code and code.count("Need") == 2
     mesh = """

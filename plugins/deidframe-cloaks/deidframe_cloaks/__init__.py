@@ -1,0 +1,1 @@
+"""Adversarial cloaks: redactors `pgd`, `mi-fgsm` and `ti-dim`."""

@@ -1,0 +1,140 @@
+"""Steps against the gradient of a recogniser, within a bound, one picture at a time so that no batch decides."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deidframe.contract import Context, FaceSet, PluginError, TorchEncoder, align
+from deidframe_cloaks.plugin import CloakParams, MomentumParams, PgdParams, TiDimParams
+
+if TYPE_CHECKING:
+    import torch
+
+REACH = 2.5
+"""A step is this many times the bound over the number of steps: with signs that change it still gets there."""
+SIZES = (0.9, 1.1)
+"""Of the face, where a step looks at it a little smaller or larger."""
+
+
+class _Cloak:
+    """What the three have in common.
+
+    Args:
+        params: against whom, and how much may change.
+        context: a recogniser with the encoder that is fooled, and random numbers.
+    """
+
+    def __init__(self, params: CloakParams, context: Context) -> None:
+        try:
+            import torch
+        except ImportError as error:
+            raise PluginError(f"cloaks follow gradients by torch, which is not installed ({error})") from None
+        self._torch, self._params, self._context = torch, params, context
+        recognizer = context.recognizers.get(params.against)
+        followed = recognizer.as_torch() if recognizer is not None else None
+        if followed is None:
+            raise PluginError(f"cloaks cannot be made against {params.against!r}: it has no network that torch can follow")
+        self._encoder: TorchEncoder = followed
+
+    def redact(self, faces: FaceSet) -> FaceSet:
+        """Return faces of which no pixel changed by more than the bound."""
+        images = np.empty((len(faces), *faces.size, 3), np.uint8)
+        for row in range(len(faces)):
+            picture = np.asarray(faces.images[row : row + 1])[0]
+            marks = align.template(faces.size[0]) if faces.landmarks is None else faces.landmarks[row]
+            images[row] = self._cloaked(picture, np.asarray(marks, np.float64))
+        return FaceSet(faces.ids, images, faces.landmarks)
+
+    def _cloaked(self, picture: NDArray[np.uint8], marks: NDArray[np.float64]) -> NDArray[np.uint8]:
+        torch = self._torch
+        clear = torch.from_numpy(np.array(picture.transpose(2, 0, 1)[None], np.float32))
+        rng = self._context.rng(hashlib.sha256(picture.tobytes()).hexdigest())
+        with torch.no_grad():
+            own = torch.nn.functional.normalize(self._encoder.run(self._chip(clear, marks)), dim=1)
+        bound, step = self._params.epsilon, REACH * self._params.epsilon / self._params.steps
+        # at the clear picture itself the cosine is at its top and has no slope
+        start = torch.from_numpy(self._start(rng, clear.shape).astype(np.float32))
+        shown = (clear + start).clamp(0, 255)
+        carried = torch.zeros_like(clear)
+        for _ in range(self._params.steps):
+            shown = shown.detach().requires_grad_(True)
+            seen = self._encoder.run(self._chip(shown, self._looked_at(marks, rng)))
+            alike = (torch.nn.functional.normalize(seen, dim=1) * own).sum()
+            (slope,) = torch.autograd.grad(alike, shown)
+            carried = self._carried(carried, slope)
+            with torch.no_grad():
+                shown = shown - step * carried.sign()
+                shown = torch.maximum(torch.minimum(shown, clear + bound), clear - bound).clamp(0, 255)
+        made = shown.detach().round().clamp(0, 255)[0].numpy().transpose(1, 2, 0)
+        return np.ascontiguousarray(made).astype(np.uint8)
+
+    def _chip(self, picture: torch.Tensor, marks: NDArray[np.float64]) -> torch.Tensor:
+        """Return the face as the encoder wants it, `(1, 3, size, size)`, 0 to 255, so that gradients reach the picture."""
+        functional, size = self._torch.nn.functional, self._encoder.size
+        height, width = picture.shape[-2:]
+        whole = np.linalg.inv(np.vstack([align.similarity(marks, self._encoder.template), [0, 0, 1]]))
+        chip = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])
+        to_unit = np.array([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1]])
+        theta = self._torch.from_numpy((to_unit @ whole @ chip).astype(np.float32))[None]
+        grid = functional.affine_grid(theta, [1, 3, size, size], align_corners=False)
+        chip_of: torch.Tensor = functional.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return chip_of
+
+    def _start(self, rng: np.random.Generator, shape: Any) -> NDArray[np.float64]:
+        """Return where to begin, from the clear picture: one grey level off, so that there is a slope."""
+        return rng.choice((-1.0, 1.0), tuple(shape))
+
+    def _looked_at(self, marks: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return where the face is taken to be at this step."""
+        return marks
+
+    def _carried(self, before: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
+        """Return the direction of this step."""
+        return slope
+
+
+class Pgd(_Cloak):
+    """Redactor `pgd`."""
+
+    _params: PgdParams
+
+    def _start(self, rng: np.random.Generator, shape: Any) -> NDArray[np.float64]:
+        bound = self._params.epsilon
+        return rng.uniform(-bound, bound, tuple(shape)) if self._params.random_start else super()._start(rng, shape)
+
+
+class MiFgsm(_Cloak):
+    """Redactor `mi-fgsm`."""
+
+    _params: MomentumParams
+
+    def _carried(self, before: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
+        return self._params.decay * before + slope / slope.abs().mean().clamp_min(1e-12)
+
+
+class TiDim(MiFgsm):
+    """Redactor `ti-dim`."""
+
+    _params: TiDimParams
+
+    def __init__(self, params: TiDimParams, context: Context) -> None:
+        super().__init__(params, context)
+        side = params.kernel | 1
+        axis = np.arange(side) - side // 2
+        bell = np.exp(-0.5 * (axis / (side / 4)) ** 2)
+        kernel = np.outer(bell, bell) / bell.sum() ** 2
+        self._kernel = self._torch.from_numpy(np.repeat(kernel[None, None], 3, axis=0).astype(np.float32))
+
+    def _looked_at(self, marks: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        if rng.random() >= self._params.diversity:
+            return marks
+        centre = marks.mean(axis=0)
+        return np.asarray((marks - centre) / rng.uniform(*SIZES) + centre + rng.normal(0, 2, 2))
+
+    def _carried(self, before: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
+        spread = self._torch.nn.functional.conv2d(slope, self._kernel, padding=self._kernel.shape[-1] // 2, groups=3)
+        return super()._carried(before, spread)
