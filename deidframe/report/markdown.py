@@ -7,7 +7,8 @@ from deidframe.record.schema import Cell
 from deidframe.report import render
 from deidframe.report.answer import answer, sharing
 from deidframe.report.rows import by_kind, encoders_of, groupings, rows
-from deidframe.report.tables import attacks_of, comparison, group_table, grouping_table, ladder
+from deidframe.report.tables import attacks_of, comparison, group_table, grouping_table, kept_table, ladder, looks_of
+from deidframe.report.who_pays import said
 
 
 def markdown(record: Record) -> str:
@@ -27,6 +28,14 @@ def markdown(record: Record) -> str:
         parts.append(render.markdown(comparison(record)))
     if attacks_of(record):
         parts.append(f"## Every attack\n\n{render.markdown(ladder(record))}")
+    judged = [cell for cell in record.methods if "distinct" in cell.metrics]
+    learnt = sorted({name.partition(".")[2] for cell in judged for name in cell.metrics if name.startswith("task.")})
+    kept = kept_table(judged, looks_of(record)["detectors"], learnt)
+    if kept.columns:
+        parts.append(f"## What a face keeps of its original\n\n{render.markdown(kept)}")
+    apart = said(record)
+    if apart:
+        parts.append("## Who pays\n\n" + "\n".join(f"- {render.plain(one)}" for one in apart[:12]))
     if encoders_of(record):
         parts.append(f"## Groups\n\n{render.markdown(group_table(record, encoders_of(record)))}")
     parts += [f"## {title}\n\n{render.markdown(grouping_table(cells))}" for title, cells in by_kind(groupings(record))]

@@ -37,6 +37,7 @@ from deidframe.report.tables import (
     inside_table,
     kept_table,
     ladder,
+    looks_of,
     quality_table,
     seconds_table,
     survey_table,
@@ -57,7 +58,7 @@ def write_report(folder: Path) -> Path:
     loss_against_k(groupings(record), folder / "figures")
     time_against_loss(groupings(record), folder / "figures")
     against_k(rows(record), fairest, folder / "figures")
-    for encoder in _looks(record)["encoders"]:
+    for encoder in looks_of(record)["encoders"]:
         distances(record.methods, encoder, folder / "figures")
     draw_groupings(record)
     elbows = draw_elbows(record)
@@ -88,7 +89,7 @@ def render(record: Record, svg: str, sheets: Path) -> str:
         svg: the trade-off figure.
         sheets: folder of the contact sheets' thumbnails.
     """
-    all_rows, looks, encoders, fairest = rows(record), _looks(record), encoders_of(record), next(iter(judges(record)), "")
+    all_rows, looks, encoders, fairest = rows(record), looks_of(record), encoders_of(record), next(iter(judges(record)), "")
     tried = [
         (name, next(c for c in record.cells if c.attack == name), html(attack_table(record, name))) for name in attacks_of(record)
     ]
@@ -145,16 +146,6 @@ def render(record: Record, svg: str, sheets: Path) -> str:
             shown=shown,
         )
     )
-
-
-def _looks(record: Record) -> dict[str, Any]:
-    """Return the detectors and encoders by which pictures were judged."""
-    names = {name for c in record.methods for name in c.metrics}
-
-    def of(kind: str) -> list[str]:
-        return sorted(name.partition(".")[2] for name in names if name.startswith(f"{kind}."))
-
-    return {"detectors": of("least_score"), "encoders": of("kernel"), "attributes": "age_off" in names}
 
 
 def _survey(record: Record) -> dict[str, Any]:

@@ -216,6 +216,16 @@ def group_table(record: Record, encoders: Sequence[str]) -> Table[Cell]:
     return Table("method", tuple(columns), tuple(_line(row.cell) for row in rows(record) if row.cell.groups))
 
 
+def looks_of(record: Record) -> dict[str, Any]:
+    """Return the detectors and encoders by which pictures were judged."""
+    names = {name for c in record.methods for name in c.metrics}
+
+    def of(kind: str) -> list[str]:
+        return sorted(name.partition(".")[2] for name in names if name.startswith(f"{kind}."))
+
+    return {"detectors": of("least_score"), "encoders": of("kernel"), "attributes": "age_off" in names}
+
+
 def quality_table(cells: Sequence[Cell], detectors: Sequence[str], encoders: Sequence[str], *, attributes: bool) -> Table[Cell]:
     """Return how good the released pictures are, as other detectors, encoders and a network of attributes see them."""
     columns: list[Column[Cell]] = [

@@ -11,6 +11,10 @@ from deidframe.report.columns import Column, Estimate, Line, Table, Value
 from deidframe.report.rows import Row, judges, rows, shown
 
 
+TIMES = 1.1
+"""A difference that is smaller than a tenth is in the tables, and not in a sentence."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A class of people under one method: its name, the figures of the strongest attack on it, and of the method itself."""
@@ -52,7 +56,7 @@ def apart_table(record: Record, column: str) -> Table[Kind]:
 
 
 def said(record: Record) -> list[str]:
-    """Return a sentence for each difference that lies beyond both intervals, the largest first."""
+    """Return a sentence for each difference of a tenth or more that lies beyond both intervals, the largest first."""
     judge = next(iter(judges(record)), "")
     out: list[tuple[float, str]] = []
     for row in rows(record):
@@ -79,6 +83,8 @@ def _differences(
         if high["low"] <= low["high"] or low["value"] <= 0 or most == least:
             continue
         times = high["value"] / low["value"]
+        if times < TIMES:
+            continue
         out.append(
             (
                 times,
