@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,7 @@ def run(
 
     Raises:
         RecipeError: all that is wrong with the recipe; nothing ran. DeidframeError: as `deidframe run` says it. A method that
-        fails is a row with its reason, and no exception.
+        fails is a row with its reason, and no exception. What is known to be weak about the recipe is a warning.
     """
     overrides = [f"{key}={_toml(value)}" for key, value in set.items()] if isinstance(set, Mapping) else list(set)
     text = str(recipe)
@@ -190,6 +191,8 @@ def run(
     folder = Path(out) if out is not None else Path("runs") / parsed.recipe.name
     with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
         planned = plan(parsed, Catalogue(), Path(scratch), limit, sample)
+    for note in planned.notes:
+        warnings.warn(note, stacklevel=2)
     if lock is not None:
         check_lock(Path(lock), planned)
     outcome = run_plan(

@@ -10,7 +10,6 @@ from deidframe.record.read import Record
 from deidframe.report.columns import Column, Estimate, Line, Table, Value
 from deidframe.report.rows import Row, judges, rows, shown
 
-
 TIMES = 1.1
 """A difference that is smaller than a tenth is in the tables, and not in a sentence."""
 
