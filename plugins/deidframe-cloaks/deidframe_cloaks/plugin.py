@@ -7,8 +7,8 @@ from pydantic import Field
 from deidframe.contract import Component, Params, hookimpl
 
 CAUTION = (
-    "a cloak fools the recogniser that it was made against and is no protection: in another one most people are matched as before"
-    " (deidframe-cloaks, README)"
+    "a cloak fools the recogniser that it was made against and is no protection: in another one 17 to 79 of 100 people were still"
+    " matched by one clear picture (deidframe-cloaks, README)"
 )
 
 
