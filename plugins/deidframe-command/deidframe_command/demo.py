@@ -22,6 +22,8 @@ def main(source: Path, made: Path) -> None:
             cv2.imwrite(str(made / f"{one.name}.png"), np.mean(pictures, axis=0).astype(np.uint8))
         else:
             picture = cv2.imread(str(one))
+            if picture is None:  # what is not made is withheld
+                continue
             height, width = picture.shape[:2]
             small = cv2.resize(picture, (max(1, width // BLOCK), max(1, height // BLOCK)), interpolation=cv2.INTER_AREA)
             cv2.imwrite(str(made / one.name), cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST))
