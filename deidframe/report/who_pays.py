@@ -87,7 +87,7 @@ def _differences(
         out.append(
             (
                 times,
-                f"{row.cell.method}: people of {column} {most} {what} {_times(times)} as {how} as people of {column} {least}:"
+                f"{row.cell.method}: people with {column} “{most}” {what} {_times(times)} as {how} as those with “{least}”:"
                 f" {shown(high)} of {high['n']} against {shown(low)} of {low['n']}.",
             )
         )

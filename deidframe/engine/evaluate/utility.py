@@ -66,11 +66,14 @@ def utility(
     out: dict[str, Any] = {}
     everybody = len(set(release.subjects))
     out["distinct_share"] = len(release.first_rows) / everybody if everybody else 0.0
+    shared = None
+    if release.groups is not None:
+        shared = {person: release.groups[face] for face, person in release.person_of.items()}
     for detector in plan.detectors:
         scores, marks = looks[detector.key]
-        out |= _landmarks(pool, detector, clear, (scores[pictures][place], marks[pictures][place]), people, seen)
+        out |= _landmarks(pool, detector, clear, (scores[pictures][place], marks[pictures][place]), people, seen, shared)
     if plan.expression is not None:
-        out |= _expressions(pool, plan.expression, clear, distinct, place, people, seen)
+        out |= _expressions(pool, plan.expression, clear, distinct, place, people, seen, shared)
     if same_scene:
         out |= _structure(clear, shown, people)
     out |= tasks(pool, plan, release, seen.labels)
@@ -91,10 +94,12 @@ def _put(
     there: NDArray[np.bool_],
     *,
     share: bool = False,
+    group_of: Mapping[str, int] | None = None,
 ) -> None:
-    """Add the mean by person of the faces that are there."""
+    """Add the mean by person of the faces that are there; people who share a picture are resampled together."""
     kept = [person for person, one in zip(people, there.tolist(), strict=True) if one]
-    figure = mean_by_person(by_person(kept, values[there]), proportion=share) if kept else None
+    groups = None if group_of is None else np.array([group_of[person] for person in sorted(set(kept))], np.int64)
+    figure = mean_by_person(by_person(kept, values[there]), proportion=share, groups=groups) if kept else None
     if figure is not None:
         out[name] = figure.as_dict()
 
@@ -106,16 +111,17 @@ def _landmarks(
     shown: Looked,
     people: list[str],
     seen: Untouched,
+    shared: Mapping[str, int] | None,
 ) -> dict[str, Any]:
     """Return landmark error and what of the pose is lost, beside the same of clear faces that were moved and moved back."""
     out: dict[str, Any] = {}
     scores, before = seen.marks(detector, clear)
     found, after = shown
     there = (scores > 0) & (found > 0)
-    _put(out, f"landmarks.{detector.name}", people, landmark_error(before, after), there)
+    _put(out, f"landmarks.{detector.name}", people, landmark_error(before, after), there, group_of=shared)
     turned = np.abs(pose(before) - pose(after))
-    _put(out, f"yaw_off.{detector.name}", people, turned[:, 0], there)
-    _put(out, f"pitch_off.{detector.name}", people, turned[:, 1], there)
+    _put(out, f"yaw_off.{detector.name}", people, turned[:, 0], there, group_of=shared)
+    _put(out, f"pitch_off.{detector.name}", people, turned[:, 1], there, group_of=shared)
     some, moved = seen.moved
     key = f"moved marks {detector.key}"
     (one, was), (other, now) = seen.marks(detector, some), seen.once(key, lambda: best_faces(pool, detector, moved))
@@ -137,6 +143,7 @@ def _expressions(
     place: NDArray[np.int64],
     people: list[str],
     seen: Untouched,
+    shared: Mapping[str, int] | None,
 ) -> dict[str, Any]:
     """Return how often the apparent expression stays, beside how often it does when a clear face is only moved a little."""
     out: dict[str, Any] = {}
@@ -144,7 +151,15 @@ def _expressions(
     before = recognizer.encode(clear).vectors.argmax(axis=1)
     looked = recognizer.recognize(distinct, known_landmarks=True)
     after = looked.embeddings.vectors.argmax(axis=1)
-    _put(out, "expression_kept", people, (before == after[place]).astype(np.float64), looked.scores[place] > 0, share=True)
+    _put(
+        out,
+        "expression_kept",
+        people,
+        (before == after[place]).astype(np.float64),
+        looked.scores[place] > 0,
+        share=True,
+        group_of=shared,
+    )
     some, moved = seen.moved
 
     def ceiling() -> float:
