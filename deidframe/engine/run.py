@@ -182,7 +182,10 @@ def run(
                 }
         labels: Mapping[str, Labels] = {}
         if intake is not None and plan.quality is not None:
-            labels = labels_of(pool, plan, intake.faces)
+            try:
+                labels = labels_of(pool, plan, intake.faces)
+            except DeidframeError as error:  # the methods' rows say it, too, where they ask for it
+                reporter.say(f"nothing is told by kind of people: {error}")
             facts["attributes"] = {name: one.facts() for name, one in labels.items()}
             held = {name: dict(one.of) for name, one in labels.items() if not one.unfit}
             write_json(folder / EXPLORE / "attributes.json", held, private=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from deidframe.contract.errors import UsageError
 from deidframe.recipe.parse import slug
+from deidframe.record.private import people_of, read_arrays
 from deidframe.record.read import Record, read_run
 from deidframe.record.write import write_bytes
 from deidframe.report.assets import asset, environment, script_hash
@@ -87,16 +87,15 @@ def write_explorer(folder: Path, *, maps: bool = True) -> list[Path]:
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
+    arrays = read_arrays(path)
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
         people = len(arrays["people"])
         for name in arrays["encoders"].tolist():
             if not (len(arrays[f"before_{name}"]) == len(arrays[f"after_{name}"]) == people == len(arrays["group"])):
                 raise ValueError("its tables have different lengths")
             if not all(np.isfinite(arrays[f"{side}_{name}"]).all() for side in SIDES):
                 raise ValueError("a figure in it is not finite")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError) as error:
         raise UsageError(f"{str(path)!r} is damaged: {error}") from None
     return arrays
 
@@ -194,11 +193,8 @@ def _guesses(record: Record, method: str, number: dict[str, int], left: int) -> 
         path = record.folder / "private" / "scores" / cell.slug / f"{slug(cell.attack)}.npz"
         if not path.is_file() or left <= 0:
             continue
-        try:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
-                probes, gallery, columns, scores = (held[name] for name in ("probes", "gallery", "columns", "scores"))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise UsageError(f"{str(path)!r} is damaged: {error}") from None
+        kept = read_arrays(path)
+        probes, gallery, columns, scores = (kept[name] for name in ("probes", "gallery", "columns", "scores"))
         people: dict[int, list[Any]] = {}
         for row, probe in enumerate(probes.tolist()):
             who = number.get(person_of.get(probe, ""))
@@ -218,7 +214,7 @@ def _people_of(record: Record, method: str) -> dict[str, str]:
     home = record.folder / "private" / "mapping"
     own = next((c.slug for c in record.methods if c.method == method), "")
     for path in sorted(home.glob("*.json"), key=lambda one: one.stem == own):
-        out.update({one["face"]: one["person"] for one in json.loads(path.read_text("utf-8", "surrogateescape"))})
+        out |= people_of(record.folder, path.stem)
     return out
 
 

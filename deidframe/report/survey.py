@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from deidframe.contract.errors import UsageError
 from deidframe.measure.interval import Estimate, mean_by_person
 from deidframe.recipe.parse import slug
+from deidframe.record.private import people_of, read_arrays
 from deidframe.record.read import Record, read_run
 from deidframe.record.write import write_bytes, write_json
 from deidframe.report.assets import asset, environment, script_hash
@@ -262,12 +262,11 @@ def _machine(record: Record, method: str, questions: Sequence[Question]) -> Esti
         return None
     cell = max(attacks, key=lambda one: float(one.metrics["rank1"]["value"]))
     path = record.folder / "private" / "scores" / cell.slug / f"{slug(cell.attack)}.npz"
-    person_of = _people(record, cell.slug)
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
-            probes, gallery, columns, scores = (held[name] for name in ("probes", "gallery", "columns", "scores"))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    person_of = people_of(record.folder, cell.slug)
+    if not path.is_file():
         return None
+    kept = read_arrays(path)
+    probes, gallery, columns, scores = (kept[name] for name in ("probes", "gallery", "columns", "scores"))
     row_of = {face: n for n, face in enumerate(probes.tolist())}
     people = np.array([person_of.get(face, "") for face in gallery.tolist()])
     right = []
@@ -281,10 +280,3 @@ def _machine(record: Record, method: str, questions: Sequence[Question]) -> Esti
         top = max(best)
         right.append(0.0 if top == -np.inf else (best[q.right] == top) / best.count(top))
     return mean_by_person(np.array(right), proportion=True) if right else None
-
-
-def _people(record: Record, name: str) -> dict[str, str]:
-    path = record.folder / "private" / "mapping" / f"{name}.json"
-    return (
-        {one["face"]: one["person"] for one in json.loads(path.read_text("utf-8", "surrogateescape"))} if path.is_file() else {}
-    )

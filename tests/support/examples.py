@@ -15,20 +15,9 @@ from deidframe.engine.planning.planner import plan
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed
 from deidframe.recipe.parse import parse
+from deidframe.testing.scaffold import EXAMPLES as NAMES
 
 _NUMBERS = itertools.count()
-NAMES = {
-    "source": "noise",
-    "detector": "whole",
-    "encoder": "colour",
-    "clusterer": "in-order",
-    "outlier-handler": "drop",
-    "anonymizer": "first-member",
-    "synthesizer": "flat",
-    "redactor": "grey",
-    "landmarker": "corners",
-    "attacker": "guess",
-}
 RECIPE = """\
 schema = 1
 name = "examples"

@@ -18,7 +18,7 @@ from deidframe.contract.artifacts import Embeddings, FaceSet, Partial
 from deidframe.contract.component import Context, Need
 from deidframe.contract.errors import ArtifactError, DeidframeError
 from deidframe.contract.roles import VERBS, Fits, Recognizer
-from deidframe.contract.stacks import IndexedStack, Stack
+from deidframe.contract.stacks import IndexedStack, LazyStack, Stack
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.shards import FORMAT, CachedEncodings, Shard
 from deidframe.engine.cache.stage_cache import StageCache
@@ -38,6 +38,18 @@ OFTEN = 20_000
 """Faces up to which it is checked after each call that they are as they were; of more after every so many calls."""
 LOOKED = 2
 """Faces that are read again for it."""
+
+
+def _blacked_out(made: Partial) -> FaceSet:
+    """Return the faces with black in the place of those that could not be made, whatever the component left there."""
+    base, hidden = made.faces.images, np.array([one in made.withheld for one in made.faces.ids], bool)
+
+    def shown(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        pictures = np.array(base[rows], np.uint8)
+        pictures[hidden[rows]] = 0
+        return pictures
+
+    return FaceSet(made.faces.ids, LazyStack(tuple(base.shape), shown), made.faces.landmarks, made.faces.subjects)
 
 
 class ComponentPool:
@@ -109,7 +121,7 @@ class ComponentPool:
             self._unharmed(step)
             made = check_result(step, verb, given, out)
         if isinstance(made, Partial):
-            there = made.faces if not veil else veil.off(made.faces)
+            there = _blacked_out(made) if not veil else veil.off(_blacked_out(made))
             back = dict(zip(made.faces.ids, there.ids, strict=True))
             self._left.update({back[one]: f"{step.name}: {without_places(why)}" for one, why in made.withheld.items()})
             made = there

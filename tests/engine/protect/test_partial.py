@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from examples import docstring_code, listed, planned
 
 from deidframe.contract import ArtifactError, FaceSet, Partial
 from deidframe.contract.stacks import new_pictures
 from deidframe.engine.run import Outcome, run
+from deidframe.engine.runtime.progress import Quiet
 from deidframe.record.schema import Cell
 
 GREY = docstring_code("redactor").replace("import Component, FaceSet,", "import Component, FaceSet, Partial,")
@@ -87,3 +89,16 @@ def test_a_redactor_may_look_at_all_faces_first(tmp_path: Path) -> None:
     outcome = run(planned(tmp_path, listed("redactor", "grey", code)), tmp_path / "run")
     assert row(outcome, "grey").status == "ok", row(outcome, "grey").reason
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+
+
+def test_what_a_component_left_in_the_place_of_a_withheld_face_is_shown_to_nobody(tmp_path: Path) -> None:
+    """A cover in a scene, or an attacker who owns the tool, is given what comes back: never the original that was left there."""
+    left = "return FaceSet(faces.ids, np.repeat(grey, 3, axis=3), faces.landmarks)"
+    code = GREY.replace(left, "return Partial(FaceSet(faces.ids, np.asarray(faces.images[:])), {faces.ids[1]: 'it broke'})")
+    plan = planned(tmp_path, listed("redactor", "grey", code))
+    pool = plan.pool(tmp_path, Quiet())
+    given = FaceSet(("a", "b"), np.full((2, 8, 8, 3), 200, np.uint8))
+    made = pool.call(plan.methods[1].steps["redactor"], given)
+    assert made.ids == ("a", "b")
+    assert np.asarray(made.images[:]).mean(axis=(1, 2, 3)).tolist() == [200, 0]
+    assert pool.take_left() == {"b": "grey: it broke"}
