@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, StoreError
-from deidframe.engine.attack_cells import Bench, timed
+from deidframe.engine.attack_cells import Bench, reason_of, timed
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.shards import fingerprints_of
 from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, withdrawn
@@ -184,8 +184,8 @@ def run(
         if intake is not None and plan.quality is not None:
             try:
                 labels = labels_of(pool, plan, intake.faces)
-            except DeidframeError as error:  # the methods' rows say it, too, where they ask for it
-                reporter.say(f"nothing is told by kind of people: {error}")
+            except Exception as error:  # an encoder that sees no attributes; each method's row says what it could not measure
+                reporter.say(f"nothing is told by kind of people: {reason_of(error)}")
             facts["attributes"] = {name: one.facts() for name, one in labels.items()}
             held = {name: dict(one.of) for name, one in labels.items() if not one.unfit}
             write_json(folder / EXPLORE / "attributes.json", held, private=True)

@@ -125,3 +125,12 @@ def test_without_quality_nothing_of_it_is_computed(tmp_path: Path) -> None:
     whole = plan_of(tmp_path)
     run(replace(whole, quality=None), tmp_path / "run")
     assert all(not row["by"] and "ssim" not in row["metrics"] for row in cells(tmp_path / "run").values())
+
+
+def test_an_encoder_that_sees_no_attributes_ends_no_run(tmp_path: Path) -> None:
+    recipe = JUDGED.replace('encoders = ["colour"]', 'encoders = ["colour"]\nattributes = "colour"')
+    outcome = run(plan_of(tmp_path, recipe), tmp_path / "run")
+    assert {cell.method for cell in outcome.cells} == {"flat", "grey"}
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+    grey = next(cell for cell in outcome.cells if cell.method == "grey" and not cell.attack)
+    assert (grey.status, grey.by) == ("ok", {})
