@@ -15,6 +15,7 @@ from examples import planned as planned_of
 
 from deidframe.cli.main import main
 from deidframe.contract import UsageError
+from deidframe.engine.evaluate.attack import OVER_BUDGET
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.run import run
 from deidframe.record.check import read_checked
@@ -151,6 +152,16 @@ def test_gaps_are_named_and_nothing_is_made_of_them(runs: Path, tmp_path: Path) 
 
     failed = edited(runs / "a", tmp_path / "failed", change)
     assert any("the strongest is not known" in why for _, why in told(failed).left_out)
+
+
+def test_an_attack_that_was_cut_short_is_no_attack_that_failed_to_match(runs: Path, tmp_path: Path) -> None:
+    def change(row: dict[str, Any]) -> dict[str, Any]:
+        reason = OVER_BUDGET.format(budget=5.0)
+        return row | {"reason": reason, "metrics": {}} if row["attack"] and row["method"] == "grey 1" else row
+
+    found = told(edited(runs / "a", tmp_path / "cut", change))
+    assert "grey 1" not in {c.label for c in found.databases[0].contenders}
+    assert any("cut short by its budget" in why for _, why in found.left_out)
 
 
 def test_an_older_record_says_why_it_is_left_out(runs: Path, tmp_path: Path) -> None:

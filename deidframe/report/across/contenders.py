@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from deidframe.contract.errors import UsageError
+from deidframe.engine.evaluate.attack import OVER_BUDGET
 from deidframe.measure.ranking import pareto_front
 from deidframe.record.check import digest, rows_missing
 from deidframe.record.read import Record
@@ -217,7 +218,10 @@ def _gap(row: Row, missing: Iterable[str]) -> str:
     if missing:
         return f"its rows under {', '.join(missing)} are missing"
     failed = [name for name, cell in row.attacks.items() if cell.status != "ok"]
-    return f"the attack {', '.join(failed)} failed on it, so that the strongest is not known" if failed else ""
+    if failed:
+        return f"the attack {', '.join(failed)} failed on it, so that the strongest is not known"
+    cut = [name for name, cell in row.attacks.items() if cell.reason.startswith(OVER_BUDGET.partition("{")[0])]
+    return f"the attack {', '.join(cut)} was cut short by its budget, so that the strongest is not known" if cut else ""
 
 
 def _contender(seeds: Mapping[int, tuple[Row, Record]], settings: str, judge: str, *, several: bool) -> Contender:
