@@ -40,7 +40,7 @@ from deidframe.guard.carry import carry
 from deidframe.guard.certificate import Audited, Disguised
 from deidframe.guard.earlier import Earlier, as_faces, check_intersections, kept_for
 from deidframe.guard.release import Promise, Release, Vouched
-from deidframe.guard.residual import handed_back
+from deidframe.guard.residual import NOTHING_COMPARED, handed_back
 from deidframe.recipe.model import BEFORE
 from deidframe.record.release import release_folders
 from deidframe.record.schema import Cell, Status
@@ -159,20 +159,18 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
             part = _of_a_part(at.plan)
             promise = Promise(method.promised_k, method.promise, _found_by(at.plan), at.vouched, method.shows, part=part)
             if method.protects or "synthesizer" in method.steps:
-                release = stage(made, at.faces, method.name, method.slug, promise, home, at.names_key, at.reporter)
+                release, residual = stage(made, at.faces, method.name, method.slug, promise, home, at.names_key, at.reporter)
             else:  # a baseline changes nothing and is never released: what is known of the untouched faces holds for it
                 release = Release(method.name, at.faces, at.faces, made.withheld, promise)
+                residual = NOTHING_COMPARED
             unmade = at.pool.take_left()
             if release.faces.ids and len(unmade) == len(release):
                 raise ReleaseRefused(f"{method.name}: of no face was anything made; {next(iter(unmade.values()))}")
             release = release.without(unmade)
         spent = {KEY_OF_ROLE[role]: part for role, part in at.pool.take_seconds().items() if role in KEY_OF_ROLE}
-        compared: tuple[str, ...] = ()
-        if method.protects:
-            compared = release.faces.ids
         promises = method.protects and (method.promised_k is not None or bool(method.promise))
         if method.protects and not (promises and method.shows):
-            release = release.without(handed_back(release))
+            release = release.without(handed_back(release, residual))
         guises: Disguised | None = None
         if promises:
             hidden, guises = disguised(at.pool, at.faces, release)
@@ -183,7 +181,9 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
             release, audited = release.without(done.withheld), done.said
         # of who is left after every gate: a set of people shrinks with each face that is withheld
         release = replace(release, promise=replace(release.promise, together=_together(at, method, release)))
-        closed, certificate = pass_gates(release, at.faces, at.withheld, compared, audited, guises, protects=method.protects)
+        closed, certificate = pass_gates(
+            release, at.faces, at.withheld, residual.compared, audited, guises, protects=method.protects
+        )
         if at.withheld_list is not None:
             at.withheld_list.add(release.withheld, METHOD, method.name)
         carried = carry(release, at.plan.photos.columns, at.plan.parsed.recipe.source.carry) if certificate else ()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -83,8 +84,21 @@ def opaque_name(key: bytes, method: str, face_id: str) -> str:
     return hmac.new(key, f"{method}\0{face_id}".encode(errors="surrogateescape"), hashlib.sha256).hexdigest()[:20] + ".jpg"
 
 
-def write_pictures(faces: FaceSet, folder: Path, key: bytes, method: str) -> Iterator[tuple[str, str, str]]:
-    """Write every face into `folder` and yield `(face id, file name, sha256 of the file)` as it goes.
+class Written(NamedTuple):
+    """A file that was written.
+
+    Args:
+        face: id; name: of the file; digest: its sha256; data: its bytes.
+    """
+
+    face: str
+    name: str
+    digest: str
+    data: bytes
+
+
+def write_pictures(faces: FaceSet, folder: Path, key: bytes, method: str) -> Iterator[Written]:
+    """Write every face into `folder` and yield each file as it goes.
 
     A picture that faces of a batch share is encoded once. Files are made with mode 0644 and one modification time.
 
@@ -102,7 +116,7 @@ def write_pictures(faces: FaceSet, folder: Path, key: bytes, method: str) -> Ite
             yield _written(encoded[row], folder, key, method, face_id)
 
 
-def write_again(paths: Mapping[str, Path], folder: Path, key: bytes, method: str) -> Iterator[tuple[str, str, str]]:
+def write_again(paths: Mapping[str, Path], folder: Path, key: bytes, method: str) -> Iterator[Written]:
     """Write files of an earlier release byte for byte, named for the faces that show them now; as `write_pictures` otherwise.
 
     Raises:
@@ -116,7 +130,7 @@ def write_again(paths: Mapping[str, Path], folder: Path, key: bytes, method: str
         yield _written(data, folder, key, method, face_id)
 
 
-def _written(data: bytes, folder: Path, key: bytes, method: str, face_id: str) -> tuple[str, str, str]:
+def _written(data: bytes, folder: Path, key: bytes, method: str, face_id: str) -> Written:
     name = opaque_name(key, method, face_id)
     target = folder / name
     try:
@@ -124,4 +138,4 @@ def _written(data: bytes, folder: Path, key: bytes, method: str, face_id: str) -
         os.utime(target, (TIME, TIME))
     except OSError as error:
         raise StoreError(f"cannot write a picture into {str(folder)!r}: {error.strerror}") from error
-    return face_id, name, hashlib.sha256(data).hexdigest()
+    return Written(face_id, name, hashlib.sha256(data).hexdigest(), data)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import ReleaseRefused
-from deidframe.guard.hygiene import decode_jpeg, encode_jpeg
+from deidframe.guard.hygiene import Written, decode_jpeg, encode_jpeg
 from deidframe.guard.release import Release
 
 UNCHANGED = 2.0
@@ -22,37 +27,55 @@ takes.
 FAULT = 0.2
 """From this share of originals on a method is refused, and not the single pictures."""
 HANDED_BACK = "its protected picture is its original"
-BATCH = 64
+_POOL = ThreadPoolExecutor(2, thread_name_prefix="deidframe-residual")
 
 
-def unchanged_faces(release: Release) -> tuple[str, ...]:
-    """Return the ids whose released picture is the original's, give or take a little.
+@dataclass(frozen=True)
+class Residual:
+    """What the files of a method showed when each was held against its original.
 
-    Originals are compared as the file format would show them, so that its losses do not hide one that was handed back.
+    Args:
+        compared: ids of the faces whose file was; same: of those whose file shows the original.
     """
-    originals, released = release.originals, release.faces
-    same: list[str] = []
-    for start in range(0, len(released), BATCH):
-        stop = min(start + BATCH, len(released))
-        pairs = zip(released.ids[start:stop], originals.images[start:stop], released.images[start:stop], strict=True)
-        for face, before, after in pairs:
-            if _far(before, after) < MAYBE and _far(decode_jpeg(encode_jpeg(before)), after) < UNCHANGED:
-                same.append(face)
-    return tuple(same)
+
+    compared: frozenset[str]
+    same: frozenset[str]
 
 
-def _far(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Return the mean absolute difference of two pictures of one size."""
-    return float(cv2.norm(np.ascontiguousarray(a), np.ascontiguousarray(b), cv2.NORM_L1)) / a.size
+NOTHING_COMPARED = Residual(frozenset(), frozenset())
 
 
-def handed_back(release: Release) -> dict[str, str]:
+def unchanged(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> bool:
+    """Return whether a released picture is the original's, give or take a little.
+
+    The original is compared as the file format would show it, so that its losses do not hide one that was handed back.
+
+    Args:
+        before, after: `(H, W, 3)`.
+    """
+    return _far(before, after) < MAYBE and _far(decode_jpeg(encode_jpeg(before)), after) < UNCHANGED
+
+
+def compare_written(written: Iterable[Written], originals: FaceSet) -> tuple[str, ...]:
+    """Return the ids of the faces whose file shows their original.
+
+    Args:
+        written: the files; originals: the untouched faces of those files, in their order.
+    """
+    files = tuple(written)
+    shown = {file.digest: file.data for file in files}
+    pictures = dict(zip(shown, _POOL.map(decode_jpeg, shown.values()), strict=True))
+    pairs = zip(files, originals.images[:], strict=True)
+    return tuple(file.face for file, before in pairs if unchanged(before, pictures[file.digest]))
+
+
+def handed_back(release: Release, residual: Residual) -> Mapping[str, str]:
     """Return, for each face whose released picture is an original, the reason to withhold it: a shared picture goes as a whole.
 
     Raises:
         ReleaseRefused: so large a share are originals that the method is at fault.
     """
-    same = set(unchanged_faces(release))
+    same = [face for face in release.faces.ids if face in residual.same]
     if len(same) > FAULT * len(release):
         raise ReleaseRefused(
             f"{release.method}: {len(same)} of {len(release)} released pictures are the originals (a method is at fault from"
@@ -60,3 +83,8 @@ def handed_back(release: Release) -> dict[str, str]:
         )
     pictures = {release.digests.get(face, face) for face in same}
     return {face: HANDED_BACK for face in release.faces.ids if release.digests.get(face, face) in pictures}
+
+
+def _far(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Return the mean absolute difference of two pictures of one size."""
+    return float(cv2.norm(np.ascontiguousarray(a), np.ascontiguousarray(b), cv2.NORM_L1)) / a.size

@@ -99,7 +99,7 @@ def _made(pool: ComponentPool, method: MethodPlan, faces: FaceSet, whose: str) -
     folder.mkdir(mode=0o700)
     first: dict[str, int] = {}
     place, paths = [], list[Path]()
-    for _, name, digest in write_pictures(made, folder, secrets.token_bytes(32), "mimic"):
+    for _, name, digest, _ in write_pictures(made, folder, secrets.token_bytes(32), "mimic"):
         if digest not in first:
             first[digest] = len(paths)
             paths.append(folder / name)

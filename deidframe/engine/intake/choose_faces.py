@@ -113,7 +113,8 @@ def _remade(intake: Intake, photos: Photos, found: dict[int, Found], withheld: d
         bystanders[row] = found[row].bystanders
     ids = tuple(faces.ids[row] for row in kept)
     beside = {n: bystanders[row] for n, row in enumerate(kept) if row in bystanders}
-    remade = FaceSet(ids, CropStack(photos, ids, matrices[kept], beside), marks[kept], tuple(labels[row] for row in kept))
+    again = CropStack(photos, ids, matrices[kept], beside, stack.store)
+    remade = FaceSet(ids, again, marks[kept], tuple(labels[row] for row in kept))
     place = np.cumsum([0, *(face not in withheld for face in faces.ids)])
     shards = []
     for shard in intake.shards:

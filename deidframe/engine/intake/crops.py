@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from deidframe.contract import align
 from deidframe.contract.errors import ArtifactError
 from deidframe.contract.photos import Photos
+from deidframe.engine.intake.crop_store import LARGE, CropStore
 
 SIZE = 256
 """Side of the face pictures of a run, in pixels."""
@@ -25,6 +26,9 @@ RECENT = 128
 """Faces that are kept besides until as many others were read: several components look at a batch one after the other."""
 SEAL = 16
 """Bytes of a face's sha256 that are kept."""
+AT_HAND = 64 * 1024 * 1024
+"""Bytes of a photo up to which the one decoded last is kept: its other faces are mostly asked for next."""
+NOBODY = np.zeros((0, 4), np.float32)
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="deidframe-decode")
 
 
@@ -37,6 +41,7 @@ class CropStack:
         matrices: `(N, 2, 3)`, photo pixels to face pixels.
         bystanders: row -> boxes `(B, 4)`, in photo pixels, of the other faces in its photo, where there are some; what shows of
             them is covered, so that nobody reaches a release whom no method protected.
+        store: where faces of large photos are held, None decodes their photo whenever they are asked for.
     """
 
     def __init__(
@@ -45,7 +50,9 @@ class CropStack:
         photo_ids: tuple[str, ...],
         matrices: NDArray[np.float64],
         bystanders: Mapping[int, NDArray[np.float32]],
+        store: CropStore | None = None,
     ) -> None:
+        self._store, self._last = store, ("", np.zeros((0, 0, 3), np.uint8))
         self._photos, self._ids, self._matrices, self._bystanders = photos, photo_ids, matrices, bystanders
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self._recent: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
@@ -69,6 +76,11 @@ class CropStack:
         return self._matrices
 
     @property
+    def store(self) -> CropStore | None:
+        """Where faces of large photos are held."""
+        return self._store
+
+    @property
     def bystanders(self) -> Mapping[int, NDArray[np.float32]]:
         """Row -> boxes of the other faces in its photo."""
         return self._bystanders
@@ -76,7 +88,7 @@ class CropStack:
     def photo_size(self, row: int) -> tuple[int, int]:
         """Return height and width of a face's photo."""
         if row not in self._sizes:
-            height, width = self._photos.open(self._ids[row]).shape[:2]
+            height, width = self._opened(self._ids[row]).shape[:2]
             self._sizes[row] = height, width
         return self._sizes[row]
 
@@ -115,10 +127,7 @@ class CropStack:
             kept = self._recent.get(row)
         if kept is not None:
             return kept
-        matrix = self._matrices[row]
-        face = align.warp(self._photos.open(self._ids[row]), matrix, SIZE)
-        for box in self._bystanders.get(row, ()):
-            cover_bystander(face, box, matrix)
+        face = self._cut_out(row)
         face.flags.writeable = False
         if len(self._cache) * face.nbytes < CACHE_BYTES:
             self._cache[row] = face
@@ -128,6 +137,38 @@ class CropStack:
                 with suppress(KeyError):  # both threads may take out the last one
                     self._recent.popitem(last=False)
         return face
+
+    def _cut_out(self, row: int) -> NDArray[np.uint8]:
+        photo, matrix, beside = self._ids[row], self._matrices[row], self._bystanders.get(row, NOBODY)
+        key = CropStore.key(photo, matrix, beside) if self._store is not None and len(self._store) else b""
+        held = self._store.get(key) if self._store is not None and key else None
+        if held is not None:
+            return held
+        pixels = self._opened(photo)
+        face = cut(pixels, matrix, beside)
+        if self._store is not None and pixels.shape[0] * pixels.shape[1] >= LARGE:
+            self._store.put(key or CropStore.key(photo, matrix, beside), face)
+        return face
+
+    def _opened(self, photo: str) -> NDArray[np.uint8]:
+        name, pixels = self._last
+        if name != photo or not pixels.size:
+            pixels = self._photos.open(photo)
+            if pixels.nbytes <= AT_HAND:
+                self._last = photo, pixels
+        return pixels
+
+
+def cut(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], bystanders: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the face that lies at a place of a photo, everybody else covered.
+
+    Args:
+        pixels: of the photo; matrix: `(2, 3)`, photo pixels to face pixels; bystanders: `(B, 4)` boxes in photo pixels.
+    """
+    face = align.warp(pixels, matrix, SIZE)
+    for box in bystanders:
+        cover_bystander(face, box, matrix)
+    return face
 
 
 def cover_bystander(face: NDArray[np.uint8], box: NDArray[np.float32], matrix: NDArray[np.float64]) -> None:

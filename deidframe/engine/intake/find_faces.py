@@ -9,6 +9,8 @@ from dataclasses import replace
 from deidframe.contract.errors import NothingToDo
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.intake.choose_faces import choose_faces
+from deidframe.engine.intake.crop_store import CropStore
+from deidframe.engine.intake.crops import SIZE
 from deidframe.engine.intake.take_in import Intake, take_in
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.runtime.progress import Reporter
@@ -45,6 +47,7 @@ def find_faces(plan: Plan, pool: ComponentPool, reporter: Reporter, fingerprints
             sure=sure,
             largest=bool(largest),
             every_face=plan.faces == "every",
+            store=CropStore(pool.scratch, SIZE),
         )
         pool.use_database(intake.faces, intake.shards)
         if plan.faces == "labelled person" and plan.gate is not None and plan.gate.encoder is not None:

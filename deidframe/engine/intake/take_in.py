@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +20,8 @@ from deidframe.contract.photos import Detections, Photos
 from deidframe.engine.cache.shards import Shard, fingerprints_of, shards_of
 from deidframe.engine.cache.stage_cache import StageCache
 from deidframe.engine.components.detections import rows_by_photo, which_face
-from deidframe.engine.intake.crops import SIZE, CropStack
+from deidframe.engine.intake.crop_store import LARGE, CropStore
+from deidframe.engine.intake.crops import SIZE, CropStack, cut
 from deidframe.engine.intake.look_again import Faces, look_again, turned_back
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.guard.audit import unmatched
@@ -145,6 +147,7 @@ def take_in(
     sure: float | None = None,
     largest: bool = False,
     every_face: bool = False,
+    store: CropStore | None = None,
 ) -> Intake:
     """Detect in every photo, shard by shard, in batches that are forgotten again.
 
@@ -160,6 +163,7 @@ def take_in(
         largest: of several faces the largest is taken, and not the one nearest to the centre.
         every_face: all faces of a picture are taken; the one that would be taken alone is the labelled person, each of the others
             somebody whom nobody named.
+        store: holds the faces of large photos, which are cut out while the photo is in memory; None cuts them later.
 
     Raises:
         NothingToDo: not one face was found.
@@ -179,6 +183,18 @@ def take_in(
     if keep is None or fingerprints is None:
         fingerprints = fingerprints_of(photos) if keep else [""] * len(photos)
     kept_before = beside = unseen = 0
+
+    def each(photo: str, found: Found) -> Iterator[tuple[str, Found]]:
+        return _faces_of(photo, found, person_of) if every_face else iter(((photo, found),))
+
+    def at_hand(photo: str, pixels: NDArray[np.uint8], found: Found) -> None:
+        if store is None or pixels.shape[0] * pixels.shape[1] < LARGE:
+            return
+        for _, one in each(photo, found):
+            with suppress(ValueError):  # a face without a size is withheld below
+                matrix = align.similarity(one.landmarks, target)
+                store.put(CropStore.key(photo, matrix, one.bystanders), cut(pixels, matrix, one.bystanders))
+
     with reporter.task("find faces", len(photos)) as advance:
         for rows in shards_of(fingerprints):
             part = photos.take(rows)
@@ -193,7 +209,7 @@ def take_in(
                 kept_before += len(rows)
                 advance(len(rows))
             else:
-                seen = _look(part, detect, advance, second, sure, largest=largest)
+                seen = _look(part, detect, advance, second, sure, at_hand, largest=largest)
                 if keep and key:
                     keep.put(key, **seen.arrays())
             withheld.update({part.ids[place]: reason for place, reason in seen.withheld.items()})
@@ -202,7 +218,7 @@ def take_in(
             first = len(ids)
             for place, found in zip(seen.places, seen.found, strict=True):
                 photo = part.ids[place]
-                for face, one in _faces_of(photo, found, person_of) if every_face else ((photo, found),):
+                for face, one in each(photo, found):
                     try:
                         matrix = align.similarity(one.landmarks, target)
                     except ValueError as error:
@@ -225,7 +241,7 @@ def take_in(
         raise NothingToDo(f"no face to work on in {total} pictures: {'; '.join(reasons)}; nothing was released")
     if again:
         reporter.say("  found at a second look: " + ", ".join(f"{count} {how}" for how, count in again.most_common()))
-    stack = CropStack(photos, tuple(photo_ids), np.stack(matrices), bystanders)
+    stack = CropStack(photos, tuple(photo_ids), np.stack(matrices), bystanders, store)
     faces = FaceSet(tuple(ids), stack, np.stack(marks), tuple(person_of.get(face, face) for face in ids))
     return Intake(faces, withheld, total, tuple(shards), beside, unseen, several, dict(again))
 
@@ -247,10 +263,11 @@ def _look(
     advance: Callable[[int], None],
     second: Detect | None,
     sure: float | None,
+    at_hand: Callable[[str, NDArray[np.uint8], Found], None],
     *,
     largest: bool,
 ) -> _Seen:
-    """Detect in the pictures of one shard."""
+    """Detect in the pictures of one shard; `at_hand` is given each with its faces while it is in memory."""
     seen = _Seen({}, [], [], 0, 0, Counter())
     beside = unseen = 0
     unread: dict[str, str] = {}
@@ -283,6 +300,7 @@ def _look(
             beside += len(more)
             seen.places.append(place_of[photo_id])
             seen.found.append(Found(got.faces, meant, more))
+            at_hand(photo_id, picture, seen.found[-1])
     seen.withheld.update({place_of[photo]: reason for photo, reason in unread.items()})
     return replace(seen, beside=beside, unseen=unseen)
 

@@ -19,6 +19,7 @@ from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import NothingToDo, UnreadablePhoto
 from deidframe.contract.photos import Photos
 from deidframe.contract.stacks import Stack
+from deidframe.engine.intake.crop_store import CropStore
 from deidframe.engine.intake.crops import SIZE, CropStack
 from deidframe.engine.intake.take_in import Intake
 from deidframe.engine.runtime.progress import Reporter
@@ -243,7 +244,8 @@ def gather(
     tracks = list(ids)
     known = set(photos.ids)
     unread = {file: why for file, why in withheld.items() if file not in known}
-    stacks: list[Stack] = [CropStack(photos, tuple(photo_ids), np.array(matrices).reshape(-1, 2, 3), dict(enumerate(bystanders)))]
+    places, beside = np.array(matrices).reshape(-1, 2, 3), dict(enumerate(bystanders))
+    stacks: list[Stack] = [CropStack(photos, tuple(photo_ids), places, beside, CropStore(folder, SIZE))]
     films: dict[str, FilmViews] = {}
     seen_twice: dict[str, str] = {}
     for name, path in photos.films.items():

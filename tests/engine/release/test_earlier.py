@@ -184,7 +184,7 @@ def test_whom_a_gate_withheld_is_in_no_set_any_more(tmp_path: Path, first: Path,
         counted.append(len(groups))
         return ""
 
-    monkeypatch.setattr(comparison, "handed_back", lambda release: {release.faces.ids[0]: "planted"})
+    monkeypatch.setattr(comparison, "handed_back", lambda release, residual: {release.faces.ids[0]: "planted"})
     monkeypatch.setattr(comparison, "check_intersections", seen)
     made(tmp_path / "second", before=(first,))
     assert counted == [11]
