@@ -50,6 +50,8 @@ def test_every_toml_block_is_right(page: Path) -> None:
 
 
 def check(catalogue: Catalogue, role: str, part: dict[str, object]) -> None:
+    if part.get("environment"):  # installed where the page says, and not here
+        return
     loaded = catalogue.load(role, str(part["use"]))
     loaded.component.params.model_validate(part.get("params", {}))
 

@@ -17,13 +17,13 @@ import numpy as np
 
 from deidframe.contract.errors import StoreError, UsageError
 from deidframe.engine.cache.disk_cache import DiskCache
-from deidframe.engine.components.identity import code_of, identity, same_way, short
+from deidframe.engine.components.identity import code_of, identity, same_way, short, weights_of
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.release.verify import verify
 from deidframe.engine.runtime.crashes import FILE
 from deidframe.engine.runtime.progress import Reporter
+from deidframe.host.discover import Listed
 from deidframe.host.local import is_local
-from deidframe.models.catalogue import listed_weights
 from deidframe.recipe.public import public_recipe
 from deidframe.record.provenance import provenance
 from deidframe.record.read import read_run
@@ -212,9 +212,9 @@ def check_not_nested(source: Path | None, folder: Path) -> None:
 def facts_of(plan: Plan) -> dict[str, Any]:
     """Return what is known before anything ran."""
     recipe, steps = plan.parsed.recipe, plan.steps()
-    packages = {step.loaded.listed.package for step in steps}
     names = {name for step in steps for name in step.weights}
-    weights = [w for w in listed_weights(packages) if w.name in names or _used(w.used_by, plan)]
+    listed = [step.loaded.listed for step in steps]
+    weights = [w for w in weights_of(steps) if w.name in names or _used(w.used_by, plan)]
     return {
         "schema": 1,
         "name": recipe.name,
@@ -233,9 +233,14 @@ def facts_of(plan: Plan) -> dict[str, Any]:
             "fictitious": recipe.source.fictitious,
         },
         "components": {step.name: step.loaded.component.summary for step in steps if step.role in ("encoder", "detector")},
-        "plugins": {one.distribution: one.version for step in steps if is_local(one := step.loaded.listed)},
-        **provenance({step.loaded.listed.distribution for step in steps if not is_local(step.loaded.listed)}, weights),
+        "plugins": {_home_of(one): one.version for one in listed if is_local(one) or one.environment},
+        **provenance({one.distribution for one in listed if not is_local(one) and not one.environment}, weights),
     }
+
+
+def _home_of(listed: Listed) -> str:
+    """Return what a plugin that is not installed beside the core came from."""
+    return listed.qualified.rpartition(":")[0]
 
 
 def _used(used_by: tuple[str, ...], plan: Plan) -> bool:

@@ -6,7 +6,7 @@ import difflib
 import importlib
 import traceback
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pluggy
 
@@ -52,12 +52,30 @@ class Loaded:
         return made
 
 
-class Catalogue:
-    """The components that are installed. Nothing is imported until `load` is asked for one."""
+class Elsewhere(Protocol):
+    """Knows the plugins of other environments."""
 
-    def __init__(self, listed: tuple[Listed, ...] | None = None) -> None:
+    def listed(self, environment: str) -> tuple[Listed, ...]:
+        """Return what is announced in one."""
+        ...
+
+    def load(self, listed: Listed) -> Loaded:
+        """Return one of those as if it were installed here."""
+        ...
+
+
+class Catalogue:
+    """The components that are installed. Nothing is imported until `load` is asked for one.
+
+    Args:
+        listed: what is announced, None for all that is installed.
+        elsewhere: what is installed in other environments that a recipe names.
+    """
+
+    def __init__(self, listed: tuple[Listed, ...] | None = None, elsewhere: Elsewhere | None = None) -> None:
         self.listed = list_plugins() if listed is None else listed
-        self._loaded: dict[tuple[str, str], Loaded] = {}
+        self._elsewhere = elsewhere
+        self._loaded: dict[tuple[str, str, str], Loaded] = {}
 
     def names(self, role: str) -> tuple[str, ...]:
         """Return the usable names of a role, sorted."""
@@ -68,16 +86,26 @@ class Catalogue:
         close = difflib.get_close_matches(use, self.names(role), n=1, cutoff=0.5)
         return close[0] if close else None
 
-    def find(self, role: str, use: str) -> Listed | None:
+    def find(self, role: str, use: str, environment: str = "") -> Listed | None:
         """Return the announced component, or None when there is none of that name.
 
+        Args:
+            environment: the virtual environment in which to look, "" for what the recipe knows by name alone.
+
         Raises:
-            PluginError: several distributions claim the name, or its announcement is broken.
+            PluginError: several distributions claim the name, its announcement is broken, or there is no such environment.
         """
         wanted, _, name = use.rpartition(":")
-        found = [p for p in self.listed if p.role == role and p.name == name and (not wanted or p.distribution == wanted)]
+        listed = self.listed
+        if environment:
+            if self._elsewhere is None:
+                raise PluginError(f"environment {environment!r}: only a recipe names environments")
+            listed = self._elsewhere.listed(environment)
+        found = [p for p in listed if p.role == role and p.name == name and (not wanted or p.distribution == wanted)]
         if not found:
             return None
+        if not wanted and len(found) > 1:  # what is installed here goes before what another environment has, too
+            found = [p for p in found if not p.environment] or found
         if len(found) > 1:
             spellings = " or ".join(repr(p.qualified) for p in found)
             raise PluginError(f"{role} {use!r} is brought by {len(found)} distributions; write {spellings}")
@@ -85,22 +113,22 @@ class Catalogue:
             raise PluginError(f"{found[0].distribution} {found[0].version}: {found[0].problem}")
         return found[0]
 
-    def load(self, role: str, use: str) -> Loaded:
+    def load(self, role: str, use: str, environment: str = "") -> Loaded:
         """Import the one plugin module that brings this component and check what it says.
 
         Raises:
             PluginError: no such component, a name two distributions claim, a module that raises on import, a misspelt hook,
                 a hook that returns something else, or a component written for another contract version.
         """
-        if (role, use) in self._loaded:
-            return self._loaded[role, use]
-        listed = self.find(role, use)
+        if (role, use, environment) in self._loaded:
+            return self._loaded[role, use, environment]
+        listed = self.find(role, use, environment)
         if listed is None:
             near = self.nearest(role, use)
             hint = f"; did you mean {near!r}?" if near else f"; installed: {', '.join(self.names(role)) or 'none'}"
             raise PluginError(f"no {role} is called {use!r}{hint}")
-        found = Loaded(listed, _component(listed))
-        self._loaded[role, use] = found
+        far = self._elsewhere.load(listed) if self._elsewhere is not None and listed.environment else None
+        found = self._loaded[role, use, environment] = far or Loaded(listed, _component(listed))
         return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import PurePath
 
 from deidframe.contract.component import ROLES
 
@@ -17,13 +18,14 @@ class Listed:
     """One component as its distribution's metadata announces it.
 
     Args:
-        role: one of the nine, or what stood there when it is none.
+        role: one of the ten, or what stood there when it is none.
         name: what a recipe says.
         module: dotted module that holds the hook implementation.
         distribution: name on PyPI.
         version: of that distribution.
         summary: its one line.
         problem: empty, or why it cannot be used.
+        environment: the virtual environment it is installed in, as the recipe names it; empty for the one of the core.
     """
 
     role: str
@@ -33,11 +35,13 @@ class Listed:
     version: str
     summary: str
     problem: str = ""
+    environment: str = ""
 
     @property
     def qualified(self) -> str:
         """The spelling that names one component even when two distributions bring the same name."""
-        return f"{self.distribution}:{self.name}"
+        folder = PurePath(self.environment.partition(":")[2]).name  # where it lies gets into no record
+        return f"{self.distribution}{'@' + folder if folder else ''}:{self.name}"
 
     @property
     def package(self) -> tuple[str, str]:

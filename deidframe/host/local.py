@@ -17,6 +17,7 @@ from deidframe.contract.renamed import renamed_hint
 from deidframe.environment import contain_libraries
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import GROUP, Listed
+from deidframe.host.venv.far import SCHEME, Environments
 
 PREFIX = "deidframe_local_"
 MOST = 4 * 2**20
@@ -24,27 +25,31 @@ MOST = 4 * 2**20
 
 
 def with_local(catalogue: Catalogue, files: Sequence[str], beside: Path) -> Catalogue:
-    """Return the catalogue with the components of some files; one of the same name as an installed one is named `FILE:NAME`.
+    """Return the catalogue with the components of some files and environments.
+
+    One of the same name as an installed one is named `FILE:NAME`, or `DISTRIBUTION@FOLDER:NAME`.
 
     Args:
         catalogue: what is installed.
-        files: paths, relative ones from `beside`.
+        files: paths of Python files, or `venv:` and the path of a virtual environment; relative ones from `beside`.
         beside: the folder of the recipe.
 
     Raises:
         PluginError: a file is no module, raises when it is imported, or brings nothing; the message says which file.
     """
-    if not files:
-        return catalogue
     found: list[Listed] = []
+    elsewhere = Environments(beside)
     for file in files:
+        if file.startswith(SCHEME):
+            found += elsewhere.listed(file)
+            continue
         path = Path(file) if Path(file).is_absolute() else beside / file
         found += _brought(path)
     names = [(one.role, one.qualified) for one in found]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise PluginError(f"plugins: {twice[0]} {twice[1]!r} is brought twice; give the files other names")
-    return Catalogue((*catalogue.listed, *found))
+    return Catalogue((*catalogue.listed, *found), elsewhere)
 
 
 def is_local(listed: Listed) -> bool:

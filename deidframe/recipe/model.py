@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
 Use = Annotated[str, Field(min_length=1, max_length=120)]
+Environment = Annotated[str, Field(pattern=r"^(venv:.+)?$", max_length=4096)]
+"""`venv:` and the folder of a virtual environment, relative to the recipe's."""
 COVERS = ("fill", "mosaic")
 """Covers of scenes that need no plugin."""
 CHAIN = ("encoder", "clusterer", "outliers", "anonymizer", "synthesizer")
@@ -23,10 +25,11 @@ class Table(BaseModel):
 
 
 class Part(Table):
-    """Which component, and its parameters."""
+    """Which component, and its parameters; `environment` is the virtual environment that it is installed in, where it has one."""
 
     use: Use
     params: dict[str, Any] = {}
+    environment: Environment = ""
 
 
 class FoundSubjects(Part):
@@ -174,6 +177,7 @@ class AttackSpec(Table):
     attribute: Literal["sex", "age"] | None = None
     others: Annotated[tuple[Name, ...], Field(max_length=20, strict=False)] = Field(default=(), alias="with")
     params: dict[str, Any] = {}
+    environment: Environment = ""
 
     @field_validator("knows", mode="before")
     @classmethod
@@ -298,7 +302,8 @@ class ReleaseSpec(Table):
 class Recipe(Table):
     """Everything a run does: methods on faces, or with `scene` whole photos.
 
-    `plugins` are Python files that bring components, relative to the recipe's folder. `precision` is that of every encoder of
+    `plugins` are Python files that bring components, or virtual environments in which such are installed (`venv:FOLDER`),
+    relative to the recipe's folder. `precision` is that of every encoder of
     the run which has a choice: encodings of two precisions are never compared.
     """
 

@@ -59,7 +59,7 @@ def test_everything_wrong_is_said_at_once_with_its_place() -> None:
         "r.toml:4:1: error[R105] source.subjects: is missing; it must be given\n"
         "    4 | [source]\n"
         "      | ^\n"
-        "r.toml:6:1: error[R104] source.subject: unknown key; accepted: use, params, subjects, same_person, faces,"
+        "r.toml:6:1: error[R104] source.subject: unknown key; accepted: use, params, environment, subjects, same_person, faces,"
         ' fictitious, carry; did you mean "subjects"?\n'
         '    6 | subject = "labelled"\n'
         "      | ^\n"

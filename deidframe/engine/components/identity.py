@@ -6,11 +6,14 @@ import functools
 import hashlib
 import importlib.util
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from deidframe.contract.version import CONTRACT_VERSION
+from deidframe.contract.weights import WeightsFile
 from deidframe.engine.components.step import Step
+from deidframe.host.venv.far import FarLoaded
 from deidframe.models.catalogue import listed_weights
 
 
@@ -20,17 +23,30 @@ def identity(step: Step) -> dict[str, Any]:
     The code itself is part of it: in a source tree it changes while the version stays.
     """
     listed = step.loaded.listed
-    held = {w.name: w.sha256 for w in listed_weights([listed.package])}
+    held = {w.name: w.sha256 for w in weights_of([step])}
     return {
         "role": step.role,
         "name": step.loaded.qualified,
         "version": listed.version,
-        "code": code_of(listed.package[0]),
+        "code": step.loaded.code if isinstance(step.loaded, FarLoaded) else code_of(listed.package[0]),
         "contract": CONTRACT_VERSION,
         "params": step.params.model_dump(mode="json"),
         "weights": {name: held.get(name, "") for name in step.loaded.component.weights},
         "others": {name: identity(other) for name, other in sorted(step.recognizers.items())},
     }
+
+
+def weights_of(steps: Iterable[Step]) -> tuple[WeightsFile, ...]:
+    """Return the weights that the plugins of some components list, those of other environments among them, sorted by name.
+
+    Raises:
+        PluginError: a list is not valid, or two plugins list different files under one name.
+    """
+    every = tuple(steps)
+    far = [step.loaded for step in every if isinstance(step.loaded, FarLoaded)]
+    here = listed_weights({step.loaded.listed.package for step in every if not isinstance(step.loaded, FarLoaded)})
+    found = {one.name: one for loaded in far for one in loaded.weights} | {one.name: one for one in here}
+    return tuple(found[name] for name in sorted(found))
 
 
 def told(step: Step) -> str:

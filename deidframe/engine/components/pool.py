@@ -248,8 +248,9 @@ class ComponentPool:
                 record=self._record,
                 secret=hmac.digest(self.secret, step.key.encode(), "sha256"),
             )
-            for name in step.weights:  # a download has all the time that it needs
-                self._fetch(step, name, context)
+            if not step.loaded.listed.environment:  # another environment fetches its own
+                for name in step.weights:  # a download has all the time that it needs
+                    self._fetch(step, name, context)
             with self.working_on("making it"), self._guarded(step, importing=True):
                 self._made[key] = step.loaded.make(step.params, context)
         return self._made[key]

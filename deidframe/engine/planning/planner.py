@@ -47,8 +47,8 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
         raise UsageError(f"--sample {sample}: expected a number of pictures of at least 1")
     recipe = parsed.recipe
     planner = Planner(parsed, known_to(parsed, catalogue))
-    source = planner.step("source", recipe.source.use, recipe.source.params, ("source",))
-    detector = planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",)) if recipe.detector else None
+    source = planner.part("source", recipe.source, ("source",))
+    detector = planner.part("detector", recipe.detector, ("detector",)) if recipe.detector else None
     methods = [planner.method(m) for m in parsed.methods]
     grouping = [part.use for m in parsed.methods for part in m.spec.encoders]
     attacks = [one for row, spec in enumerate(recipe.attack) for one in planner.attack(row, spec, grouping)]
@@ -105,7 +105,7 @@ def _scene(
     spec = planner.parsed.recipe.scene
     if spec is None or spec.landmarker is None:
         return None
-    landmarker = planner.step("landmarker", spec.landmarker.use, spec.landmarker.params, ("scene", "landmarker"))
+    landmarker = planner.part("landmarker", spec.landmarker, ("scene", "landmarker"))
     for method, plan_of in zip(planner.parsed.methods, methods, strict=True):
         if plan_of is None:
             continue
@@ -123,7 +123,7 @@ def _finder(planner: Planner, subjects: str | FoundSubjects) -> tuple[Step, Step
     if isinstance(subjects, str):
         return None
     at: KeyPath = ("source", "subjects")
-    clusterer = planner.step("clusterer", subjects.use, subjects.params, at)
+    clusterer = planner.part("clusterer", subjects, at)
     encoder = planner.encoder(subjects.encoder, (*at, "encoder"))
     return (clusterer, encoder) if clusterer and encoder else None
 

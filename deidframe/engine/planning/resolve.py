@@ -70,16 +70,21 @@ class Planner:
         if found not in self.complaints:  # a sweep meets the same mistake once for each value
             self.complaints.append(found)
 
-    def step(self, role: str, use: str, params: dict[str, Any], at: KeyPath) -> Step | None:
+    def part(self, role: str, part: Part | AttackSpec, at: KeyPath) -> Step | None:
+        """Resolve the component of a table of the recipe, or complain and return None."""
+        return self.step(role, part.use, part.params, at, part.environment)
+
+    def step(self, role: str, use: str, params: dict[str, Any], at: KeyPath, environment: str = "") -> Step | None:
         """Resolve one component, or complain and return None."""
         try:
-            if self.catalogue.find(role, use) is None:
+            if self.catalogue.find(role, use, environment) is None:
                 names = self.catalogue.names(role)
-                self.complain("P101", (*at, "use"), self.missing(role, use, names))
+                said = f'no {role} is called "{use}" in {environment!r}' if environment else self.missing(role, use, names)
+                self.complain("P101", (*at, "use"), said)
                 return None
-            loaded = self.catalogue.load(role, use)
+            loaded = self.catalogue.load(role, use, environment)
         except PluginError as error:
-            self.complain("P102", (*at, "use"), str(error))
+            self.complain("P102", (*at, "environment" if environment else "use"), str(error))
             return None
         if role == "encoder" and _has_choice(loaded.component):
             asked = self.parsed.recipe.precision
@@ -148,7 +153,7 @@ class Planner:
                 if known:
                     steps[key], beside = known[0], tuple(known[1:])
                 continue
-            step = self.step(role, part.use, part.params, (*method.at, key))
+            step = self.part(role, part, (*method.at, key))
             whole = whole and step is not None
             if step is not None:
                 steps[key] = step
@@ -202,8 +207,8 @@ class Planner:
     def attack(self, row: int, spec: AttackSpec, grouping: Sequence[str]) -> list[AttackPlan]:
         """Resolve an attack: one plan for each encoder that it is to see with."""
         at: KeyPath = ("attack", row)
-        step = self.step("attacker", spec.use, spec.params, at)
-        own = self.step("source", spec.own.use, spec.own.params, (*at, "own")) if spec.own is not None else None
+        step = self.part("attacker", spec, at)
+        own = self.part("source", spec.own, (*at, "own")) if spec.own is not None else None
         if step is None or (spec.own is not None and own is None):
             return []
         for place, name in enumerate(spec.others):
@@ -262,7 +267,7 @@ class Planner:
         if spec is None:
             return None
         at: KeyPath = ("audit",)
-        second = self.step("detector", spec.detector.use, spec.detector.params, (*at, "detector"))
+        second = self.part("detector", spec.detector, (*at, "detector"))
         encoder = self.encoder(spec.encoder, (*at, "encoder")) if spec.encoder else None
         if second is None:
             return None

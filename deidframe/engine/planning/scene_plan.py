@@ -44,19 +44,19 @@ def plan_scene(parsed: Parsed, catalogue: Catalogue) -> ScenePlan:
     assert recipe.scene is not None and recipe.detector is not None, "the model asks for a detector"
     catalogue = known_to(parsed, catalogue)
     planner = Planner(parsed, catalogue)
-    source = planner.step("source", recipe.source.use, recipe.source.params, ("source",))
-    detectors = [planner.step("detector", recipe.detector.use, recipe.detector.params, ("detector",))]
+    source = planner.part("source", recipe.source, ("source",))
+    detectors = [planner.part("detector", recipe.detector, ("detector",))]
     if recipe.audit is not None:
-        detectors.append(planner.step("detector", recipe.audit.detector.use, recipe.audit.detector.params, ("audit", "detector")))
+        detectors.append(planner.part("detector", recipe.audit.detector, ("audit", "detector")))
     cover, step = recipe.scene.cover, None
     at: KeyPath = ("scene", "cover")
     if cover.use not in COVERS:
         known = [*COVERS, *catalogue.names("redactor")]
-        if catalogue.find("redactor", cover.use) is None:
+        if catalogue.find("redactor", cover.use, cover.environment) is None:
             said = f'no cover is called "{cover.use}"; there are {", ".join(known)}{nearest(cover.use, known)}'
             planner.complain("P101", (*at, "use"), said)
         else:
-            step = planner.step("redactor", cover.use, cover.params, at)
+            step = planner.part("redactor", cover, at)
             if step is not None and not step.loaded.component.protects:
                 planner.complain("R132", (*at, "use"), f'"{cover.use}" protects nothing and never covers a face')
     elif cover.params:

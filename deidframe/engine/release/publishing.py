@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from deidframe.engine.components.identity import weights_of
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.planning.plan import MethodPlan
 from deidframe.guard.carry import FILE, Carried, carried_csv
 from deidframe.guard.certificate import Certificate
 from deidframe.guard.release import Release
 from deidframe.guard.statement import Reached, statement
-from deidframe.models.catalogue import listed_weights
 from deidframe.record.release import COMPARED, PROMISED, publish, restate
 from deidframe.record.schema import ROUNDING, Cell
 from deidframe.record.write import write_bytes, write_parts
@@ -136,8 +136,7 @@ def licences_of(method: MethodPlan) -> tuple[str, ...]:
     """Return the licences of the weights that a method's components load."""
     steps = (*method.steps.values(), *method.beside)
     names = {name for step in steps for name in step.weights}
-    found = listed_weights({step.loaded.listed.package for step in steps})
-    return tuple(sorted({f"{one.name}: {one.licence}" for one in found if one.name in names}))
+    return tuple(sorted({f"{one.name}: {one.licence}" for one in weights_of(steps) if one.name in names}))
 
 
 def reached(attacks: Sequence[Cell]) -> tuple[Reached, ...]:

@@ -14,8 +14,9 @@ from typing import Any
 from deidframe import __version__
 from deidframe.contract.errors import UsageError
 from deidframe.contract.version import CONTRACT_VERSION
+from deidframe.engine.components.identity import weights_of
 from deidframe.engine.planning.plan import Plan
-from deidframe.models.catalogue import listed_weights
+from deidframe.host.venv.far import FarLoaded
 from deidframe.record.provenance import LIBRARIES
 
 FORMAT = 1
@@ -29,9 +30,11 @@ def pinned(plan: Plan) -> dict[str, Any]:
         plan: of the recipe.
     """
     steps = plan.steps()
-    packages = {"deidframe": "deidframe"} | {s.loaded.listed.package[0]: s.loaded.listed.distribution for s in steps}
+    here = [step.loaded.listed for step in steps if not step.loaded.listed.environment]
+    far = [step.loaded for step in steps if isinstance(step.loaded, FarLoaded)]
+    packages = {"deidframe": "deidframe"} | {listed.package[0]: listed.distribution for listed in here}
     names = {name for step in steps for name in step.weights}
-    held = listed_weights({step.loaded.listed.package for step in steps})
+    held = weights_of(steps)
     recipe = hashlib.sha256("\n".join([plan.parsed.text, *plan.parsed.overrides]).encode("utf-8", "surrogateescape"))
     return {
         "format": FORMAT,
@@ -43,6 +46,7 @@ def pinned(plan: Plan) -> dict[str, Any]:
             package: {"distribution": distribution, "version": _version(distribution), "files": dict(_files(package))}
             for package, distribution in sorted(packages.items())
         },
+        "environments": {one.qualified: {"version": one.listed.version, "code": one.code} for one in far},
         "libraries": {name: _version(name) for name in LIBRARIES},
         "weights": {w.name: {"from": f"{w.package} {w.version}", "sha256": w.sha256} for w in held if w.name in names},
     }
@@ -117,7 +121,7 @@ def drift(lock: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if changed:
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
             out.append(f"{after['distribution']}: {', '.join(changed[:3])}{more} changed")
-    for kind, said in (("libraries", "library"), ("weights", "weights")):
+    for kind, said in (("environments", "environment"), ("libraries", "library"), ("weights", "weights")):
         for name in sorted({*_part(lock, kind), *_part(now, kind)}):
             before, after = _part(lock, kind).get(name), _part(now, kind).get(name)
             if before != after:
@@ -132,7 +136,8 @@ def _part(lock: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _told(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"{value.get('from')} ({str(value.get('sha256'))[:12]})"
+        what, digest = value.get("from", value.get("version")), value.get("sha256", value.get("code"))
+        return f"{what} ({str(digest)[:12]})"
     return str(value) if value else "nothing"
 
 
