@@ -99,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
     for method in planned.methods:
         encoders = " + ".join(step.name for step in method.encoders)
         steps = " > ".join(encoders if key == "encoder" else step.name for key, step in method.steps.items())
+        steps = " > ".join([steps, *(step.name for step in method.then)])
         table.add_row(Text(method.name), str(method.k or ""), Text(steps + _beside(method.grouping, method.protects)))
     console.print(table)
     for attack in planned.attacks:

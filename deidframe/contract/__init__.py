@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from deidframe.contract import align, boxes, means
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partial, Partition, PersonScores, Points, Surrogates
+from deidframe.contract.artifacts import (
+    Embeddings,
+    FaceSet,
+    LinkScores,
+    Partial,
+    Partition,
+    PersonScores,
+    Points,
+    Surrogates,
+    Values,
+)
 from deidframe.contract.component import ROLES, Component, Context, Need, SamePerson
 from deidframe.contract.errors import (
     ArtifactError,
@@ -63,6 +73,7 @@ __all__ = [
     "TorchEncoder",
     "UnreadablePhoto",
     "UsageError",
+    "Values",
     "WeightsError",
     "align",
     "boxes",

@@ -309,6 +309,28 @@ class PersonScores:
 
 
 @dataclass(frozen=True)
+class Values:
+    """What a measure found, a number a face.
+
+    Args:
+        ids: faces of which there is a value, in the order they came.
+        values: `(N,)` float64, finite, in the unit that the component names.
+        missed: faces of which nothing can be said; with `ids` they are all that were given.
+
+    Raises:
+        ArtifactError: wrong shape or dtype, a number that is not finite, or a face twice.
+    """
+
+    ids: Ids
+    values: NDArray[np.float64]
+    missed: Ids = ()
+
+    def __post_init__(self) -> None:
+        checked_ids("values", (*self.ids, *self.missed), field="ids")
+        object.__setattr__(self, "values", checked_array("values", "values", self.values, (len(self.ids),), np.float64))
+
+
+@dataclass(frozen=True)
 class LinkScores:
     """How alike an attacker finds each probe and each gallery face.
 

@@ -29,8 +29,9 @@ ROLES = (
     "redactor",
     "landmarker",
     "attacker",
+    "measure",
 )
-"""The ten roles, in the order in which a run meets them."""
+"""The eleven roles, in the order in which a run meets them."""
 
 
 class Need(enum.Enum):
@@ -106,6 +107,8 @@ class Component:
             taking (another size, a lower score); what is covered wrongly does no harm.
         guesses: of a redactor that says how it is undone, parameters that are tried where an unknown tool is guessed.
         fictitious: True for a source whose people do not exist, so that a report may show their pictures.
+        unit: of a measure, what its numbers are, for people: `"pixels"`, `"share, 0 to 1"`.
+        better: of a measure, which way is better, empty where neither is.
         contract: contract version it was written for, as a number that stays when another is installed: it has no default.
         reference: the paper it follows, if any.
     """
@@ -131,6 +134,8 @@ class Component:
     eager: tuple[Mapping[str, Any], ...] = ()
     guesses: tuple[Mapping[str, Any], ...] = ()
     fictitious: bool = False
+    unit: str = ""
+    better: Literal["", "lower", "higher"] = ""
     contract: int = field(kw_only=True)
     reference: str = ""
 

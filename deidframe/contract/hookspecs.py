@@ -1,4 +1,4 @@
-"""The nine hooks. A hook takes nothing and returns `Component` records; the work is done by the objects they name.
+"""The eleven hooks. A hook takes nothing and returns `Component` records; the work is done by the objects they name.
 
 A plugin is an installed distribution whose `pyproject.toml` names one module for each component, `role.name` first:
 
@@ -287,6 +287,32 @@ def deidframe_attackers() -> list[Component]:
     raise NotImplementedError
 
 
+@hookspec
+def deidframe_measures() -> list[Component]:
+    """Bring measures: what else a report should say of released faces, a number a face.
+
+    import numpy as np
+    from deidframe.contract import Component, Params, Values, hookimpl
+
+    class Settings(Params):
+        pass
+
+    class Lighter:
+        def __init__(self, params, context):
+            pass
+
+        def measure(self, originals, released):
+            before, after = (np.asarray(one.images[:], np.float64).mean(axis=(1, 2, 3)) for one in (originals, released))
+            return Values(originals.ids, np.abs(after - before))
+
+    @hookimpl
+    def deidframe_measures():
+        what = "how much lighter or darker a face became"
+        return [Component("lighter", f"{__name__}:Lighter", Settings, what, unit="grey levels", better="lower", contract=2)]
+    """
+    raise NotImplementedError
+
+
 HOOKS = {
     "source": "deidframe_sources",
     "detector": "deidframe_detectors",
@@ -298,5 +324,6 @@ HOOKS = {
     "redactor": "deidframe_redactors",
     "landmarker": "deidframe_landmarkers",
     "attacker": "deidframe_attackers",
+    "measure": "deidframe_measures",
 }
 """Role -> the hook that brings its components."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.arrays import Ids, checked_array, checked_ids
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Points, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partition, PersonScores, Points, Surrogates, Values
 from deidframe.contract.photos import Detections, Photos
 
 
@@ -239,6 +239,20 @@ class Attacker(Protocol):
         ...
 
 
+@runtime_checkable
+class Measure(Protocol):
+    def measure(self, originals: FaceSet, released: FaceSet) -> Values:
+        """Say something in numbers of each face, from what it was and what is released for it.
+
+        The core takes means over people with their intervals, and, as the ceiling, the same of untouched faces that were moved a
+        little. Faces of a large database come in several calls, so none may be judged by the others of its call.
+
+        Args:
+            originals: untouched faces; released: what the files show for the same ids, in the same order.
+        """
+        ...
+
+
 VERBS: Mapping[str, tuple[type, str]] = {
     "source": (Source, "load"),
     "detector": (Detector, "detect"),
@@ -250,5 +264,6 @@ VERBS: Mapping[str, tuple[type, str]] = {
     "redactor": (Redactor, "redact"),
     "landmarker": (Landmarker, "mark"),
     "attacker": (Attacker, "attack"),
+    "measure": (Measure, "measure"),
 }
 """Role -> its protocol and its verb."""

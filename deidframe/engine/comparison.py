@@ -202,8 +202,8 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
             stages={**spent, "method": seconds()},
             certificate=certificate.as_dict() if certificate else None,
         )
-        metrics, by = measures(at.pool, at.plan, method, release, at.untouched)
-        base = replace(base, metrics=metrics, by=by)
+        metrics, by, unmeasured = measures(at.pool, at.plan, method, release, at.untouched)
+        base = replace(base, metrics=metrics, by=by, unmeasured=unmeasured)
         if method.protects:
             judges, owner = at.plan.judges(method), at.plan.parsed.recipe.source.fictitious or at.with_originals
             keep_for_explorer(at.folder, method.slug, at.pool, judges, release, show_originals=owner)
@@ -310,7 +310,7 @@ def _foreign_cells(at: RunContext, method: MethodPlan, base: Cell) -> Iterator[C
             done = examine(at.pool, at.plan, method, at.faces, at.folder, at.reporter)
         closed, _ = pass_gates(done.release, at.faces, at.withheld, (), None, None, protects=False)
         at.pool.cache_faces(done.release.faces)
-        metrics, by = measures(at.pool, at.plan, method, done.release, at.untouched)
+        metrics, by, unmeasured = measures(at.pool, at.plan, method, done.release, at.untouched)
         judges, owner = at.plan.judges(method), at.plan.parsed.recipe.source.fictitious or at.with_originals
         keep_for_explorer(at.folder, method.slug, at.pool, judges, done.release, show_originals=owner)
         base = replace(
@@ -324,6 +324,7 @@ def _foreign_cells(at: RunContext, method: MethodPlan, base: Cell) -> Iterator[C
             reasons=dict(closed.reasons),
             metrics=metrics,
             by=by,
+            unmeasured=unmeasured,
             stages={"method": seconds()},
         )
     except Exception as error:

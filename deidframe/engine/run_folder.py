@@ -233,6 +233,10 @@ def facts_of(plan: Plan) -> dict[str, Any]:
             "fictitious": recipe.source.fictitious,
         },
         "components": {step.name: step.loaded.component.summary for step in steps if step.role in ("encoder", "detector")},
+        "measures": {
+            name: {"summary": c.summary, "unit": c.unit, "better": c.better}
+            for name, c in ((name, step.loaded.component) for name, step in plan.measures)
+        },
         "plugins": {_home_of(one): one.version for one in listed if is_local(one) or one.environment},
         **provenance({one.distribution for one in listed if not is_local(one) and not one.environment}, weights),
     }

@@ -18,7 +18,7 @@ class Listed:
     """One component as its distribution's metadata announces it.
 
     Args:
-        role: one of the ten, or what stood there when it is none.
+        role: one of the eleven, or what stood there when it is none.
         name: what a recipe says.
         module: dotted module that holds the hook implementation.
         distribution: name on PyPI.

@@ -73,6 +73,7 @@ class MethodSpec(Table):
     With `equal_counts` the people of a group release as many pictures each as the one with the fewest; the rest is withheld.
     `encoder` may be a list of names: groups are then made in all of them together, and targets lie in the first one's encodings.
     A grouping has a clusterer and no synthesizer. With k it groups people; without k it finds people among pictures.
+    `then` are redactors that take what the method made, one after the other.
     `released` is a source of what another tool released of this database, which is looked at and attacked; `map` a CSV that says
     which of its pictures shows which original.
     """
@@ -86,6 +87,7 @@ class MethodSpec(Table):
     anonymizer: Part | None = None
     synthesizer: Part | None = None
     redactor: Part | None = None
+    then: Annotated[tuple[Part, ...], Field(max_length=5, strict=False)] = ()
     released: Part | None = None
     map: str | None = None
     equal_counts: bool = False
@@ -109,6 +111,8 @@ class MethodSpec(Table):
             raise ValueError("within says how a clusterer groups people; give clusterer and k with it")
         if self.equal_counts and self.synthesizer is None:
             raise ValueError("equal_counts evens out the files of groups; it needs a method that gives groups one picture")
+        if self.then and self.redactor is None and self.synthesizer is None:
+            raise ValueError("then takes what a redactor or a synthesizer made; a grouping and another tool's release have none")
         if self.map is not None and self.released is None:
             raise ValueError("map says which picture of released shows which original; give released with it")
         if self.released is not None:
@@ -232,6 +236,17 @@ class QualitySpec(Table):
     utility: Annotated[tuple[Name, ...], Field(max_length=20, strict=False)] = ()
 
 
+class MeasureSpec(Part):
+    """A figure of a plugin: `use` and its parameters; `name` tells two of one component apart."""
+
+    name: Slug | None = None
+
+    @property
+    def called(self) -> str:
+        """Its name in the record and in tables."""
+        return self.name or self.use.rpartition(":")[2]
+
+
 class AuditSpec(Table):
     """A second detector: another detector, and an encoder by which a released face is held against its original."""
 
@@ -318,6 +333,7 @@ class Recipe(Table):
     attack: Annotated[tuple[AttackSpec, ...], Field(max_length=50, strict=False)] = ()
     audit: AuditSpec | None = None
     quality: QualitySpec | None = None
+    measure: Annotated[tuple[MeasureSpec, ...], Field(max_length=20, strict=False)] = ()
     elbow: Annotated[tuple[ElbowSpec, ...], Field(max_length=10, strict=False)] = ()
     scene: SceneSpec | None = None
     release: ReleaseSpec = ReleaseSpec()
@@ -350,10 +366,14 @@ class Recipe(Table):
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Recipe:
+        called = [one.called for one in self.measure]
+        if len(set(called)) < len(called):
+            twice = next(name for name in called if called.count(name) > 1)
+            raise ValueError(f'two measures are called "{twice}"; give one of them a name')
         if self.scene is None and not self.method:
             raise ValueError("a recipe needs at least one [[method]], or a [scene]")
         if self.scene is not None:
-            barred = ("elbow",) if self.method else ("attack", "quality", "elbow")
+            barred = ("elbow",) if self.method else ("attack", "quality", "measure", "elbow")
             extra = [name for name in barred if getattr(self, name)]
             if extra:
                 raise ValueError(f"with [scene] whole photos are released; leave out {', '.join(extra)}")

@@ -40,6 +40,7 @@ class Cell:
         stages: stage -> seconds.
         metrics: name -> number, or figure with value, low, high and n.
         by: column -> class of people -> name -> figure, for classes of ten people or more.
+        unmeasured: measure of a plugin -> why there is no figure of it.
     """
 
     method: str
@@ -73,6 +74,7 @@ class Cell:
     stages: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     by: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    unmeasured: dict[str, str] = field(default_factory=dict)
     certificate: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:

@@ -7,7 +7,16 @@ from deidframe.record.schema import Cell
 from deidframe.report import render
 from deidframe.report.answer import answer, sharing
 from deidframe.report.rows import by_kind, encoders_of, groupings, rows
-from deidframe.report.tables import attacks_of, comparison, group_table, grouping_table, kept_table, ladder, looks_of
+from deidframe.report.tables import (
+    attacks_of,
+    comparison,
+    group_table,
+    grouping_table,
+    kept_table,
+    ladder,
+    looks_of,
+    measured_table,
+)
 from deidframe.report.who_pays import said
 
 
@@ -31,6 +40,9 @@ def markdown(record: Record) -> str:
     judged = [cell for cell in record.methods if "distinct" in cell.metrics]
     learnt = sorted({name.partition(".")[2] for cell in judged for name in cell.metrics if name.startswith("task.")})
     kept = kept_table(judged, looks_of(record)["detectors"], learnt)
+    measured = measured_table(record)
+    if measured.columns:
+        parts.append(f"## Figures of plugins\n\n{render.markdown(measured)}")
     if kept.columns:
         parts.append(f"## What a face keeps of its original\n\n{render.markdown(kept)}")
     apart = said(record)

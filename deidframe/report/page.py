@@ -22,6 +22,7 @@ from deidframe.report.glossary import glossary
 from deidframe.report.grouping_figure import loss_against_k, time_against_loss
 from deidframe.report.map_figure import HOME, draw_groupings
 from deidframe.report.markdown import markdown
+from deidframe.report.measure_figure import measure_figures
 from deidframe.report.render import html, latex, table_csv
 from deidframe.report.rows import by_kind, chance, encoders_of, groupings, judges, rows, shown
 from deidframe.report.surrogate_figure import against_k, distances
@@ -38,6 +39,7 @@ from deidframe.report.tables import (
     kept_table,
     ladder,
     looks_of,
+    measured_table,
     quality_table,
     seconds_table,
     survey_table,
@@ -58,6 +60,7 @@ def write_report(folder: Path) -> Path:
     loss_against_k(groupings(record), folder / "figures")
     time_against_loss(groupings(record), folder / "figures")
     against_k(rows(record), fairest, folder / "figures")
+    measure_figures(record, folder / "figures")
     for encoder in looks_of(record)["encoders"]:
         distances(record.methods, encoder, folder / "figures")
     draw_groupings(record)
@@ -96,6 +99,7 @@ def render(record: Record, svg: str, sheets: Path) -> str:
     judged = [c for c in record.methods if "distinct" in c.metrics]
     quality = quality_table(judged, looks["detectors"], looks["encoders"], attributes=looks["attributes"])
     survey = _survey(record)
+    measured = measured_table(record)
     learnt = sorted({name.partition(".")[2] for c in judged for name in c.metrics if name.startswith("task.")})
     kept = kept_table(judged, looks["detectors"], learnt)
     inside = inside_table(judged, list(record.run.get("attributes", {})))
@@ -117,6 +121,8 @@ def render(record: Record, svg: str, sheets: Path) -> str:
             quality=html(quality, kind="first") if judged else "",
             kept=html(kept, kind="first") if kept.columns else "",
             inside=html(inside) if inside.lines else "",
+            measured=html(measured, kind="first") if measured.columns else "",
+            measures=[(name, said, Markup(svg)) for name, said, svg in measure_figures(record, None)],
             apart=[(name, html(apart_table(record, name))) for name in columns_of(record)],
             differences=said(record),
             survey=survey,

@@ -285,6 +285,36 @@ def kept_table(cells: Sequence[Cell], detectors: Sequence[str], columns: Sequenc
     return Table("method", tuple(column for column, _ in shown), tuple(lines))
 
 
+def measured_names(record: Record) -> list[str]:
+    """Return the names of the measures of plugins, in the recipe's order."""
+    return list(record.run.get("measures", {}))
+
+
+def measured_table(record: Record) -> Table[Cell]:
+    """Return the figures of plugins, above what untouched faces reach that were moved a little."""
+
+    def column(name: str) -> Column[Cell]:
+        def read(cell: Cell) -> Value:
+            return "failed" if name in cell.unmeasured else measured(cell, f"measure.{name}")
+
+        unit = record.run["measures"][name].get("unit", "")
+        return Column(f"{name}\n({unit})" if unit else name, read, metric=f"measure.{name}")
+
+    columns = tuple(map(column, measured_names(record)))
+    lines: list[Line[Cell]] = []
+    for cell in (c for c in record.methods if not c.grouping):
+        why = tuple(f"{name}: {said}" for name, said in cell.unmeasured.items())
+        lines.append(replace(_line(cell), notes=why))
+    values: dict[str, Value] = {}
+    for column_of, name in zip(columns, measured_names(record), strict=True):
+        values[column_of.head] = next(
+            (v for c in record.methods if (v := measured(c, f"measure_ceiling.{name}")) is not None), ""
+        )
+    if any(value != "" for value in values.values()):
+        lines.append(Line("untouched faces, moved a little", values=values))
+    return Table("method", columns, tuple(lines))
+
+
 def survey_table(told: Mapping[str, Mapping[str, Any]]) -> Table[Mapping[str, Any]]:
     """Return what people answered, by method, beside the machine on the same questions."""
 

@@ -33,9 +33,10 @@ from deidframe.contract import (
     Photos,
     Points,
     Surrogates,
+    Values,
     align,
 )
-from deidframe.testing.material import Bench, faces, partition, people, photos
+from deidframe.testing.material import Bench, blurred, faces, partition, people, photos
 
 HEAVY = ("torch", "openvino", "sklearn", "hdbscan", "cv2", "numba", "matplotlib")
 """What a plugin's module must not import, so that listing and checking stay fast."""
@@ -111,6 +112,8 @@ def work(bench: Bench, made: Any, given: Any) -> Any:
         return made.anonymize(*given)
     if role == "synthesizer":
         return _whole(made.synthesize(*given))
+    if role == "measure":
+        return made.measure(*given)
     made.prepare(briefing(given))
     return made.attack(given)
 
@@ -142,6 +145,8 @@ def material_of(bench: Bench, count: int) -> Any:
         return people(count, bench.space)
     if role in ("outlier-handler", "anonymizer"):
         return people(count, bench.space), partition(count, max(1, count // 4))
+    if role == "measure":
+        return faces(count, subjects=known), blurred(count)
     shown = bench.real_faces(count, subjects=known)
     return shown, bench.surrogates(shown, max(1, count // 6))
 
@@ -169,6 +174,8 @@ def _parts(value: Any) -> list[bytes]:
         return [repr((value.looked_at, value.photo_ids)).encode(), *map(_bytes, (value.boxes, value.landmarks, value.scores))]
     if isinstance(value, LinkScores):
         return [repr((value.probe_ids, value.gallery_ids, value.missed_probes)).encode(), _bytes(value.scores)]
+    if isinstance(value, Values):
+        return [repr((value.ids, value.missed)).encode(), _bytes(value.values)]
     if isinstance(value, Photos):
         return [repr(value.ids).encode(), *(np.asarray(value.open(i)).tobytes() for i in value.ids[:8])]
     return [repr(value).encode()]
@@ -251,6 +258,7 @@ def _fits(bench: Bench, given: Any, out: Any) -> None:
         "redactor": FaceSet,
         "landmarker": Points,
         "attacker": LinkScores,
+        "measure": Values,
     }
     ask(isinstance(out, wanted[role]), f"gave {type(out).__name__}, a {role} gives {wanted[role]}")
     if role == "source":
@@ -265,6 +273,9 @@ def _fits(bench: Bench, given: Any, out: Any) -> None:
         ask(set(out.gallery_ids) | set(out.missed_gallery) == asked, "gallery: some are neither scored nor missed")
         return
     ids = (given[0] if isinstance(given, tuple) else given).ids
+    if role == "measure":
+        ask(sorted((*out.ids, *out.missed)) == sorted(ids), "ids: some faces have neither a value nor are missed")
+        return
     if role == "anonymizer":
         ids = tuple(i for i, label in zip(ids, given[1].labels.tolist(), strict=True) if label >= 0)
         ask(out.space == given[0].space, f"space: {out.space!r}, the people's is {given[0].space!r}")
@@ -278,7 +289,7 @@ def _fits(bench: Bench, given: Any, out: Any) -> None:
         ask(np.abs(out.vectors).max() > 0, "vectors: all zero")
 
 
-@check("detector", "encoder", "clusterer", "outlier-handler", "anonymizer", "synthesizer", "redactor", "landmarker", "attacker")
+@check()
 def check_input_stays_as_it_was(bench: Bench) -> None:
     """Other methods work on the same arrays after this one."""
     given = material_of(bench, COUNT)
@@ -532,6 +543,26 @@ def check_nothing_is_handed_back(bench: Bench) -> None:
     after = np.asarray(work(bench, bench.make(), given).images[:]).astype(int)
     same = [n for n in range(COUNT) if np.abs(before[n] - after[n]).mean() < 2]
     ask(not same or not bench.loaded.component.protects, f"{len(same)} of {COUNT} pictures are their originals")
+
+
+@check("measure")
+def check_values_stand_alone(bench: Bench) -> None:
+    """The faces of a large database come in several calls; a value that follows from its company would change with their size."""
+    given, made = material_of(bench, COUNT), bench.make()
+    whole = dict(zip(*(lambda v: (v.ids, v.values.tolist()))(made.measure(*given)), strict=True))
+    for row, face in enumerate(given[0].ids):
+        alone = made.measure(*(one.take([row]) for one in given))
+        ask((face in whole) == (face in alone.ids), f"face {row} has a value among others and none alone, or the other way")
+        ask(not len(alone.ids) or np.isclose(alone.values[0], whole[face], rtol=1e-4, atol=1e-6), f"face {row} is another alone")
+
+
+@check("measure")
+def check_values_tell_faces_apart(bench: Bench) -> None:
+    """A measure that says the same of every face, kept or destroyed, says nothing."""
+    given, made = material_of(bench, COUNT), bench.make()
+    same = made.measure(given[0], given[0])
+    gone = made.measure(*given)
+    ask(np.unique(np.concatenate([same.values, gone.values])).size > 1, "every face has one value, changed or not")
 
 
 @check("attacker")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -131,6 +132,13 @@ def faces(count: int, *, subjects: bool = False, people: int | None = None) -> F
     who = people or max(1, count // 2)
     names = tuple(f"person {n % who}" for n in range(count)) if subjects else None
     return FaceSet(tuple(f"face-{n}" for n in range(count)), pictures(count), marks, names)
+
+
+def blurred(count: int) -> FaceSet:
+    """Return the drawn faces as a blur of 8 pixels, each a little stronger than the last, would release them."""
+    clear = faces(count)
+    shown = [cv2.GaussianBlur(one, (0, 0), 8 + n / 2) for n, one in enumerate(np.asarray(clear.images[:]))]
+    return FaceSet(clear.ids, np.stack(shown).astype(np.uint8), clear.landmarks)
 
 
 def photos(count: int) -> Photos:

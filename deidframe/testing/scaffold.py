@@ -26,6 +26,7 @@ EXAMPLES = {
     "redactor": "grey",
     "landmarker": "corners",
     "attacker": "guess",
+    "measure": "lighter",
 }
 """Role -> the component of the hook's own example, from which a new one grows."""
 SOURCE = """[source]
@@ -54,7 +55,7 @@ def scaffold(name: str, role: str, out: Path) -> list[Path]:
 
     Args:
         name: of the component; the distribution is `deidframe-NAME`.
-        role: one of the ten.
+        role: one of the eleven.
         out: the folder to make.
 
     Raises:
@@ -157,7 +158,7 @@ packages = ["{package}"]
 
 def _readme(name: str, role: str) -> str:
     key = {"outlier-handler": "outliers"}.get(role, role)
-    use = f'{key} = {{ use = "{name}" }}' if role not in ("source", "attacker") else f'use = "{name}"'
+    use = f'{key} = {{ use = "{name}" }}' if role not in ("source", "attacker", "measure") else f'use = "{name}"'
     card = "\nWhat its weights are, where they come from and whom they fail is in MODEL_CARD.md.\n" if role in LEARNT else ""
     return f"""# deidframe-{name}
 
@@ -200,6 +201,8 @@ def _recipe(name: str, role: str) -> str:
         method = REDACTED.replace('"blur"', f'"{name}"').replace('"gaussian-blur"', f'"{name}"')
     if role == "attacker":
         attack = f'[[attack]]\nname = "{name}"\nuse = "{name}"\nthreat = "naive"\ngallery = "exact"\n'
+    if role == "measure":
+        attack += f'\n[[measure]]\nuse = "{name}"\n'
     lead = f"# {role.capitalize()} {name} on people who do not exist: deidframe run recipe.toml\n"
     if role == "landmarker":
         lead += (

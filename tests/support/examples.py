@@ -1,4 +1,4 @@
-"""The nine plugins out of the hookspecs' docstrings, as real modules, and a recipe that uses all of them."""
+"""The plugins out of the hookspecs' docstrings, as real modules, and a recipe that uses all of them."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ name = "guess"
 use = "guess"
 threat = "naive"
 gallery = "exact"
+
+[[measure]]
+use = "lighter"
 """
 
 REAL = """\

@@ -129,6 +129,13 @@ class ComponentPool:
             made = veil.off(made)
         return self._with_guarded_pictures(step, made) if isinstance(made, FaceSet) else made
 
+    def leave(self, told: Mapping[str, str]) -> None:
+        """Say which faces (the keys) show what was given to a component under another id (the values)."""
+        named = {face: self._left[shown] for face, shown in told.items() if shown in self._left}
+        for shown in set(told.values()):
+            self._left.pop(shown, None)
+        self._left.update(named)
+
     def take_left(self) -> dict[str, str]:
         """Return face -> why a component made no picture of it, since the last call; such faces are withheld."""
         taken, self._left = self._left, {}

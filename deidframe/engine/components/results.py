@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partial, Partition, PersonScores, Points, Surrogates
+from deidframe.contract.artifacts import (
+    Embeddings,
+    FaceSet,
+    LinkScores,
+    Partial,
+    Partition,
+    PersonScores,
+    Points,
+    Surrogates,
+    Values,
+)
 from deidframe.contract.errors import ArtifactError
 from deidframe.contract.photos import Detections, Photos
 from deidframe.contract.roles import TorchEncoder
@@ -93,6 +103,13 @@ def _attacker(step: Step, out: Any, probes: FaceSet) -> LinkScores:
     return every_face(step, "probe_ids", (*scores.probe_ids, *scores.missed_probes), probes.ids, scores)
 
 
+def _measure(step: Step, out: Any, originals: FaceSet, released: FaceSet) -> Values:
+    found = checked(out, Values, step.who)
+    if sorted((*found.ids, *found.missed)) != sorted(originals.ids):
+        raise ArtifactError(step.who, "ids", f"all {len(originals)} faces, with a value or missed", f"{len(found.ids)}")
+    return found
+
+
 def every_face(step: Step, field: str, got: Sequence[str], wanted: Sequence[str], scores: LinkScores) -> LinkScores:
     """Return scores in which every face that was given is scored or missed.
 
@@ -127,4 +144,5 @@ _CHECKS: Mapping[str, Callable[..., Any]] = {
     "redactor": _faces,
     "landmarker": _points,
     "attacker": _attacker,
+    "measure": _measure,
 }

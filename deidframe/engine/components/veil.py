@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from deidframe.contract.arrays import Ids
-from deidframe.contract.artifacts import Embeddings, FaceSet, Partition, Points, Surrogates
+from deidframe.contract.artifacts import Embeddings, FaceSet, Partition, Points, Surrogates, Values
 from deidframe.contract.photos import Detections, Photos, Pixels
 
-KEYED = frozenset({"detector", "encoder", "synthesizer", "redactor", "landmarker"})
+KEYED = frozenset({"detector", "encoder", "synthesizer", "redactor", "landmarker", "measure"})
 NUMBERED = frozenset({"clusterer"})
 """Roles that are given tokens, and one that is given numbers of rows, so that what it draws by name is the same in every run.
 Outlier handlers and anonymizers are given people under numbers, attackers get probes and gallery under keys of their own."""
@@ -60,6 +60,8 @@ class Veil:
         """Return a result with the true ids again; one that is not of this call is left for the checks to refuse."""
         if isinstance(result, (FaceSet, Embeddings, Partition, Points)):
             return _with(result, ids=self._trues(result.ids))
+        if isinstance(result, Values):
+            return _with(result, ids=self._trues(result.ids), missed=self._trues(result.missed))
         if isinstance(result, Detections):
             return _with(result, looked_at=self._trues(result.looked_at), photo_ids=self._trues(result.photo_ids))
         return result

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.evaluate.plugin_measures import plugin_measures
 from deidframe.engine.evaluate.quality import quality
 from deidframe.engine.evaluate.untouched import Untouched
 from deidframe.engine.evaluate.who_pays import ByClass, by_class, joined
@@ -20,8 +21,8 @@ from deidframe.measure.rank import by_person
 
 def measures(
     pool: ComponentPool, plan: Plan, method: MethodPlan, release: Release, seen: Untouched
-) -> tuple[dict[str, Any], ByClass]:
-    """Return loss and detection figures in the grouping encoder and in every attack's, and the same by kind of people."""
+) -> tuple[dict[str, Any], ByClass, dict[str, str]]:
+    """Return loss and detection in the grouping encoder and in every attack's, the same by kind of people, and what failed."""
     metrics: dict[str, Any] = {}
     apart: list[ByClass] = []
     subjects = release.subjects
@@ -47,7 +48,8 @@ def measures(
     if plan.quality is not None:
         same = "redactor" in method.steps or method.foreign
         metrics |= quality(pool, plan.quality, release, seen, same_scene=same)
-    return metrics, joined(*apart)
+    figures, failed = plugin_measures(pool, plan, release, seen)
+    return metrics | figures, joined(*apart), failed
 
 
 def _put(metrics: dict[str, Any], name: str, figure: Estimate | None) -> None:

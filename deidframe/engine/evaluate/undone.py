@@ -33,7 +33,7 @@ class WayBack:
     @classmethod
     def of(cls, pool: ComponentPool, method: MethodPlan) -> WayBack | None:
         """Return a method's way back, None where it says none."""
-        step = method.steps.get("redactor")
+        step = method.steps.get("redactor") if not method.then else None  # what came after it stands in the way
         return cls(pool, step) if step is not None and isinstance(pool.make(step), Inverts) else None
 
     def __call__(self, faces: FaceSet) -> FaceSet:

@@ -38,7 +38,8 @@ class MethodPlan:
     """One method: all of k and the five steps, a redactor, a clusterer alone whose groups are measured, or a foreign release.
 
     Of a release that another tool made, `pairs` is the file that says whose pictures it shows, and `candidates` are redactors
-    with the parameters that are tried where the tool's are guessed. `beside` are encoders in which it groups besides its own.
+    with the parameters that are tried where the tool's are guessed. `beside` are encoders in which it groups besides its own,
+    `then` redactors that take what it made.
     """
 
     name: str
@@ -49,6 +50,7 @@ class MethodPlan:
     pairs: str | None = None
     candidates: tuple[Step, ...] = ()
     beside: tuple[Step, ...] = ()
+    then: tuple[Step, ...] = ()
 
     @property
     def encoders(self) -> tuple[Step, ...]:
@@ -93,7 +95,8 @@ class MethodPlan:
         """Equal for methods of two runs that do the same."""
         parts = {role: same_way(step) for role, step in sorted(self.steps.items())}
         within = [same_way(self.within[0]), self.within[1]] if self.within else None
-        return short([parts, [same_way(step) for step in self.beside], within, self.k, self.equal_counts])
+        more = [[same_way(step) for step in self.beside], [same_way(step) for step in self.then]]
+        return short([parts, *more, within, self.k, self.equal_counts])
 
     @property
     def grouping(self) -> bool:
@@ -111,12 +114,16 @@ class MethodPlan:
     def sees(self) -> frozenset[str]:
         """Names of the encoders that made its groups or that it was aimed by: an attacker who sees with one is no stranger."""
         names = {step.name for step in self.encoders}
-        return frozenset(names | {other.name for step in self.steps.values() for other in step.recognizers.values()})
+        every = (*self.steps.values(), *self.then)
+        return frozenset(names | {other.name for step in every for other in step.recognizers.values()})
 
     @property
     def protects(self) -> bool:
         """False for a baseline whose faces are measured and never released, for a grouping and for what another tool released."""
-        return not self.grouping and not self.foreign and all(step.loaded.component.protects for step in self.steps.values())
+        if self.grouping or self.foreign:
+            return False
+        made = all(step.loaded.component.protects for step in self.steps.values())
+        return made or any(step.loaded.component.protects for step in self.then)
 
 
 @dataclass(frozen=True)
@@ -227,6 +234,7 @@ class Plan:
             person"`.
         notes: what the owner should know of the database before anything runs.
         scene: whole photos are released, and no pictures of faces.
+        measures: figures of plugins, by their names.
     """
 
     parsed: Parsed
@@ -249,6 +257,7 @@ class Plan:
     scene: ScenePart | None = None
     sample: int | None = None
     whole: int = 0
+    measures: tuple[tuple[str, Step], ...] = ()
 
     def pool(self, scratch: Path, reporter: Reporter, *, offline: bool = False, cache: DiskCache | None = None) -> ComponentPool:
         """Return an empty pool for its components."""
@@ -283,7 +292,7 @@ class Plan:
         all_steps = [
             self.source,
             *([self.detector] if self.detector else []),
-            *(s for m in self.methods for s in (*m.steps.values(), *m.beside)),
+            *(s for m in self.methods for s in (*m.steps.values(), *m.beside, *m.then)),
             *(m.within[0] for m in self.methods if m.within),
         ]
         all_steps += [*(self.finder or ()), *(e.encoder for e in self.elbows if e.encoder)]
@@ -293,6 +302,7 @@ class Plan:
         if self.quality:
             judges = [step for step in (self.quality.attributes, self.quality.expression) if step is not None]
             all_steps += [*self.quality.encoders, *self.quality.detectors, *judges]
+        all_steps += [step for _, step in self.measures]
         if self.gate and self.gate.encoder:
             all_steps.append(self.gate.encoder)
         if self.scene:

@@ -56,6 +56,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
     elbows = [planner.elbow(row, spec) for row, spec in enumerate(recipe.elbow)]
     seen = [a.encoder for a in attacks if a.encoder]
     quality = planner.quality(recipe.quality, seen)
+    measures = [(one, planner.part("measure", one, ("measure", row))) for row, one in enumerate(recipe.measure)]
     audit = planner.audit(recipe.audit, detector)
     judges = [*seen, *(quality.encoders if quality else ())]
     judges += [audit.encoder] if audit and audit.encoder else []
@@ -95,6 +96,7 @@ def plan(parsed: Parsed, catalogue: Catalogue, scratch: Path, limit: int | None 
         scene,
         sample,
         found.whole,
+        tuple((spec.called, step) for spec, step in measures if step is not None),
     )
 
 
@@ -111,6 +113,8 @@ def _scene(
             continue
         if plan_of.grouping:
             planner.complain("R132", method.at, "a grouping releases nothing that could be drawn into scenes")
+        if plan_of.then and "redactor" in plan_of.steps:
+            planner.complain("R132", (*method.at, "then"), "in scenes a redactor covers faces by itself; leave out then")
         if plan_of.per_person:
             said = "gives each person a target of its own; in scenes surrogates of groups are drawn, and nothing else"
             planner.complain("R132", (*method.at, "anonymizer"), said)

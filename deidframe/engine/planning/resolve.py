@@ -190,8 +190,13 @@ class Planner:
             if judge is None:
                 return None
             within = (judge, method.spec.within.by)
+        after = [self.part("redactor", part, (*method.at, "then", place)) for place, part in enumerate(method.spec.then)]
+        then = tuple(step for step in after if step is not None)
+        if len(then) < len(after):
+            return None
         guessed = self.guessed() if "released" in steps else ()
-        return MethodPlan(method.name, method.spec.k, steps, within, method.spec.equal_counts, method.spec.map, guessed, beside)
+        equal, pairs = method.spec.equal_counts, method.spec.map
+        return MethodPlan(method.name, method.spec.k, steps, within, equal, pairs, guessed, beside, then)
 
     def guessed(self) -> tuple[Step, ...]:
         """Return all redactors that say how they are undone, with each of the parameters that they name for guessing."""

@@ -9,7 +9,7 @@ from deidframe.engine.planning.plan import ROLE_OF_KEY
 from deidframe.host.catalogue import Catalogue
 from deidframe.recipe.model import COVERS, Recipe
 
-_ROLES = ("source", "detector", *ROLE_OF_KEY.values(), "landmarker", "attacker")
+_ROLES = ("source", "detector", *ROLE_OF_KEY.values(), "landmarker", "attacker", "measure")
 
 
 def recipe_schema(catalogue: Catalogue) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def recipe_schema(catalogue: Catalogue) -> dict[str, Any]:
     }
     definitions["MethodSpec"]["properties"]["encoder"] = {"anyOf": [_part("encoder"), names]}
     schema["properties"]["detector"] = definitions["AuditSpec"]["properties"]["detector"] = _part("detector")
-    for owner, role in (("SourceSpec", "source"), ("AttackSpec", "attacker")):
+    for owner, role in (("SourceSpec", "source"), ("AttackSpec", "attacker"), ("MeasureSpec", "measure")):
         definitions[owner]["allOf"] = [{"$ref": f"#/$defs/{role}-use"}]
     bare = {"type": "object", "properties": {"use": {"enum": list(COVERS)}}, "required": ["use"], "additionalProperties": False}
     definitions["SceneSpec"]["properties"]["cover"] = {"anyOf": [bare, _part("redactor")]}
@@ -47,7 +47,7 @@ def recipe_schema(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _part(role: str) -> dict[str, Any]:
-    properties = {"use": {"type": "string"}, "params": {"type": "object"}}
+    properties = {"use": {"type": "string"}, "params": {"type": "object"}, "environment": {"type": "string", "pattern": "^venv:"}}
     return {
         "type": "object",
         "properties": properties,

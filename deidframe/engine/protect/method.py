@@ -15,7 +15,7 @@ from deidframe.contract.artifacts import Embeddings, FaceSet, Partition, Surroga
 from deidframe.contract.component import Need
 from deidframe.contract.errors import ArtifactError, ReleaseRefused
 from deidframe.contract.roles import Fits
-from deidframe.contract.stacks import LazyStack
+from deidframe.contract.stacks import IndexedStack, LazyStack, new_pictures
 from deidframe.engine.cache.surrogates import synthesize_cached
 from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.pool import ComponentPool
@@ -27,6 +27,7 @@ from deidframe.guard.earlier import Kept
 from deidframe.guard.groups import check_groups
 from deidframe.guard.release import People
 
+BATCH = 64
 SURPLUS = "more pictures than the person of its group with the fewest has"
 """Why a face is withheld with `equal_counts`."""
 
@@ -67,20 +68,50 @@ def protect(
         ArtifactError: a component broke its contract.
         StageError: a component raised something of its own.
     """
+    made = _made(pool, faces, method, whose, earlier)
+    for step in method.then:
+        made = replace(made, faces=_after(pool, step, made))
+    return made
+
+
+def _made(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str, earlier: Kept | None) -> Protected:
+    """Return what a redactor or a k-Same chain makes."""
     if "redactor" in method.steps:
         step = method.steps["redactor"]
         bare = faces if step.needs(Need.SUBJECTS) else faces.without_subjects()
-        made_of = pool.make(step)  # what is wrong with it is known before anything is written
-        if isinstance(made_of, Fits):
-            pool.call(step, bare, verb="fit")
-
-        def redacted(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-            made: FaceSet = pool.call(step, bare.take(rows))
-            return np.asarray(made.images[:])
-
-        pictures = LazyStack(tuple(faces.images.shape), redacted)
-        return Protected(FaceSet(faces.ids, pictures, faces.landmarks, faces.subjects), None, {})
+        return Protected(FaceSet(faces.ids, _redacted(pool, step, bare), faces.landmarks, faces.subjects), None, {})
     return _k_same(pool, faces, method, whose, earlier)
+
+
+def _redacted(pool: ComponentPool, step: Step, faces: FaceSet) -> LazyStack:
+    """Return pictures that a redactor makes when they are asked for."""
+    if isinstance(pool.make(step), Fits):  # what is wrong with it is known before anything is written
+        pool.call(step, faces, verb="fit")
+
+    def redacted(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        made: FaceSet = pool.call(step, faces.take(rows))
+        return np.asarray(made.images[:])
+
+    return LazyStack(tuple(faces.images.shape), redacted)
+
+
+def _after(pool: ComponentPool, step: Step, made: Protected) -> FaceSet:
+    """Let a redactor take what a method made; a picture that a group shares is taken once, and goes on to be shared."""
+    faces = made.faces
+    if made.groups is None:
+        bare = faces if step.needs(Need.SUBJECTS) else faces.without_subjects()
+        return FaceSet(faces.ids, _redacted(pool, step, bare), faces.landmarks, faces.subjects)
+    numbers, first, place = np.unique(
+        np.array([made.groups[face] for face in faces.ids], np.int64), return_index=True, return_inverse=True
+    )
+    shared = faces.take(first).without_subjects()  # nobody's in particular
+    shared = FaceSet(tuple(f"group {number}" for number in numbers.tolist()), shared.images, shared.landmarks)
+    lazy = _redacted(pool, step, shared)
+    pictures = new_pictures(len(shared), *shared.size, pool.scratch)
+    for start in range(0, len(shared), BATCH):
+        pictures[start : start + BATCH] = lazy[start : start + BATCH]
+    pool.leave({face: f"group {made.groups[face]}" for face in faces.ids})
+    return FaceSet(faces.ids, IndexedStack(pictures, place.astype(np.int64)), faces.landmarks, faces.subjects)
 
 
 def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str, earlier: Kept | None) -> Protected:

@@ -134,7 +134,7 @@ def restate_release(
 
 def licences_of(method: MethodPlan) -> tuple[str, ...]:
     """Return the licences of the weights that a method's components load."""
-    steps = (*method.steps.values(), *method.beside)
+    steps = (*method.steps.values(), *method.beside, *method.then)
     names = {name for step in steps for name in step.weights}
     return tuple(sorted({f"{one.name}: {one.licence}" for one in weights_of(steps) if one.name in names}))
 

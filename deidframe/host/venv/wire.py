@@ -11,7 +11,17 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from deidframe.contract.artifacts import Embeddings, FaceSet, LinkScores, Partial, Partition, PersonScores, Points, Surrogates
+from deidframe.contract.artifacts import (
+    Embeddings,
+    FaceSet,
+    LinkScores,
+    Partial,
+    Partition,
+    PersonScores,
+    Points,
+    Surrogates,
+    Values,
+)
 from deidframe.contract.component import SamePerson
 from deidframe.contract.photos import Detections, Photos
 from deidframe.contract.roles import Briefing, Recognition
@@ -35,6 +45,7 @@ ARTIFACTS: Mapping[str, type] = {
         Recognition,
         SamePerson,
         Surrogates,
+        Values,
         WeightsFile,
     )
 }

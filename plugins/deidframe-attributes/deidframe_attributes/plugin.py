@@ -13,6 +13,10 @@ class ExpressionParams(Params):
     """Takes no parameters."""
 
 
+class SkinToneParams(Params):
+    """Takes no parameters."""
+
+
 class ApparentParams(Params):
     """Takes no parameters."""
 
@@ -65,6 +69,24 @@ def deidframe_attackers() -> list[Component]:
             example='[[attack]]\nname = "sex"\nuse = "apparent"\nthreat = "attribute"\nattribute = "sex"\n',
             needs=frozenset({Need.RECOGNIZER}),
             reference="Fredrikson, Jha, Ristenpart, Model inversion attacks, CCS 2015 (attribute inference)",
+            contract=2,
+        )
+    ]
+
+
+@hookimpl
+def deidframe_measures() -> list[Component]:
+    """Bring `skin-tone`."""
+    return [
+        Component(
+            name="skin-tone",
+            make="deidframe_attributes.skin_tone:SkinTone",
+            params=SkinToneParams,
+            summary="how far the colour of the cheeks drifts from the original's",
+            example='[[measure]]\nuse = "skin-tone"\n',
+            unit="CIELAB, dE*ab",
+            better="lower",
+            reference="CIE 15, Colorimetry, 2004 (difference of 1976)",
             contract=2,
         )
     ]
