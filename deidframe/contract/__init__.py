@@ -15,6 +15,7 @@ from deidframe.contract.artifacts import (
     Values,
 )
 from deidframe.contract.component import ROLES, Component, Context, Need, SamePerson
+from deidframe.contract.decode import decode
 from deidframe.contract.errors import (
     ArtifactError,
     DeidframeError,
@@ -22,6 +23,7 @@ from deidframe.contract.errors import (
     PluginError,
     RecipeError,
     ReleaseRefused,
+    SourceError,
     StageError,
     StoreError,
     UnreadablePhoto,
@@ -66,6 +68,7 @@ __all__ = [
     "Recognizer",
     "ReleaseRefused",
     "SamePerson",
+    "SourceError",
     "Stack",
     "StageError",
     "StoreError",
@@ -77,6 +80,7 @@ __all__ = [
     "WeightsError",
     "align",
     "boxes",
+    "decode",
     "hookimpl",
     "means",
     "new_pictures",

@@ -27,6 +27,13 @@ class UsageError(DeidframeError):
     exit_code = 2
 
 
+class SourceError(UsageError):
+    """The database cannot be read as the recipe says: an archive is missing, a table has another form. Raised by sources.
+
+    It ends the run wherever it is raised, and nothing is released; one picture that cannot be opened is `UnreadablePhoto`.
+    """
+
+
 class PluginError(DeidframeError):
     """A needed plugin is missing, broken, clashing or written for another contract."""
 

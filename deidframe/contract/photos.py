@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.arrays import Ids, checked_array, checked_ids, checked_subjects
-from deidframe.contract.errors import ArtifactError, UnreadablePhoto
+from deidframe.contract.errors import ArtifactError, DeidframeError, UnreadablePhoto
 
 Pixels = NDArray[np.uint8]
 
@@ -87,10 +87,16 @@ class Photos:
         Returns:
             `(H, W, 3)` uint8 RGB, H and W at least 1, upright.
         Raises:
-            UnreadablePhoto: the picture cannot be decoded.
+            UnreadablePhoto: the picture cannot be decoded, or the opener raised something of its own.
+            SourceError: the opener says that the database cannot be read.
             ArtifactError: the source's opener returned something that is no picture.
         """
-        pixels = self.opener(photo_id)
+        try:
+            pixels = self.opener(photo_id)
+        except DeidframeError:
+            raise
+        except Exception as error:  # a source's opener may meet anything; one picture must not stop the others
+            raise UnreadablePhoto(f"could not be opened ({type(error).__name__})") from error
         checked = checked_array("source", "picture", pixels, (None, None, 3), np.uint8)
         if 0 in checked.shape:
             raise UnreadablePhoto("picture has no pixels")

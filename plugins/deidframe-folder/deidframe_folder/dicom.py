@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract import UnreadablePhoto
-from deidframe_folder.deep import to_eight_bits
+from deidframe.contract.deep import to_eight_bits
 
 
 def is_dicom(head: bytes) -> bool:

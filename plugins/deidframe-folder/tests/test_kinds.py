@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from deidframe.contract import Context, UnreadablePhoto
-from deidframe_folder.deep import LARGEST, SAMPLE_MAX, SAMPLE_MIN, SMALLEST, to_eight_bits
+from deidframe.contract.deep import LARGEST, SAMPLE_MAX, SAMPLE_MIN, SMALLEST, to_eight_bits
 from deidframe_folder.pictures import read_picture
 from deidframe_folder.plugin import FolderParams
 from deidframe_folder.source import FolderSource
