@@ -115,16 +115,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(module: ModuleType, options: argparse.Namespace) -> int:
-    """Run one command, within its `--timeout` if it has one."""
+    """Run one command, within its `--timeout` and on its `--device` if it has them."""
     seconds = getattr(options, "timeout", None)
-    if seconds is None:
+    device = getattr(options, "device", None)
+    if seconds is None and device is None:
         return int(module.run(options))
     from deidframe.contract.errors import UsageError
+    from deidframe.engine.runtime.hardware import on_device
     from deidframe.engine.runtime.timeout import limit_calls
 
-    if not seconds > 0:
+    if seconds is not None and not seconds > 0:
         raise UsageError(f"--timeout {seconds:g}: expected a number of seconds above 0")
-    with limit_calls(seconds):
+    with limit_calls(seconds), on_device(device or ""):
         return int(module.run(options))
 
 

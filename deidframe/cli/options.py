@@ -5,6 +5,15 @@ from __future__ import annotations
 import argparse
 
 
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Declare `--device`, which `main` sets for every component that asks."""
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="cpu, cuda, cuda:N or mps, for components that ask (default: cuda where there is one)",
+    )
+
+
 def add_timeout(parser: argparse.ArgumentParser) -> None:
     """Declare `--timeout`, which `main` holds every call of a component to."""
     parser.add_argument(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deidframe.cli import check
-from deidframe.cli.options import add_timeout
+from deidframe.cli.options import add_device, add_timeout
 
 if TYPE_CHECKING:
     from deidframe.cli.streams import Streams
@@ -49,6 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", metavar="N", type=int, help="use at most N cores (default: all)")
     parser.add_argument("--no-cache", "--no-store", action="store_true", help="neither read nor write the cache of earlier runs")
     add_timeout(parser)
+    add_device(parser)
     parser.add_argument("--offline", action="store_true", help="fetch no weights")
     parser.add_argument(
         "--shard",

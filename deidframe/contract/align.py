@@ -56,16 +56,16 @@ def apply(matrix: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(out, np.float32)
 
 
-def warp(image: NDArray[np.uint8], matrix: NDArray[Any], size: int) -> NDArray[np.uint8]:
+def warp(image: NDArray[np.uint8], matrix: NDArray[Any], size: int | tuple[int, int]) -> NDArray[np.uint8]:
     """Resample `(H, W, 3)` uint8 pixels so that output = matrix(input); outside is filled by the nearest edge pixel.
 
     Args:
         image: pixels, any channel order.
         matrix: `(2, 3)` affine, input pixel coordinates to output pixel coordinates.
-        size: height and width of the output in pixels.
+        size: of the output in pixels, one side of a square or height and width.
 
     Returns:
-        `(size, size, 3)` uint8, bilinear. Strong minification is area-averaged first, so that large pictures do not alias.
+        `(H, W, 3)` uint8, bilinear. Strong minification is area-averaged first, so that large pictures do not alias.
     """
     import cv2  # OpenCV warps 9,000 faces a second; imported here so that listing plugins stays light
 
@@ -80,23 +80,27 @@ def warp(image: NDArray[np.uint8], matrix: NDArray[Any], size: int) -> NDArray[n
         # pixel centres, not corners, correspond: x_full = sx * (x_small + 0.5) - 0.5
         undo = np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
         m = m @ undo
-    out = cv2.warpAffine(np.ascontiguousarray(image), m, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    height, width = (size, size) if isinstance(size, int) else size
+    out = cv2.warpAffine(np.ascontiguousarray(image), m, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(out, np.uint8)
 
 
-def warp_all(images: NDArray[np.uint8], landmarks: NDArray[Any], target: NDArray[Any], size: int) -> NDArray[np.uint8]:
+def warp_all(
+    images: NDArray[np.uint8], landmarks: NDArray[Any], target: NDArray[Any], size: int | tuple[int, int]
+) -> NDArray[np.uint8]:
     """Warp each of N pictures so that its landmarks come to lie on `target`.
 
     Args:
         images: `(N, H, W, 3)` uint8.
         landmarks: `(N, 5, 2)` pixels in them.
         target: `(5, 2)` pixels in the output.
-        size: side of the output in pixels.
+        size: of the output in pixels, one side of a square or height and width.
 
     Returns:
-        `(N, size, size, 3)` uint8.
+        `(N, H, W, 3)` uint8.
     """
-    out = np.empty((len(images), size, size, 3), np.uint8)
+    height, width = (size, size) if isinstance(size, int) else size
+    out = np.empty((len(images), height, width, 3), np.uint8)
     for row, (image, marks) in enumerate(zip(images, landmarks, strict=True)):
         out[row] = warp(image, similarity(marks, target), size)
     return out
@@ -105,7 +109,7 @@ def warp_all(images: NDArray[np.uint8], landmarks: NDArray[Any], target: NDArray
 def encode_aligned(
     faces: FaceSet,
     target: NDArray[Any],
-    size: int,
+    size: int | tuple[int, int],
     run: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
     dim: int,
     batch: int = 16,
@@ -115,8 +119,8 @@ def encode_aligned(
     Args:
         faces: with landmarks.
         target: `(5, 2)` pixels in the network's input.
-        size: side of that input.
-        run: from `(n, size, size, 3)` uint8 RGB to `(n, dim)`.
+        size: of that input, one side of a square or height and width.
+        run: from `(n, H, W, 3)` uint8 RGB to `(n, dim)`.
         batch: faces at a time.
 
     Returns:

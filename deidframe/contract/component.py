@@ -35,7 +35,10 @@ ROLES = (
 
 
 class Need(enum.Enum):
-    """What a component is given only if it asks for it."""
+    """What a component is given only if it asks for it.
+
+    `GPU`: `Context.device` is then the one of `--device` (without it CUDA, where torch sees that), and not the processor.
+    """
 
     SUBJECTS = "subjects"
     RECOGNIZER = "recognizer"
@@ -160,7 +163,9 @@ class Context:
     Args:
         seed: of this component in this run, 0 to 2**63 - 1; equal runs give equal seeds.
         scratch: an existing private folder for temporary files, removed after the run.
-        device: `"cpu"` or a torch-style device name.
+        device: `"cpu"` or a torch-style device name; the processor unless `Need.GPU` is asked for.
+        threads: how many threads it may start. Inside a call, an attacker's apart, linear algebra and torch have one each, since
+            the order of their sums changes with the number: work on several faces or groups side by side instead.
         log: takes one line for the run's log.
         track: `track(items, total, what)` yields the items and shows progress.
         recognizer: detection and encoding in one, for components that need `Need.RECOGNIZER`; else None.
@@ -181,6 +186,7 @@ class Context:
     recognizers: Mapping[str, Recognizer] = field(default_factory=dict)
     record: Callable[[str, Mapping[str, Any]], None] = _unrecorded
     secret: bytes = b""
+    threads: int = 1
 
     def seed_for(self, item: str) -> int:
         """Return the seed of one item: HMAC-SHA256 of its name under the component's seed, so that order never matters."""

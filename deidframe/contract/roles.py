@@ -47,14 +47,19 @@ class TorchEncoder:
     """An encoder through which gradients can be followed.
 
     Args:
-        run: from a torch tensor `(N, 3, size, size)`, RGB 0 to 255, of aligned faces to `(N, D)` encodings, not normalised.
+        run: from a torch tensor `(N, 3, H, W)`, RGB 0 to 255, of aligned faces to `(N, D)` encodings, not normalised.
         template: `(5, 2)` where the landmarks lie in its input, in pixels.
-        size: of its input in pixels.
+        size: of its input in pixels, one side of a square or height and width.
     """
 
     run: Callable[[Any], Any]
     template: NDArray[np.float64]
-    size: int
+    size: int | tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of its input in pixels."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
 
 
 class Recognizer(Protocol):

@@ -14,6 +14,7 @@ from deidframe.contract.errors import ArtifactError, DeidframeError, StageError
 from deidframe.contract.renamed import renamed_hint
 from deidframe.engine.components.process import RANDOM, Process
 from deidframe.engine.components.step import Step
+from deidframe.engine.runtime.hardware import torch_held
 from deidframe.engine.runtime.network import no_network
 from deidframe.engine.runtime.timeout import limited
 
@@ -81,7 +82,7 @@ def guarded(who: str, *, exact: bool = True, nested: bool = False, importing: bo
     Args:
         who: its name for errors.
         exact: what it returns reaches a release, whose bytes must not depend on the number of threads: linear algebra rounds in
-            another order with each of them, so it gets one.
+            another order with each of them, so it gets one, and so does torch.
         nested: inside another guarded call, which has set the threads.
         importing: it is being made, which imports its libraries, and some draw random numbers then.
         network: why it may open no connection, "" where it may.
@@ -93,6 +94,7 @@ def guarded(who: str, *, exact: bool = True, nested: bool = False, importing: bo
     with limited(who), ExitStack() as held:
         if exact and not nested:
             held.enter_context(_controller(len(sys.modules)).limit(limits=1, user_api="blas"))
+            held.enter_context(torch_held(loaded="torch" in sys.modules))
         if network:
             held.enter_context(no_network(network))
         before = Process.now()

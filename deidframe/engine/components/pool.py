@@ -28,6 +28,7 @@ from deidframe.engine.components.recognizer import CachingRecognizer, base_of
 from deidframe.engine.components.results import check_result
 from deidframe.engine.components.step import Step
 from deidframe.engine.components.veil import KEYED, NUMBERED, Veil
+from deidframe.engine.runtime.hardware import CPU, device_for, threads_for
 from deidframe.engine.runtime.progress import Reporter, tracker
 from deidframe.engine.runtime.seeds import derive
 from deidframe.models.own import weights_path
@@ -247,6 +248,8 @@ class ComponentPool:
             context = Context(
                 seed=derive(self.seed, step.key),
                 scratch=folder,
+                device=device_for(asks=step.needs(Need.GPU)),
+                threads=threads_for(),
                 log=self.reporter.say,
                 track=tracker(self.reporter),
                 recognizer=recognizer,
@@ -277,7 +280,14 @@ class ComponentPool:
             "recognizer": identity(encoder),
             "detector": identity(detector) if detector else None,
             "seed": derive(self.seed, step.key),
+            **self._elsewhere(step),
         }
+
+    @staticmethod
+    def _elsewhere(step: Step) -> dict[str, str]:
+        """Return the device where it is not the processor: another one rounds otherwise."""
+        device = device_for(asks=step.needs(Need.GPU))
+        return {} if device == CPU else {"device": device}
 
     def recognizer(self, encoder: Step) -> CachingRecognizer:
         """Return the recipe's detector together with this encoder."""
@@ -298,7 +308,7 @@ class ComponentPool:
         if self.cache is None or not all(step.loaded.component.deterministic for step in steps):
             return None
         seed = self.seed
-        made_by = [{**identity(step), "seed": derive(seed, step.key)} for step in steps]
+        made_by = [{**identity(step), "seed": derive(seed, step.key), **self._elsewhere(step)} for step in steps]
         return StageCache(self.cache, {"what": what, "format": FORMAT, "steps": made_by, **facts})
 
     def _caches(self, encoder: Step, *, fitted: bool) -> tuple[StageCache | None, tuple[Stack, CachedEncodings] | None]:

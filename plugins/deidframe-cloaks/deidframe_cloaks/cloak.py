@@ -73,14 +73,14 @@ class _Cloak:
         return np.ascontiguousarray(made).astype(np.uint8)
 
     def _chip(self, picture: torch.Tensor, marks: NDArray[np.float64]) -> torch.Tensor:
-        """Return the face as the encoder wants it, `(1, 3, size, size)`, 0 to 255, so that gradients reach the picture."""
-        functional, size = self._torch.nn.functional, self._encoder.size
+        """Return the face as the encoder wants it, `(1, 3, H, W)`, 0 to 255, so that gradients reach the picture."""
+        functional, (high, wide) = self._torch.nn.functional, self._encoder.shape
         height, width = picture.shape[-2:]
         whole = np.linalg.inv(np.vstack([align.similarity(marks, self._encoder.template), [0, 0, 1]]))
-        chip = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])
+        chip = np.array([[wide / 2, 0, wide / 2 - 0.5], [0, high / 2, high / 2 - 0.5], [0, 0, 1]])
         to_unit = np.array([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1]])
         theta = self._torch.from_numpy((to_unit @ whole @ chip).astype(np.float32))[None]
-        grid = functional.affine_grid(theta, [1, 3, size, size], align_corners=False)
+        grid = functional.affine_grid(theta, [1, 3, high, wide], align_corners=False)
         chip_of: torch.Tensor = functional.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
         return chip_of
 

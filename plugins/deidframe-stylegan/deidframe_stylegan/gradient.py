@@ -21,7 +21,6 @@ from deidframe.contract import Context, FaceSet, PluginError, Recognizer, TorchE
 from deidframe.models import reproducible_torch
 from deidframe_stylegan.aim import Finder, aim, stages_of
 from deidframe_stylegan.differentiable import TorchGenerator
-from deidframe_stylegan.drawing import cores
 from deidframe_stylegan.generator import Generator
 from deidframe_stylegan.objective import Goal, Objective, Wish
 from deidframe_stylegan.plugin import StyleGanParams
@@ -104,7 +103,7 @@ class GradientAim:
             name: context.recognizers[name] for name in params.encoders if name in context.recognizers
         }
         self.watched: dict[str, Recognizer] = {}
-        self._device = params.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = params.device or context.device
         self._encoders = {}
         if params.watch is not None and params.watch in context.recognizers:
             self.watched[params.watch] = context.recognizers[params.watch]
@@ -117,7 +116,7 @@ class GradientAim:
         self._stages = stages_of(params.effort, params.steps)
         self._on_gpu = self._device.startswith("cuda")
         # faces that shall differ from those before them wait for them
-        self._at_once = ON_GPU if self._on_gpu else 1 if params.distinct else min(params.groups_at_once, cores())
+        self._at_once = ON_GPU if self._on_gpu else 1 if params.distinct else min(params.groups_at_once, context.threads)
         self._starts: dict[tuple[str, ...], Start] = {}
         _keep_memory()
 

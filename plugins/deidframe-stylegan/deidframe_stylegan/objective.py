@@ -162,26 +162,26 @@ def colours(pictures: torch.Tensor) -> torch.Tensor:
 
 
 def cut_out(pictures: torch.Tensor, cut: Sequence[NDArray[Any]], encoder: TorchEncoder) -> torch.Tensor:
-    """Return the faces as the encoder wants them, `(G, 3, size, size)`, 0 to 255.
+    """Return the faces as the encoder wants them, `(G, 3, H, W)`, 0 to 255.
 
     Args:
         pictures: `(G, 3, S, S)`.
         cut: for each, `(6, 2)`: five landmarks in its pixels, then 1 to mirror it, and 0.
     """
-    side, size = pictures.shape[-1], encoder.size
+    side, (height, width) = pictures.shape[-1], encoder.shape
     grids = []
     for one in cut:
         marks, mirrored = one[:5], bool(one[5, 0])
         # from chip pixels to picture pixels: the very inverse of what encoders warp by
         full = np.linalg.inv(np.vstack([align.similarity(marks, encoder.template), [0, 0, 1]]))
         if mirrored:
-            full = full @ np.array([[-1.0, 0, size - 1.0], [0, 1, 0], [0, 0, 1]])
+            full = full @ np.array([[-1.0, 0, width - 1.0], [0, 1, 0], [0, 0, 1]])
         # grid_sample wants normalised coordinates with pixel centres at (2 i + 1) / S - 1
-        chip = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])
+        chip = np.array([[width / 2, 0, width / 2 - 0.5], [0, height / 2, height / 2 - 0.5], [0, 0, 1]])
         to_unit = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])
         grids.append((to_unit @ full @ chip).astype(np.float32))
     theta = torch.from_numpy(np.stack(grids)).to(pictures.device)
-    grid = functional.affine_grid(theta, [len(cut), 3, size, size], align_corners=False)
+    grid = functional.affine_grid(theta, [len(cut), 3, height, width], align_corners=False)
     chips = functional.grid_sample(
         pictures.clamp(-CLAMP, CLAMP), grid, mode="bilinear", padding_mode="border", align_corners=False
     )

@@ -46,7 +46,7 @@ class StyleGan2Faces:
         state, digest = read_checkpoint(params.checkpoint.expanduser(), params.sha256)
         context.log(f"  stylegan2: {params.checkpoint.name}, sha256 {digest}")
         self._params, self._context, self._grouping = params, context, context.recognizer
-        self._device = params.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = params.device or context.device
         self._model = StyleGan2(state).to(self._device)
         self.recognizers = {name: context.recognizers[name] for name in params.encoders if name in context.recognizers}
         self._encoders = {name: differentiable(recognizer, name, "stylegan2") for name, recognizer in self.recognizers.items()}

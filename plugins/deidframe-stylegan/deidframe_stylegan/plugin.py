@@ -36,7 +36,7 @@ class StyleGanParams(Params):
     distinct: bool = False
     """With `gradient`: hold the face away from those of other groups."""
     device: str | None = None
-    """With `gradient`: a torch device; when not given, `cuda` where there is one."""
+    """With `gradient`: a torch device; when not given, that of `deidframe run --device`, and `cuda` where there is one."""
 
     @field_validator("encoders")
     @classmethod
@@ -161,7 +161,7 @@ def deidframe_synthesizers() -> list[Component]:
             params=StyleGanParams,
             summary="a photograph of nobody for each group: the best of some candidates, or aimed at the group by gradients",
             example='synthesizer = { use = "stylegan" }\n',
-            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER}),
+            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER, Need.GPU}),
             weights=(
                 "mobilestylegan-mapping-graph",
                 "mobilestylegan-mapping",
@@ -179,7 +179,7 @@ def deidframe_synthesizers() -> list[Component]:
             params=StyleGanMeanParams,
             summary="the original authors' way: the mean of the members' latents, nearer to the mean face while too many match",
             example='synthesizer = { use = "stylegan-mean" }\n',
-            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER, Need.SUBJECTS}),
+            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER, Need.SUBJECTS, Need.GPU}),
             weights=(
                 "mobilestylegan-mapping-graph",
                 "mobilestylegan-mapping",
@@ -196,7 +196,7 @@ def deidframe_synthesizers() -> list[Component]:
             params=StyleGan2Params,
             summary="a StyleGAN2 checkpoint of your own, aimed at each group by gradients",
             example='synthesizer = { use = "stylegan2", params = { checkpoint = "stylegan2-ffhq.pt" } }\n',
-            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER}),
+            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER, Need.GPU}),
             one_picture_per_group=True,
             takes_targets=True,
             reference="Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020",

@@ -1,0 +1,75 @@
+"""On what components compute: the device of those that ask for another than the processor, and how many threads they may use."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+
+from deidframe.contract.errors import UsageError
+from deidframe.models.torch_engine import reproducible_torch
+
+CPU = "cpu"
+DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
+
+
+_DEVICE: ContextVar[str] = ContextVar("device", default="")
+"""Empty takes CUDA where torch sees it."""
+
+
+@contextmanager
+def on_device(device: str) -> Iterator[None]:
+    """Let components inside that ask for it compute on a device: `cpu`, `cuda`, `cuda:1`, `mps`; "" for CUDA where there is one.
+
+    Raises:
+        UsageError: there is no such device.
+    """
+    if device and not DEVICE.fullmatch(device):
+        raise UsageError(f"--device {device}: expected cpu, cuda, cuda:N or mps")
+    if device not in ("", CPU):
+        _check(device)
+    before = _DEVICE.set(device)
+    try:
+        yield
+    finally:
+        _DEVICE.reset(before)
+
+
+def device_for(*, asks: bool) -> str:
+    """Return the device of a component, which is the processor for one that does not ask for another."""
+    if not asks:
+        return CPU
+    said = _DEVICE.get()
+    if said:
+        return said
+    if importlib.util.find_spec("torch") is None:
+        return CPU
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else CPU
+
+
+def threads_for() -> int:
+    """Return how many threads a component may start: one for each processor of this process, which `--jobs` bounds."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def torch_held(*, loaded: bool) -> AbstractContextManager[None]:
+    """Hold torch, where it is loaded, to sums in one order: see `reproducible_torch`."""
+    return reproducible_torch() if loaded else nullcontext()
+
+
+def _check(device: str) -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError(f"--device {device}: torch is not installed, and nothing else here computes on one")
+    import torch
+
+    if device == "mps":
+        there = torch.backends.mps.is_available()
+    else:
+        there = torch.cuda.is_available() and int(device.partition(":")[2] or 0) < torch.cuda.device_count()
+    if not there:
+        raise UsageError(f"--device {device}: torch sees no such device here; leave it out, or say cpu")
