@@ -33,7 +33,16 @@ from deidframe.contract.errors import (
 from deidframe.contract.hookspecs import hookimpl
 from deidframe.contract.params import Params
 from deidframe.contract.photos import Detections, Photos
-from deidframe.contract.roles import Briefing, Differentiable, Inverts, Judges, Recognition, Recognizer, TorchEncoder
+from deidframe.contract.roles import (
+    Briefing,
+    Differentiable,
+    Inverts,
+    Judges,
+    Recognition,
+    Recognizer,
+    RedactsScenes,
+    TorchEncoder,
+)
 from deidframe.contract.stacks import IndexedStack, LazyStack, Stack, new_pictures
 from deidframe.contract.version import CONTRACT_VERSION
 
@@ -66,6 +75,7 @@ __all__ = [
     "RecipeError",
     "Recognition",
     "Recognizer",
+    "RedactsScenes",
     "ReleaseRefused",
     "SamePerson",
     "SourceError",

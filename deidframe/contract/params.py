@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel
 
 
@@ -68,6 +70,11 @@ class Params(BaseModel, extra="forbid", strict=True):
     def per_group(self) -> bool:
         """Of a synthesizer: a group's picture follows from that group's rows alone, so it may be asked for and kept alone."""
         return False
+
+    @property
+    def takes(self) -> Literal["face", "person", "scene"]:
+        """Of a redactor: what it is given at a time: any faces, all faces of one person, or whole photos (`redact_scene`)."""
+        return "face"
 
     @property
     def per_subject(self) -> bool:

@@ -154,6 +154,24 @@ class Fits(Protocol):
 
 
 @runtime_checkable
+class RedactsScenes(Protocol):
+    """What a redactor can do besides, and does where its parameters say `takes` = `"scene"`: it is given whole photos."""
+
+    def redact_scene(self, photos: Photos, seen: Detections) -> Photos:
+        """Return the photos redacted, each of its own size; faces are then cut out of them.
+
+        Args:
+            photos: some of the database, to be opened by it.
+            seen: all faces that were found in them, in each photo the one that is meant first; boxes and landmarks of the others
+                are rough.
+
+        Returns:
+            Photos of the same ids; what could not be made is not among them and in `skipped`, with the reason.
+        """
+        ...
+
+
+@runtime_checkable
 class Differentiable(Protocol):
     """What an encoder can do besides: be followed backwards, by torch, to the picture that it saw."""
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from deidframe.contract.artifacts import Embeddings, FaceSet, Partial
 from deidframe.contract.component import Context, Need
 from deidframe.contract.errors import ArtifactError, DeidframeError
+from deidframe.contract.photos import Photos
 from deidframe.contract.roles import VERBS, Fits, Recognizer
 from deidframe.contract.stacks import IndexedStack, LazyStack, Stack
 from deidframe.engine.cache.disk_cache import DiskCache
@@ -129,6 +130,19 @@ class ComponentPool:
         elif veil:
             made = veil.off(made)
         return self._with_guarded_pictures(step, made) if isinstance(made, FaceSet) else made
+
+    def leave_out(self, face: str, why: str) -> None:
+        """Note that no picture of a face was made: it is withheld."""
+        self._left[face] = why
+
+    def guarded_open(self, step: Step, photos: Photos, photo: str) -> NDArray[np.uint8]:
+        """Open a photo that a component made, which may be work of its own.
+
+        Raises:
+            UnreadablePhoto: it cannot be opened.
+        """
+        with self._guarded(step):
+            return photos.open(photo)
 
     def leave(self, told: Mapping[str, str]) -> None:
         """Say which faces (the keys) show what was given to a component under another id (the values)."""

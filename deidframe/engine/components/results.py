@@ -41,6 +41,8 @@ def check_result(step: Step, verb: str, arguments: tuple[Any, ...], out: Any) ->
         return None
     if verb == "as_torch":
         return checked(out, TorchEncoder, step.who)
+    if verb == "redact_scene":
+        return _scenes(step, checked(out, Photos, step.who), arguments[0])
     if verb == "judge":
         return every_person(step, checked(out, PersonScores, step.who), *arguments)
     return _CHECKS[step.role](step, out, *arguments)
@@ -90,6 +92,13 @@ def _faces(step: Step, out: Any, faces: FaceSet, *rest: Any) -> FaceSet | Partia
         wanted, got = ("x".join(map(str, size)) for size in (faces.size, made.size))
         raise ArtifactError(step.who, "images", f"pictures of {wanted}", got)
     return Partial(made, out.withheld) if isinstance(out, Partial) else made
+
+
+def _scenes(step: Step, made: Photos, photos: Photos) -> Photos:
+    every = (*made.ids, *made.skipped)
+    if sorted(every) != sorted(photos.ids):
+        raise ArtifactError(step.who, "photos", f"all {len(photos)} photos, made or skipped", f"{len(every)}")
+    return made
 
 
 def _points(step: Step, out: Any, faces: FaceSet) -> Points:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deidframe.contract.arrays import Ids
@@ -25,8 +25,8 @@ Outlier handlers and anonymizers are given people under numbers, attackers get p
 class _Opener:
     """Opens pictures by token."""
 
-    inner: Callable[[str], Pixels]
-    ids: Mapping[str, str]
+    inner: Callable[[str], Pixels] = field(repr=False)
+    ids: Mapping[str, str] = field(repr=False)
 
     def __call__(self, token: str) -> Pixels:
         return self.inner(self.ids[token])
@@ -54,6 +54,8 @@ class Veil:
         if isinstance(argument, Photos):
             ids = self._tokens(argument.ids)
             return Photos(ids, _Opener(argument.opener, dict(zip(ids, argument.ids, strict=True))))
+        if isinstance(argument, Detections):
+            return _with(argument, looked_at=self._tokens(argument.looked_at), photo_ids=self._tokens(argument.photo_ids))
         return argument
 
     def off(self, result: Any) -> Any:
@@ -62,6 +64,10 @@ class Veil:
             return _with(result, ids=self._trues(result.ids))
         if isinstance(result, Values):
             return _with(result, ids=self._trues(result.ids), missed=self._trues(result.missed))
+        if isinstance(result, Photos):
+            true = self._trues(result.ids)
+            opener = _Opener(result.opener, dict(zip(true, result.ids, strict=True)))
+            return Photos(true, opener, skipped={self._true.get(one, one): why for one, why in result.skipped.items()})
         if isinstance(result, Detections):
             return _with(result, looked_at=self._trues(result.looked_at), photo_ids=self._trues(result.photo_ids))
         return result

@@ -76,6 +76,15 @@ class CropStack:
         return self._matrices
 
     @property
+    def photos(self) -> Photos:
+        """Out of which the faces are cut."""
+        return self._photos
+
+    def beside(self, row: int) -> NDArray[np.float32]:
+        """Return the boxes `(B, 4)` of the other faces in a face's photo."""
+        return self._bystanders.get(row, NOBODY)
+
+    @property
     def store(self) -> CropStore | None:
         """Where faces of large photos are held."""
         return self._store

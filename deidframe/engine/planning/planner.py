@@ -113,6 +113,8 @@ def _scene(
             continue
         if plan_of.grouping:
             planner.complain("R132", method.at, "a grouping releases nothing that could be drawn into scenes")
+        if "redactor" in plan_of.steps and plan_of.steps["redactor"].params.takes != "face":
+            planner.complain("R132", (*method.at, "redactor"), "in scenes a redactor is given one face after the other")
         if plan_of.then and "redactor" in plan_of.steps:
             planner.complain("R132", (*method.at, "then"), "in scenes a redactor covers faces by itself; leave out then")
         if plan_of.per_person:

@@ -194,6 +194,10 @@ class Planner:
         then = tuple(step for step in after if step is not None)
         if len(then) < len(after):
             return None
+        for place, step in enumerate(then):
+            if step.params.takes == "scene":
+                said = f'"{step.name}" takes whole photos here, and what a method made are faces'
+                self.complain("R132", (*method.at, "then", place), said)
         guessed = self.guessed() if "released" in steps else ()
         equal, pairs = method.spec.equal_counts, method.spec.map
         return MethodPlan(method.name, method.spec.k, steps, within, equal, pairs, guessed, beside, then)

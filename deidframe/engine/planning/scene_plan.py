@@ -59,6 +59,8 @@ def plan_scene(parsed: Parsed, catalogue: Catalogue) -> ScenePlan:
             step = planner.part("redactor", cover, at)
             if step is not None and not step.loaded.component.protects:
                 planner.complain("R132", (*at, "use"), f'"{cover.use}" protects nothing and never covers a face')
+            if step is not None and step.params.takes != "face":
+                planner.complain("R132", at, "a cover is given one face after the other")
     elif cover.params:
         planner.complain("R132", (*at, "params"), f'"{cover.use}" takes no parameters')
     if planner.complaints or source is None:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import Embeddings, FaceSet, Partition, Surrogates
 from deidframe.contract.component import Need
-from deidframe.contract.errors import ArtifactError, ReleaseRefused
-from deidframe.contract.roles import Fits
-from deidframe.contract.stacks import IndexedStack, LazyStack, new_pictures
+from deidframe.contract.errors import ArtifactError, PluginError, ReleaseRefused
+from deidframe.contract.roles import Fits, RedactsScenes
+from deidframe.contract.stacks import IndexedStack, LazyStack, Stack, new_pictures
 from deidframe.engine.cache.surrogates import synthesize_cached
 from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.pool import ComponentPool
@@ -23,6 +23,7 @@ from deidframe.engine.components.step import Step
 from deidframe.engine.planning.plan import MethodPlan
 from deidframe.engine.protect.groups import Groups, make_groups, people_of
 from deidframe.engine.protect.kept import go_on, with_kept
+from deidframe.engine.protect.whole import by_person, by_scene
 from deidframe.guard.earlier import Kept
 from deidframe.guard.groups import check_groups
 from deidframe.guard.release import People
@@ -79,14 +80,23 @@ def _made(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str, e
     if "redactor" in method.steps:
         step = method.steps["redactor"]
         bare = faces if step.needs(Need.SUBJECTS) else faces.without_subjects()
-        return Protected(FaceSet(faces.ids, _redacted(pool, step, bare), faces.landmarks, faces.subjects), None, {})
+        return Protected(
+            FaceSet(faces.ids, _redacted(pool, step, bare, faces.subjects), faces.landmarks, faces.subjects), None, {}
+        )
     return _k_same(pool, faces, method, whose, earlier)
 
 
-def _redacted(pool: ComponentPool, step: Step, faces: FaceSet) -> LazyStack:
-    """Return pictures that a redactor makes when they are asked for."""
-    if isinstance(pool.make(step), Fits):  # what is wrong with it is known before anything is written
+def _redacted(pool: ComponentPool, step: Step, faces: FaceSet, people: tuple[str, ...] | None) -> Stack:
+    """Return what a redactor makes: when it is asked for, or where it takes a person's pictures together, at once."""
+    made_of = pool.make(step)  # what is wrong with it is known before anything is written
+    if step.params.takes == "scene":
+        if not isinstance(made_of, RedactsScenes):
+            raise PluginError(f"{step.who} says that it takes whole photos, and has no method redact_scene")
+        return by_scene(pool, step, faces)
+    if isinstance(made_of, Fits):
         pool.call(step, faces, verb="fit")
+    if step.params.takes == "person" and people is not None:
+        return by_person(pool, step, faces, people)
 
     def redacted(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         made: FaceSet = pool.call(step, faces.take(rows))
@@ -100,13 +110,13 @@ def _after(pool: ComponentPool, step: Step, made: Protected) -> FaceSet:
     faces = made.faces
     if made.groups is None:
         bare = faces if step.needs(Need.SUBJECTS) else faces.without_subjects()
-        return FaceSet(faces.ids, _redacted(pool, step, bare), faces.landmarks, faces.subjects)
+        return FaceSet(faces.ids, _redacted(pool, step, bare, faces.subjects), faces.landmarks, faces.subjects)
     numbers, first, place = np.unique(
         np.array([made.groups[face] for face in faces.ids], np.int64), return_index=True, return_inverse=True
     )
     shared = faces.take(first).without_subjects()  # nobody's in particular
     shared = FaceSet(tuple(f"group {number}" for number in numbers.tolist()), shared.images, shared.landmarks)
-    lazy = _redacted(pool, step, shared)
+    lazy = _redacted(pool, step, shared, None)
     pictures = new_pictures(len(shared), *shared.size, pool.scratch)
     for start in range(0, len(shared), BATCH):
         pictures[start : start + BATCH] = lazy[start : start + BATCH]

@@ -38,10 +38,11 @@ FACTS = (
     "aims",
     "per_group",
     "per_subject",
+    "takes",
     "groups_at_once",
 )
 """The properties that the core reads off parameters."""
-BESIDES = ("fit", "prepare", "judge", "invert")
+BESIDES = ("fit", "prepare", "judge", "invert", "redact_scene")
 """What a component may do besides its role's verb; following gradients needs the network in this process."""
 _RUNNING: dict[Path, Environment] = {}
 

@@ -26,6 +26,14 @@ class CommandParams(Params):
     online: bool = False
     """Whether it may open connections. Where the machine lets us, it otherwise has no network at all."""
 
+    whole: bool = False
+    """As a redactor: it is given whole photos, under names that say nothing, and faces are cut out of what it makes."""
+
+    @property
+    def takes(self) -> Literal["face", "person", "scene"]:
+        """Whole photos, where it is told so."""
+        return "scene" if self.whole else "face"
+
     @property
     def network(self) -> bool:
         """Whether connections are opened: then `--offline` refuses it."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, FaceSet, Partial
+from deidframe.contract import Context, Detections, FaceSet, Partial, Photos, UnreadablePhoto
 from deidframe_command.plugin import CommandParams
 from deidframe_command.program import run_program
 
+IN_MEMORY = 256 * 2**20
+"""Bytes of photos that one run of the program is given, about."""
 AT_ONCE = 2_000
 """Faces that one run of the program is given, at most: starting it costs more than a picture."""
 
@@ -47,6 +50,27 @@ class CommandRedactor:
             else:
                 images[row] = kept
         return Partial(FaceSet(faces.ids, images, faces.landmarks), withheld)
+
+    def redact_scene(self, photos: Photos, seen: Detections) -> Photos:
+        """Return whole photos as the program made them; they lie in the scratch folder until the next ones are made."""
+        folder = self._context.scratch / "photos"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        skipped: dict[str, str] = {}
+        part: dict[str, NDArray[np.uint8]] = {}
+        for place, photo in enumerate(photos):
+            try:
+                part[photo] = photos.open(photo)
+            except UnreadablePhoto as error:
+                skipped[photo] = error.reason
+            if part and (sum(one.nbytes for one in part.values()) > IN_MEMORY or place == len(photos) - 1):
+                done = run_program(self._params, self._context, part, {name: name for name in part})
+                for name, picture in done.pictures.items():
+                    np.save(folder / f"{name}.npy", picture)
+                skipped |= done.missing
+                part = {}
+        made = tuple(photo for photo in photos if photo not in skipped)
+        return Photos(made, lambda name: np.array(np.load(folder / f"{name}.npy", mmap_mode="r")), skipped=skipped)
 
     def _run(self, faces: FaceSet) -> None:
         pictures = np.asarray(faces.images[:])
