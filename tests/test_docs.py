@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import install
+from examples import install, planned
 
-from deidframe.cli.main import COMMANDS
+from deidframe.cli.main import COMMANDS, parser_of
 from deidframe.contract import Context, FaceSet
+from deidframe.engine.run import run
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed, list_plugins
 from deidframe.recipe.model import CHAIN, AttackSpec, MethodSpec, Part, SourceSpec
@@ -148,3 +150,41 @@ def test_what_a_newcomer_runs_needs_no_more_than_the_first_install(recipe: str) 
     listed = (ROOT / "requirements.txt").read_text()
     for name in sorted(named):
         assert f"plugins/{homes[name]}\n" in listed, f"{name} of {homes[name]} is not installed by requirements.txt"
+
+
+def commands_of(page: Path) -> list[str]:
+    """Return the lines of a page's blocks that run `deidframe`, those that go over several joined."""
+    shown = re.findall(r"^```(?:console|bash|sh)?\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = "\n".join(shown).replace("\\\n", " ")
+    return [line.removeprefix("$ ") for line in text.splitlines() if re.match(r"(\$ )?deidframe [a-z-]", line)]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if commands_of(p)], ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_command_line_that_is_shown_is_one(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parser, _ = parser_of()
+    for line in commands_of(page):
+        words = [word for word in shlex.split(re.split(r"\s[|>&]", line)[0], comments=True) if word != "..."]
+        try:
+            parser.parse_args(words[1:])
+        except SystemExit as error:
+            assert error.code == 0, f"{line}\n{capsys.readouterr().err}"
+
+
+def test_the_python_of_the_tutorial_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = blocks(ROOT / "docs" / "tutorial" / "first-comparison.md", "python")
+    (tmp_path / "runs").mkdir()
+    run(planned(tmp_path), tmp_path / "runs" / "quickstart")
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, object] = {}
+    exec(compile(block, "first-comparison.md", "exec"), found)
+    rows = found["rows"]
+    assert isinstance(rows, list)
+    assert {row["method"] for row in rows} == {"flat", "grey"}
+    assert capsys.readouterr().out.strip()
+
+
+def test_no_block_of_python_is_left_untried() -> None:
+    tried = {"docs/extend/first-plugin.md", "docs/tutorial/first-comparison.md"}
+    assert {str(page.relative_to(ROOT)) for page in PAGES if blocks(page, "python")} == tried

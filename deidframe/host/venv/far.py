@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, cast
 
 from pydantic import ValidationError, create_model
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from deidframe.contract.component import Component, Context, Need
 from deidframe.contract.errors import PluginError
@@ -271,13 +270,14 @@ def _params(home: Environment, key: tuple[str, str], defaults: Mapping[str, Any]
     return found
 
 
-def _wrong(one: Mapping[str, Any]) -> InitErrorDetails:
-    """Return one complaint of the other side."""
-    kind, loc = str(one["type"]), tuple(one["loc"])
-    if kind in ("missing", "extra_forbidden"):
-        return InitErrorDetails(type=kind, loc=loc, input=one["input"])
-    said = PydanticCustomError(kind, "{said}", {"said": one["msg"], **one["ctx"]})
-    return InitErrorDetails(type=said, loc=loc, input=one["input"])
+def _wrong(one: Mapping[str, Any]) -> Any:
+    """Return one complaint of the other side, of the same kind where it can be made anew, else as a value that is wrong."""
+    same = {"type": str(one["type"]), "loc": tuple(one["loc"]), "input": one["input"], "ctx": one["ctx"]}
+    try:
+        ValidationError.from_exception_data("", [same])  # type: ignore[list-item]
+    except (KeyError, TypeError, ValueError):
+        return {**same, "type": "value_error", "ctx": {"error": ValueError(one["msg"].removeprefix("Value error, "))}}
+    return same
 
 
 def _nothing(verb: str, *arguments: Any) -> Any:
