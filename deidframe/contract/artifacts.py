@@ -123,18 +123,24 @@ class Embeddings:
         vectors: `(N, D)` float32, finite.
         space: name of the embedding space; only vectors of one space can be compared.
         subjects: the person of each row, or None.
+        columns: what the owner's table says of people, column -> a text for each row, "" where it says nothing or several things;
+            only components that declare `Need.ATTRIBUTES` see it.
 
     Raises:
-        ArtifactError: wrong shape, dtype, ids, or a value that is not finite.
+        ArtifactError: wrong shape, dtype, ids, a value that is not finite, or a column of another length.
     """
 
     ids: Ids
     vectors: NDArray[np.float32]
     space: str
     subjects: Ids | None = None
+    columns: Mapping[str, Ids] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", checked_ids("embeddings", self.ids))
+        for name, texts in self.columns.items():
+            if len(texts) != len(self.ids) or not all(isinstance(text, str) for text in texts):
+                raise ArtifactError("embeddings", f"columns, {name}", f"{len(self.ids)} texts", f"{len(texts)}")
         n = len(self.ids)
         object.__setattr__(self, "vectors", checked_array("embeddings", "vectors", self.vectors, (n, None), np.float32))
         object.__setattr__(self, "subjects", checked_subjects("embeddings", self.subjects, n))
@@ -148,14 +154,15 @@ class Embeddings:
         """Return the vectors scaled to length 1 (a zero vector stays zero)."""
         norms = np.linalg.norm(self.vectors, axis=1, keepdims=True)
         scaled = self.vectors / np.where(norms > 0, norms, 1.0)
-        return Embeddings(self.ids, scaled.astype(np.float32), self.space, self.subjects)
+        return Embeddings(self.ids, scaled.astype(np.float32), self.space, self.subjects, self.columns)
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Embeddings:
         """Return these rows in this order."""
         index = np.asarray(rows, dtype=np.int64).reshape(-1)
         chosen = index.tolist()
         subjects = None if self.subjects is None else tuple(self.subjects[r] for r in chosen)
-        return Embeddings(tuple(self.ids[r] for r in chosen), self.vectors[index], self.space, subjects)
+        columns = {name: tuple(texts[r] for r in chosen) for name, texts in self.columns.items()}
+        return Embeddings(tuple(self.ids[r] for r in chosen), self.vectors[index], self.space, subjects, columns)
 
 
 @dataclass(frozen=True)

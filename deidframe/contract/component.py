@@ -37,11 +37,14 @@ ROLES = (
 class Need(enum.Enum):
     """What a component is given only if it asks for it.
 
+    `ATTRIBUTES`: of a clusterer, an outlier handler or an anonymizer: people come with `Embeddings.columns`, what the owner's
+    table says of them.
     `GPU`: `Context.device` is then the one of `--device` (without it CUDA, where torch sees that), and not the processor.
     """
 
     SUBJECTS = "subjects"
     RECOGNIZER = "recognizer"
+    ATTRIBUTES = "attributes"
     GPU = "gpu"
     WEIGHTS = "weights"
     NETWORK = "network"

@@ -132,6 +132,7 @@ def run(
         pool = plan.pool(scratch, reporter, offline=offline, cache=cache)
         pool.draws = draws
         pool.secret = key = names_key_of(folder, names_key)
+        pool.columns = plan.photos.columns
         intake: Intake | None = None
         vouched, withheld = Vouched(), WithheldList(folder / "private")
         facts["intake"] = {"total": len(plan.people), "faces": 0, "withheld": 0, "seconds": 0.0}

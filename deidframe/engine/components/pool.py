@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +43,11 @@ LOOKED = 2
 """Faces that are read again for it."""
 
 
+def _without_columns(argument: Any) -> Any:
+    """Return an argument without what the owner's table says of people."""
+    return replace(argument, columns={}) if isinstance(argument, Embeddings) and argument.columns else argument
+
+
 def _blacked_out(made: Partial) -> FaceSet:
     """Return the faces with black in the place of those that could not be made, whatever the component left there."""
     base, hidden = made.faces.images, np.array([one in made.withheld for one in made.faces.ids], bool)
@@ -66,8 +72,9 @@ class ComponentPool:
         cache: holds what is slow to make, None for nothing.
         networked: the source opens connections while it is read.
 
-    `secret` is that of the run, so that one which goes on chooses as before. `clear` holds the faces of the run once they are
-    found; encoders that fit learn from them. `draws` draws surrogates on other machines, None on this one.
+    `columns` is what the owner's table says of each picture. `secret` is that of the run, so that one which goes on chooses as
+    before. `clear` holds the faces of the run once they are found; encoders that fit learn from them. `draws` draws surrogates on
+    other machines, None on this one.
     """
 
     def __init__(
@@ -89,6 +96,7 @@ class ComponentPool:
         self._shared: dict[str, Any] = {}
         self._cached: dict[int, Stack] = {}
         self.secret = secrets.token_bytes(32)
+        self.columns: Mapping[str, Mapping[str, str]] = {}
         self.draws: Callable[..., Iterator[tuple[int, FaceSet]]] | None = None
         self.clear: FaceSet | None = None
         self.records: list[dict[str, Any]] = []
@@ -115,6 +123,8 @@ class ComponentPool:
         """
         component = self.make(step, encoder)
         verb = verb or VERBS[step.role][1]
+        if not step.needs(Need.ATTRIBUTES):
+            arguments = tuple(map(_without_columns, arguments))
         veil = self._veil(step)
         given = tuple(map(veil.over, arguments)) if veil else arguments
         with self._guarded(step):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import Embeddings, Partition
+from deidframe.contract.component import Need
 from deidframe.engine.components.copies import without_copies
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
@@ -59,6 +60,8 @@ def make_groups(
     steps, k = method.steps, method.k
     crowd, names, rows = (encodings, (), np.arange(len(encodings))) if k is None else people_of(encodings, people)
     seen = together(crowd, [people_of(one, people)[0] for one in beside]) if beside else crowd
+    if k is not None and any(steps[name].needs(Need.ATTRIBUTES) for name in ("clusterer", "outliers") if name in steps):
+        seen = replace(seen, columns=columns_of(pool.columns, encodings.ids, people))
     if k is None:
         made = without_copies(crowd, lambda distinct: pool.call(steps["clusterer"], distinct, 1))
     else:
@@ -67,6 +70,26 @@ def make_groups(
     if "outliers" in steps and k is not None:
         settled = pool.call(steps["outliers"], seen, made, k)
     return Groups(crowd, names, rows, made, settled)
+
+
+def columns_of(told: Mapping[str, Mapping[str, str]], faces: Sequence[str], people: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return what the owner's table says of each person in order of first appearance, column by column.
+
+    Args:
+        told: picture -> column -> text; faces: ids of the pictures; people: who is on each.
+
+    Returns:
+        Column -> a text for each person, "" where no picture has one, or two have different ones.
+    """
+    said: dict[str, dict[str, set[str]]] = {}
+    names: dict[str, None] = {}
+    for face, person in zip(faces, people, strict=True):
+        own = said.setdefault(person, {})
+        for name, text in told.get(face, {}).items():
+            names[name] = None
+            if text:
+                own.setdefault(name, set()).add(text)
+    return {name: tuple(next(iter(own[name])) if len(own.get(name, ())) == 1 else "" for own in said.values()) for name in names}
 
 
 def together(first: Embeddings, others: Sequence[Embeddings]) -> Embeddings:

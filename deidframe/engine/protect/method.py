@@ -21,7 +21,7 @@ from deidframe.engine.components.attributes import people_classes
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
 from deidframe.engine.planning.plan import MethodPlan
-from deidframe.engine.protect.groups import Groups, make_groups, people_of
+from deidframe.engine.protect.groups import Groups, columns_of, make_groups, people_of
 from deidframe.engine.protect.kept import go_on, with_kept
 from deidframe.engine.protect.whole import by_person, by_scene
 from deidframe.guard.earlier import Kept
@@ -160,7 +160,10 @@ def _k_same(pool: ComponentPool, faces: FaceSet, method: MethodPlan, whose: str,
     fresh = kept[~np.isin(labels[kept], list(files))]
     made: FaceSet | None = None
     if len(fresh):
-        aimed = _aimed(pool, faces, method, _without(groups, files))
+        crowd = groups.crowd
+        if steps["anonymizer"].needs(Need.ATTRIBUTES):
+            crowd = replace(crowd, columns=columns_of(pool.columns, faces.ids, subjects))
+        aimed = _aimed(pool, faces, method, _without(replace(groups, crowd=crowd), files))
         surrogates = _by_face(aimed, groups.crowd.ids, groups.rows, fresh, faces.ids)
         made = _synthesized(pool, faces.take(fresh), surrogates, steps["synthesizer"], steps["encoder"])
     shown = with_kept(made, faces.take(kept), labels[kept], files) if files or made is None else made
@@ -192,7 +195,8 @@ def _aimed(pool: ComponentPool, faces: FaceSet, method: MethodPlan, groups: Grou
     settled = Partition(ids, groups.settled.labels)
 
     def asked(people: Embeddings, seen_by: Step) -> Surrogates:
-        made: Surrogates = pool.call(step, Embeddings(ids, people.vectors, people.space), settled, encoder=seen_by)
+        crowd = Embeddings(ids, people.vectors, people.space, columns=groups.crowd.columns)
+        made: Surrogates = pool.call(step, crowd, settled, encoder=seen_by)
         return made
 
     aimed = asked(groups.crowd, encoder)
