@@ -5,7 +5,7 @@ Source: S. Umeyama, "Least-squares estimation of transformation parameters betwe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,6 +106,18 @@ def warp_all(
     return out
 
 
+def chips(faces: FaceSet, target: NDArray[Any], size: int | tuple[int, int], batch: int = 16) -> Iterator[NDArray[np.uint8]]:
+    """Yield faces a batch at a time, `(n, H, W, 3)`, each warped so that its landmarks come to lie on `target`.
+
+    Args:
+        faces: with landmarks; target: `(5, 2)` pixels in the output; size: of it; batch: faces at a time.
+    """
+    for start in range(0, len(faces), batch):
+        part = faces.slice(start, min(start + batch, len(faces)))
+        assert part.landmarks is not None, "the core hands encoders faces with landmarks"
+        yield warp_all(np.asarray(part.images[:]), part.landmarks, target, size)
+
+
 def encode_aligned(
     faces: FaceSet,
     target: NDArray[Any],
@@ -127,10 +139,8 @@ def encode_aligned(
         `(N, dim)` float32.
     """
     vectors = np.empty((len(faces), dim), np.float32)
-    for start in range(0, len(faces), batch):
-        part = faces.slice(start, min(start + batch, len(faces)))
-        assert part.landmarks is not None, "the core hands encoders faces with landmarks"
-        vectors[start : start + len(part)] = run(warp_all(np.asarray(part.images[:]), part.landmarks, target, size))
+    for number, part in enumerate(chips(faces, target, size, batch)):
+        vectors[number * batch : number * batch + len(part)] = run(part)
     return vectors
 
 

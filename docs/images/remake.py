@@ -13,8 +13,6 @@ from deidframe.report.pdf import arguments, browser
 
 HERE = Path(__file__).parent
 WIDE, HIGH = 1000, 1350
-COLOURS = 128
-"""So many colours are enough for a page, and keep the file small."""
 
 
 def shot(page: Path, target: Path, width: int, height: int) -> None:
@@ -26,7 +24,7 @@ def shot(page: Path, target: Path, width: int, height: int) -> None:
         made = Path(room) / "page.png"
         words = [program, *arguments(Path(room) / "profile"), "--hide-scrollbars", f"--window-size={width},{height}"]
         subprocess.run([*words, f"--screenshot={made}", page.resolve().as_uri()], check=True, capture_output=True)
-        Image.open(made).convert("RGB").quantize(COLOURS).save(target, optimize=True)
+        Image.open(made).convert("RGB").save(target, optimize=True)
     print(f"{target.name}: {target.stat().st_size // 1024} KB")
 
 

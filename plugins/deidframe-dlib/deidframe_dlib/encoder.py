@@ -26,12 +26,12 @@ class DlibResNet:
 
     def __init__(self, params: DlibParams, context: Context) -> None:
         self._model = build(read_resnet(weights_path("deidframe_dlib", "dlib-resnet", context).read_bytes()))
-        self._network = Network(read_graph(self._model), [(-1, 3, SIZE, SIZE)], params.precision)
+        self._network = Network(read_graph(self._model), [(-1, 3, SIZE, SIZE)], params.precision, stream=True)
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Return `(N, 128)` float32 encodings as dlib's `compute_face_descriptor`; same people are within about 0.6."""
-        vectors = align.encode_aligned(faces, TEMPLATE, SIZE, lambda chips: self._network(align.channels_first(chips))[0], DIM)
-        return Embeddings(faces.ids, vectors, "dlib-resnet")
+        vectors = self._network.stacked(map(align.channels_first, align.chips(faces, TEMPLATE, SIZE)))
+        return Embeddings(faces.ids, vectors.reshape(len(faces), DIM), "dlib-resnet")
 
     def as_torch(self) -> TorchEncoder:
         """Return the network for following gradients; needs torch."""

@@ -45,7 +45,7 @@ class OnnxFile:
         if len(graph.inputs) != 1 or graph.inputs[0].partial_shape.rank.get_length() != 4:
             raise WeightsError(f"encoder onnx: {path.name} has {len(graph.inputs)} inputs, expected one of four dimensions")
         try:
-            self._network = Network(graph, [shape], params.precision)
+            self._network = Network(graph, [shape], params.precision, stream=True)
             one = self._network(np.zeros([1, *shape[1:]], np.float32))[0]
         except Exception as error:
             wanted = graph.inputs[0].partial_shape
@@ -66,8 +66,8 @@ class OnnxFile:
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Return `(N, D)` float32 as the network gives them."""
-        vectors = align.encode_aligned(faces, self._target, self._params.size, self._run, self._dim)
-        return Embeddings(faces.ids, vectors, "onnx")
+        vectors = self._network.stacked(map(self._ready, align.chips(faces, self._target, self._params.size)))
+        return Embeddings(faces.ids, vectors.reshape(len(faces), self._dim), "onnx")
 
     def as_torch(self) -> TorchEncoder:
         """Return the network for following gradients; needs torch."""
@@ -80,9 +80,9 @@ class OnnxFile:
 
         return TorchEncoder(prepared, self._target, p.size)
 
-    def _run(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _ready(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
         p = self._params
         batch = ((chips[..., ::-1] if p.colour == "bgr" else chips).astype(np.float32) - p.mean) / p.scale
         if p.layout == "nchw":
             batch = batch.transpose(0, 3, 1, 2)
-        return self._network(np.ascontiguousarray(batch, np.float32))[0]
+        return np.ascontiguousarray(batch, np.float32)

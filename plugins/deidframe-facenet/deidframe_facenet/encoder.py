@@ -38,17 +38,16 @@ class FaceNet:
     def __init__(self, params: FaceNetParams, context: Context) -> None:
         arrays, self._per_picture = load_arrays(params, context)
         self._model, self._dim = build(arrays), arrays.last.shape[1]
-        self._network = Network(read_graph(self._model), [(-1, 3, SIZE, SIZE)], params.precision)
+        self._network = Network(read_graph(self._model), [(-1, 3, SIZE, SIZE)], params.precision, stream=True)
         self._unit = params.normalise
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Return `(N, 128)` float32 encodings, `(N, 512)` with the weights of CASIA, of length 1 unless asked otherwise."""
 
-        def run(chips: NDArray[np.uint8]) -> NDArray[np.float32]:
-            batch = prepared(align.channels_first(chips).astype(np.float32), per_picture=self._per_picture)
-            return self._network(batch)[0]
+        def ready(chips: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return prepared(align.channels_first(chips).astype(np.float32), per_picture=self._per_picture)
 
-        vectors = align.encode_aligned(faces, TEMPLATE, SIZE, run, self._dim)
+        vectors = self._network.stacked(map(ready, align.chips(faces, TEMPLATE, SIZE))).reshape(len(faces), self._dim)
         if self._unit:
             vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return Embeddings(faces.ids, vectors.astype(np.float32), "facenet")

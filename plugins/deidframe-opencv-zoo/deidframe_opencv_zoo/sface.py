@@ -23,12 +23,12 @@ class SFace:
 
     def __init__(self, params: SFaceParams, context: Context) -> None:
         self._model = fold(weights_path("deidframe_opencv_zoo", "sface", context).read_bytes())
-        self._network = Network(read_graph(self._model), [(-1, 3, SIZE, SIZE)], params.precision)
+        self._network = Network(read_graph(self._model), [(-1, 3, SIZE, SIZE)], params.precision, stream=True)
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Return `(N, 128)` float32 encodings, not normalised; compare them by cosine."""
-        vectors = align.encode_aligned(faces, TEMPLATE, SIZE, lambda chips: self._network(align.channels_first(chips))[0], DIM)
-        return Embeddings(faces.ids, vectors, "sface")
+        vectors = self._network.stacked(map(align.channels_first, align.chips(faces, TEMPLATE, SIZE)))
+        return Embeddings(faces.ids, vectors.reshape(len(faces), DIM), "sface")
 
     def as_torch(self) -> TorchEncoder:
         """Return the network for following gradients; needs torch."""
