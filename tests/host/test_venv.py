@@ -178,6 +178,26 @@ def test_what_a_plugin_does_there_fails_its_own_method_alone(tmp_path: Path, bod
     assert not list((tmp_path / "run").glob("*/rude/*"))
 
 
+def test_a_component_of_a_process_that_ended_is_no_other_component(tmp_path: Path) -> None:
+    """The process dies in one method; another one's component of the same environment was made before that."""
+    body = "import os; os._exit(3) if self.__class__.__name__ == 'Dies' else None; " + CALLS["1.0"]
+    code = (
+        redactor("first", body)
+        .replace("class Grey:", "class Grey:\n    kept = []\n")
+        .replace("return [Component(", "return [Component('dies', f'{__name__}:Dies', Settings, 'dies', contract=2), Component(")
+    )
+    made(tmp_path / "rude", "first", code + "\n\nclass Dies(Grey):\n    pass\n", "1.0")
+    (own,) = (tmp_path / "rude" / "lib").glob("python*/site-packages")
+    (own / "first-0.1.dist-info" / "entry_points.txt").write_text("[deidframe]\nredactor.first = first\nredactor.dies = first\n")
+    table = 'use = "{}", environment = "venv:rude"'
+    methods = method("one", table.format("first")) + method("two", table.format("dies")) + method("three", table.format("first"))
+    one, two, three = ran(tmp_path, methods, "run").cells
+    assert (one.status, two.status) == ("ok", "failed")
+    assert "its process ended (code 3)" in two.reason
+    assert three.status == "failed"
+    assert "made in a process that ended" in three.reason
+
+
 def test_what_is_printed_there_breaks_nothing(tmp_path: Path) -> None:
     body = "print('x' * 100000); import sys; sys.stdout.flush(); " + CALLS["1.0"]
     made(tmp_path / "loud", "loud", redactor("loud", body), "1.0")
@@ -218,7 +238,7 @@ def test_every_role_but_a_source_works_from_there(tmp_path: Path) -> None:
     text = re.sub(
         r'use = "(whole|colour|in-order|drop|first-member|flat|grey)"', r'use = "\1", environment = "venv:all"', examples.RECIPE
     )
-    text = re.sub(r'^use = "(whole|guess)".*$', r'use = "\1"\nenvironment = "venv:all"', text, flags=re.MULTILINE)
+    text = re.sub(r'^use = "(whole|guess|lighter)".*$', r'use = "\1"\nenvironment = "venv:all"', text, flags=re.MULTILINE)
     source = examples.listed("source", "noise", docstring_code("source"))
     (tmp_path / "scratch").mkdir()
     planned = plan(parse(text, str(tmp_path / "r.toml")), Catalogue((source,)), tmp_path / "scratch")

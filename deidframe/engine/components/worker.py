@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -35,6 +36,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.catalogue = Catalogue()
+        self._token = secrets.token_hex(8)  # of this process: a number of one that ended is no number here
         self._made: list[tuple[Any, Loaded, str]] = []
         self._depth = 0
 
@@ -98,8 +100,8 @@ class Worker:
         """Return what an anonymizer does besides grouping k people."""
         return self.catalogue.load(role, use).component.params.model_validate(params).beyond_k(k)
 
-    def make(self, role: str, use: str, params: dict[str, Any], given: dict[str, Any]) -> tuple[int, list[str]]:
-        """Make a component; return its number and its verbs."""
+    def make(self, role: str, use: str, params: dict[str, Any], given: dict[str, Any]) -> tuple[str, int, list[str]]:
+        """Make a component; return the token of this process, its number and its verbs."""
         loaded = self.catalogue.load(role, use)
         checked, context = loaded.component.params.model_validate(params), Context(**given)
         asks = checked.network or Need.NETWORK in loaded.component.needs
@@ -114,10 +116,16 @@ class Worker:
             made = loaded.make(checked, context)
         self._made.append((made, loaded, refused))
         verbs = [verb for verb in (VERBS[role][1], *BESIDES) if hasattr(made, verb)]
-        return len(self._made) - 1, verbs
+        return self._token, len(self._made) - 1, verbs
 
-    def work(self, number: int, verb: str, *arguments: Any) -> Any:
-        """Let a component work as the core would, in a process that is its own."""
+    def work(self, token: str, number: int, verb: str, *arguments: Any) -> Any:
+        """Let a component work as the core would, in a process that is its own.
+
+        Raises:
+            PluginError: it was made in a process that ended.
+        """
+        if token != self._token:
+            raise PluginError("it was made in a process that ended, and all that it had learnt is gone")
         made, loaded, refused = self._made[number]
         role = loaded.listed.role
         self._depth += 1

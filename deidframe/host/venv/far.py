@@ -207,16 +207,16 @@ class FarLoaded(Loaded):
         assert self.home is not None
         key = self.listed.role, f"{self.listed.distribution}:{self.listed.name}"
         given = {f.name: getattr(context, f.name) for f in fields(Context) if f.name != "track"}
-        number, verbs = self.home.ask("make", *key, params.model_dump(mode="json"), given)
-        return FarComponent(self.home, number, verbs)
+        token, number, verbs = self.home.ask("make", *key, params.model_dump(mode="json"), given)
+        return FarComponent(self.home, token, number, verbs)
 
 
 class FarComponent:
     """Has the verbs that the component on the other side has."""
 
-    def __init__(self, home: Environment, number: int, verbs: list[str]) -> None:
+    def __init__(self, home: Environment, token: str, number: int, verbs: list[str]) -> None:
         for verb in verbs:
-            setattr(self, verb, functools.partial(home.ask, "work", number, verb))
+            setattr(self, verb, functools.partial(home.ask, "work", token, number, verb))
 
 
 class FarParams(Params, extra="allow"):
