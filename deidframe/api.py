@@ -80,7 +80,7 @@ class Run:
             line: Row = {"method": cell.method, "status": cell.status, "reason": cell.reason}
             line |= {name: getattr(cell, name) for name in COUNTS}
             line |= {"worst": _value(worst, "rank1"), "by": worst.attack if worst else None}
-            line |= {name: _value(cell, name) for name in sorted(cell.metrics) if name.startswith("loss.")}
+            line |= {name: _value(cell, name) for name in sorted(cell.metrics) if name.startswith(("loss.", "measure."))}
             out.append(line | {"broken": list(row.broken) if row else [], "seconds": cell.stages.get("method")})
         return _filled(out)
 
@@ -105,7 +105,16 @@ class Run:
             for column, classes in cell.by.items():
                 for kind, figures in classes.items():
                     out += [_figure(cell, name, value, column, kind) for name, value in sorted(figures.items())]
-        return out
+        return [self._of_plugin(line) for line in out]
+
+    def _of_plugin(self, line: Row) -> Row:
+        """Return a line with the unit and direction that a plugin gives its measure."""
+        kind, _, name = line["metric"].partition(".")
+        told = self.record.run.get("measures", {}).get(name) if kind in ("measure", "measure_ceiling") else None
+        if told is None:
+            return line
+        better = f"{told['better']} is better" if told["better"] and kind == "measure" else "neither"
+        return line | {"unit": told["unit"], "direction": better}
 
     def _repr_html_(self) -> str:
         """Show it in a notebook: the answer, the methods and every attack."""

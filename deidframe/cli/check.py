@@ -106,6 +106,8 @@ def run(options: argparse.Namespace) -> int:
         spec = attack.spec
         said = f"threat {spec.threat}, gallery {spec.gallery}, sees with {attack.sees}"
         console.print(Text(f"attack {attack.name}: {attack.step.name}, {said}"))
+    for name, step in planned.measures:
+        console.print(Text(f"measure {name}: {step.name}, {step.loaded.component.summary}"))
     if planned.audit:
         seen = f", and with {planned.audit.encoder.name} for copies of originals" if planned.audit.encoder else ""
         console.print(Text(f"audit: {planned.audit.detector.name} looks for a second face{seen}"))

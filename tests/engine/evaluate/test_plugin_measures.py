@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from examples import RECIPE, docstring_code, listed, planned
 
+import deidframe
 from deidframe.contract import ArtifactError, RecipeError, Values
 from deidframe.engine.run import Outcome, run
 from deidframe.report.page import write_report
@@ -42,6 +43,16 @@ def test_the_report_has_its_column_and_its_figure(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "figures" / "measure-lighter.svg").exists()
     assert "measure.lighter" in (tmp_path / "run" / "tables" / "methods.csv").read_text()
     assert "Figures of plugins" in (tmp_path / "run" / "report.md").read_text()
+
+
+def test_python_has_it_with_its_unit(tmp_path: Path) -> None:
+    ran(tmp_path)
+    found = deidframe.load(tmp_path / "run")
+    assert {row["measure.lighter"] is not None for row in found.methods()} == {True}
+    told = {row["metric"]: (row["unit"], row["direction"]) for row in found.figures() if "lighter" in row["metric"]}
+    assert told["measure.lighter"] == ("grey levels", "lower is better")
+    assert told["measure_ceiling.lighter"] == ("grey levels", "neither")
+    assert told["measured.lighter"][0] == "share, 0 to 1"
 
 
 @pytest.mark.parametrize(
