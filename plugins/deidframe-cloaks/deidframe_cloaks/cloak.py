@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deidframe.contract import Context, FaceSet, PluginError, TorchEncoder, align
-from deidframe_cloaks.plugin import CloakParams, MomentumParams, PgdParams, TiDimParams
+from deidframe.contract import Context, FaceSet, PluginError, TorchEncoder, align, decode
+from deidframe_cloaks.plugin import CloakParams, MomentumParams, PgdParams, TiDimParams, TipImParams
 
 if TYPE_CHECKING:
     import torch
 
 REACH = 2.5
 """A step is this many times the bound over the number of steps: with signs that change it still gets there."""
+PATCH = 8
+"""Side in pixels of what is compared where a picture is held to look natural."""
 SIZES = (0.9, 1.1)
 """Of the face, where a step looks at it a little smaller or larger."""
 
 
 class _Cloak:
-    """What the three have in common.
+    """What the four have in common.
 
     Args:
         params: against whom, and how much may change.
@@ -114,6 +117,77 @@ class MiFgsm(_Cloak):
 
     def _carried(self, before: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
         return self._params.decay * before + slope / slope.abs().mean().clamp_min(1e-12)
+
+
+class TipIm(_Cloak):
+    """Redactor `tip-im`: each step goes towards that one of some other people by whom most is gained.
+
+    The other people are pictures of nobody that ship with the plugin, so that no one is looked like who did not agree to it.
+    """
+
+    _params: TipImParams
+
+    def __init__(self, params: TipImParams, context: Context) -> None:
+        super().__init__(params, context)
+        torch = self._torch
+        files = sorted(resources.files("deidframe_cloaks").joinpath("targets").iterdir(), key=lambda one: one.name)
+        pictures = [decode(one.read_bytes()) for one in files if one.name.endswith(".jpg")][: params.targets]
+        shown = [torch.from_numpy(np.array(one.transpose(2, 0, 1)[None], np.float32)) for one in pictures]
+        marks = [align.template(one.shape[0]).astype(np.float64) for one in pictures]
+        with torch.no_grad():
+            seen = [self._encoder.run(self._chip(one, at)) for one, at in zip(shown, marks, strict=True)]
+            self._targets = torch.nn.functional.normalize(torch.cat(seen), dim=1)
+
+    def _cloaked(self, picture: NDArray[np.uint8], marks: NDArray[np.float64]) -> NDArray[np.uint8]:
+        torch, params = self._torch, self._params
+        clear = torch.from_numpy(np.array(picture.transpose(2, 0, 1)[None], np.float32))
+        rng = self._context.rng(hashlib.sha256(picture.tobytes()).hexdigest())
+        with torch.no_grad():
+            own = torch.nn.functional.normalize(self._encoder.run(self._chip(clear, marks)), dim=1)
+        bound, step = params.epsilon, REACH * params.epsilon / params.steps
+        shown = (clear + torch.from_numpy(self._start(rng, clear.shape).astype(np.float32))).clamp(0, 255)
+        carried = torch.zeros_like(clear)
+        for _ in range(params.steps):
+            shown = shown.detach().requires_grad_(True)
+            seen = torch.nn.functional.normalize(self._encoder.run(self._chip(shown, marks)), dim=1)
+            (away,) = torch.autograd.grad((seen * own).sum(), shown, retain_graph=True)
+            strange = torch.zeros_like(clear)
+            if params.gamma:
+                (strange,) = torch.autograd.grad(params.gamma * self._strangeness(shown, clear), shown, retain_graph=True)
+            best, gained, kept = shown, (-np.inf, -np.inf), carried
+            for target in self._targets:
+                (nearer,) = torch.autograd.grad((seen * target).sum(), shown, retain_graph=True)
+                slope = away - nearer + strange
+                onward = params.decay * carried + slope / slope.abs().mean().clamp_min(1e-12)
+                with torch.no_grad():
+                    moved = shown - step * onward.sign()
+                    moved = torch.maximum(torch.minimum(moved, clear + bound), clear - bound).clamp(0, 255)
+                    gain = self._gain(moved, marks, own)
+                if gain > gained:
+                    best, gained, kept = moved, gain, onward
+            shown, carried = best, kept
+        made = shown.detach().round().clamp(0, 255)[0].numpy().transpose(1, 2, 0)
+        return np.ascontiguousarray(made).astype(np.uint8)
+
+    def _gain(self, picture: torch.Tensor, marks: NDArray[np.float64], own: torch.Tensor) -> tuple[float, float]:
+        """Return the paper's gain, log(1 + the sum of exp(lead, at least 0) over the targets), and the greatest lead, for ties.
+
+        A target's lead is how much more the picture is like it than like the own face.
+        """
+        seen = self._torch.nn.functional.normalize(self._encoder.run(self._chip(picture, marks)), dim=1)
+        ahead = seen @ self._targets.T - (seen * own).sum()
+        return float(ahead.clamp_min(0).exp().sum().log1p()), float(ahead.max())
+
+    def _strangeness(self, picture: torch.Tensor, clear: torch.Tensor) -> torch.Tensor:
+        """Return the squared maximum mean discrepancy of the picture's patches from the clear one's, under a Gaussian kernel."""
+        tools = self._torch
+        patches = tools.nn.functional.unfold
+        one, other = (patches(p / 255, PATCH, stride=PATCH)[0].T for p in (picture, clear))
+
+        def kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+            return (tools.cdist(a, b).square() / -a.shape[1]).exp().mean()
+
+        return kernel(one, one) + kernel(other, other) - 2 * kernel(one, other)
 
 
 class TiDim(MiFgsm):

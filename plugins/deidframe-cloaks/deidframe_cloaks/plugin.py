@@ -56,6 +56,15 @@ class TiDimParams(MomentumParams):
     """How often a step looks at the face a little larger or smaller."""
 
 
+class TipImParams(MomentumParams):
+    """As with momentum, towards other people, who do not exist."""
+
+    targets: int = Field(default=4, ge=1, le=8)
+    """How many of the other people that ship with the plugin may be gone towards."""
+    gamma: float = Field(default=0.0, ge=0, le=100, strict=False)
+    """Weight of looking natural: how far the picture's patches may lie from the clear one's as a whole."""
+
+
 def _component(name: str, params: type[Params], summary: str, reference: str) -> Component:
     return Component(
         name=name,
@@ -71,7 +80,7 @@ def _component(name: str, params: type[Params], summary: str, reference: str) ->
 
 @hookimpl
 def deidframe_redactors() -> list[Component]:
-    """Bring `pgd`, `mi-fgsm` and `ti-dim`."""
+    """Bring `pgd`, `mi-fgsm`, `ti-dim` and `tip-im`."""
     return [
         _component(
             "pgd",
@@ -90,5 +99,11 @@ def deidframe_redactors() -> list[Component]:
             TiDimParams,
             "the same with other sizes and spread gradients, made to carry over to other recognisers",
             "Dong et al., Evading defenses to transferable adversarial examples by translation-invariant attacks, CVPR 2019",
+        ),
+        _component(
+            "tip-im",
+            TipImParams,
+            "goes step by step towards people who do not exist, the one by whom most is gained",
+            "Yang et al., Towards face encryption by generating adversarial identity masks, ICCV 2021",
         ),
     ]

@@ -8,8 +8,8 @@ import pytest
 from real_recognizer import RealRecognizer
 
 from deidframe.contract import Context, FaceSet, PluginError, align
-from deidframe_cloaks.cloak import MiFgsm, Pgd, TiDim
-from deidframe_cloaks.plugin import MomentumParams, PgdParams, TiDimParams
+from deidframe_cloaks.cloak import MiFgsm, Pgd, TiDim, TipIm
+from deidframe_cloaks.plugin import MomentumParams, PgdParams, TiDimParams, TipImParams
 from deidframe_people.plugin import PeopleParams
 from deidframe_people.source import SyntheticPeople
 
@@ -29,7 +29,7 @@ def faces(context: Context) -> FaceSet:
     return FaceSet(photos.ids, shown, np.repeat(align.template(256)[None], len(shown), axis=0))
 
 
-CLOAKS = ((Pgd, PgdParams), (MiFgsm, MomentumParams), (TiDim, TiDimParams))
+CLOAKS = ((Pgd, PgdParams), (MiFgsm, MomentumParams), (TiDim, TiDimParams), (TipIm, TipImParams))
 
 
 @pytest.mark.parametrize(("kind", "params"), CLOAKS, ids=lambda one: one.__name__)
@@ -59,3 +59,22 @@ def test_what_cannot_be_followed_is_said(tmp_path: Path) -> None:
 
 def test_every_cloak_is_told_to_be_no_protection() -> None:
     assert all("no protection" in params().caution for _, params in CLOAKS)
+
+
+def test_tip_im_goes_towards_one_of_its_targets(context: Context, faces: FaceSet) -> None:
+    made = TipIm(TipImParams(epsilon=12, steps=4), context)
+    shown = made.redact(faces.slice(0, 1))
+    seen = context.recognizers["sface"]
+    before, after = (seen.encode(one).vectors @ made._targets.numpy().T for one in (faces.slice(0, 1), shown))
+    assert after.max() > before.max() + 0.1, (before, after)
+    own = (seen.encode(shown).vectors * seen.encode(faces.slice(0, 1)).vectors).sum()
+    assert own < after.max(), "more like a target than like itself"
+    )
+    natural = TipIm(TipImParams(epsilon=12, steps=4, gamma=50), context).redact(faces.slice(0, 1))
+    assert not np.array_equal(natural.images[0], shown.images[0])
+
+
+@pytest.mark.parametrize("wrong", [{"targets": 0}, {"targets": 9}, {"gamma": -1.0}])
+def test_what_is_no_parameter(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"greater than or equal|less than or equal"):
+        TipImParams(**wrong)
