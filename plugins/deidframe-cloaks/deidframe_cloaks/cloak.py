@@ -185,7 +185,8 @@ class TipIm(_Cloak):
         one, other = (patches(p / 255, PATCH, stride=PATCH)[0].T for p in (picture, clear))
 
         def kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-            return (tools.cdist(a, b).square() / -a.shape[1]).exp().mean()
+            alike: torch.Tensor = (tools.cdist(a, b).square() / -a.shape[1]).exp().mean()
+            return alike
 
         return kernel(one, one) + kernel(other, other) - 2 * kernel(one, other)
 

@@ -69,7 +69,6 @@ def test_tip_im_goes_towards_one_of_its_targets(context: Context, faces: FaceSet
     assert after.max() > before.max() + 0.1, (before, after)
     own = (seen.encode(shown).vectors * seen.encode(faces.slice(0, 1)).vectors).sum()
     assert own < after.max(), "more like a target than like itself"
-    )
     natural = TipIm(TipImParams(epsilon=12, steps=4, gamma=50), context).redact(faces.slice(0, 1))
     assert not np.array_equal(natural.images[0], shown.images[0])
 
