@@ -565,6 +565,24 @@ def check_values_tell_faces_apart(bench: Bench) -> None:
     ask(np.unique(np.concatenate([same.values, gone.values])).size > 1, "every face has one value, changed or not")
 
 
+@check("redactor")
+def check_photos_come_back_whole(bench: Bench) -> None:
+    """Faces are cut out of the photo that was made where they lie in the original, so it has to be of its size."""
+    made = bench.make()
+    if not hasattr(made, "redact_scene"):
+        ask(bench.made_params.takes != "scene", "takes: it says whole photos and has no method redact_scene")
+        return
+    given = photos(3)
+    boxes = np.repeat(np.array([[60, 60, 200, 220]], np.float32), 3, axis=0)
+    marks = np.repeat(align.template(256)[None], 3, axis=0)
+    back = made.redact_scene(given, Detections(given.ids, given.ids, boxes, marks, np.ones(3, np.float32)))
+    ask(isinstance(back, Photos), f"redact_scene gave {type(back).__name__}, not Photos")
+    ask(sorted((*back.ids, *back.skipped)) == sorted(given.ids), "redact_scene: some photos are neither made nor in skipped")
+    for one in back.ids:
+        ask(back.open(one).shape == given.open(one).shape, "redact_scene: a photo came back in another size")
+        ask((back.open(one) != given.open(one)).any(), "redact_scene: a photo came back as it was")
+
+
 @check("attacker")
 def check_the_very_same_pictures_match(bench: Bench) -> None:
     """An attack that does not know a picture again measures nothing."""
