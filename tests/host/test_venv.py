@@ -316,6 +316,11 @@ def test_a_pickle_is_never_read() -> None:
         wire.write(io.BytesIO(), np.array([object()]), Kept())
 
 
+def there_asks(link: Link, verb: str, rest: list[object]) -> object:
+    """Do what the other end would be done for."""
+    return link._do(verb, [1, *rest])
+
+
 def test_calls_nest_and_errors_keep_their_kind() -> None:
     ends = []
     for _ in range(2):
@@ -339,6 +344,10 @@ def test_calls_nest_and_errors_keep_their_kind() -> None:
     with pytest.raises(RuntimeError) as caught:
         here.ask("own")
     assert type(caught.value).__name__ == "KeyError"
+    here.hold([1])
+    for verb, rest in (("invoke", ["__len__", [], {}]), ("value", ["__class__"])):
+        with pytest.raises(PluginError, match="nothing that can be asked for"):
+            there_asks(here, verb, rest)
     for link in (here, there):
         link._writer.close()
     thread.join(5)

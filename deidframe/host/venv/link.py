@@ -94,10 +94,12 @@ class Link:
             return np.asarray(self._held[number][rows])
         if verb == "invoke":
             number, method, given, named = arguments
+            _public(method)
             thing = self._held[number]
             return (getattr(thing, method) if method else thing)(*given, **named)
         if verb == "value":
             number, name = arguments
+            _public(name)
             return getattr(self._held[number], name)
         return self._serve(verb, *arguments)
 
@@ -183,6 +185,16 @@ class FarObject(wire.StandIn):
         if name in self._has:
             return self._link.ask("value", self.number, name)
         return lambda *given, **named: self._link.ask("invoke", self.number, name, list(given), named)
+
+
+def _public(name: str) -> None:
+    """Refuse what is nobody's business on the other side.
+
+    Raises:
+        PluginError: it is not public.
+    """
+    if name.startswith("_"):
+        raise PluginError(f"{name!r} is nothing that can be asked for")
 
 
 def _told(error: BaseException) -> dict[str, Any]:
