@@ -20,8 +20,9 @@ from deidframe.contract.component import ROLES
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed, list_plugins
 from deidframe.testing import CHECKS, checks_for, conform, conformance
-from deidframe.testing.checks import Violation, check_parameters_are_closed
+from deidframe.testing.checks import check_parameters_are_closed
 from deidframe.testing.material import Bench
+from deidframe.testing.trying import Violation
 from deidframe_people.source import FACES
 
 ALL = Catalogue().listed

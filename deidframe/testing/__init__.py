@@ -7,8 +7,12 @@ test_conforms = conformance("deidframe-grey")
 
 from __future__ import annotations
 
-from deidframe.testing.checks import CHECKS, ConformanceCheck, Violation, checks_for
+from deidframe.testing import checks, role_checks
 from deidframe.testing.conform import CheckOutcome, conform, conformance
 from deidframe.testing.material import Bench
+from deidframe.testing.trying import CHECKS, ConformanceCheck, Violation, checks_for
+
+NOTED = (checks, role_checks)
+"""Modules whose checks are noted when they are imported."""
 
 __all__ = ["CHECKS", "Bench", "CheckOutcome", "ConformanceCheck", "Violation", "checks_for", "conform", "conformance"]

@@ -16,8 +16,8 @@ from deidframe.contract.component import Component
 from deidframe.engine.components.process import Process
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.discover import Listed, list_plugins
-from deidframe.testing.checks import ConformanceCheck, Violation, checks_for
 from deidframe.testing.material import Bench
+from deidframe.testing.trying import ConformanceCheck, Violation, checks_for
 
 Params = Mapping[str, Mapping[str, Any]]
 
