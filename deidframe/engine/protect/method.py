@@ -114,9 +114,9 @@ def _after(pool: ComponentPool, step: Step, made: Protected) -> FaceSet:
     numbers, first, place = np.unique(
         np.array([made.groups[face] for face in faces.ids], np.int64), return_index=True, return_inverse=True
     )
-    names = tuple(f"group {number}" for number in numbers.tolist())  # a shared picture is nobody's in particular
+    named = tuple(f"group {number}" for number in numbers.tolist())  # a shared picture is nobody's in particular
     one = faces.take(first)
-    shared = FaceSet(names, one.images, one.landmarks, names if step.needs(Need.SUBJECTS) else None)
+    shared = FaceSet(named, one.images, one.landmarks, named if step.needs(Need.SUBJECTS) else None)
     lazy = _redacted(pool, step, shared, None)
     pictures = new_pictures(len(shared), *shared.size, pool.scratch)
     for start in range(0, len(shared), BATCH):
