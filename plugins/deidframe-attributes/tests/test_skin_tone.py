@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 
 from deidframe.contract import Context, FaceSet, Params, align
-from deidframe.testing import conformance
 from deidframe_attributes.skin_tone import SkinTone, cheeks, lab
-
-test_conforms = conformance("deidframe-attributes", "skin-tone")
 
 
 @pytest.mark.parametrize(
