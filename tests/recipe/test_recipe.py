@@ -67,7 +67,7 @@ def test_everything_wrong_is_said_at_once_with_its_place() -> None:
         "    9 | use = 3\n"
         "      | ^\n"
         "r.toml:13:1: error[R104] method[0].redacter: unknown key; accepted: name, k, encoder, clusterer, within, outliers,"
-        ' anonymizer, synthesizer, redactor, released, map, equal_counts, sweep; did you mean "redactor"?\n'
+        ' anonymizer, synthesizer, redactor, then, released, map, equal_counts, sweep; did you mean "redactor"?\n'
         '   13 | redacter = { use = "gaussian-blur" }\n'
         "      | ^"
     )

@@ -40,7 +40,7 @@ def test_the_worst_attack_leaves_out_what_cannot_be_set_beside_the_bound() -> No
 
 
 def test_the_page_says_what_nothing_was_promised_against(tmp_path: Path) -> None:
-    attack = RECIPE[RECIPE.index("[[attack]]") :]
+    attack = RECIPE[RECIPE.index("[[attack]]") : RECIPE.index("[[measure]]")]
     text = (
         RECIPE + "\n" + attack.replace('"guess"\nuse', '"known others"\nuse').replace('threat = "naive"', 'threat = "informed"')
     )

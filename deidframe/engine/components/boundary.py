@@ -94,7 +94,7 @@ def guarded(who: str, *, exact: bool = True, nested: bool = False, importing: bo
     with limited(who), ExitStack() as held:
         if exact and not nested:
             held.enter_context(_controller(len(sys.modules)).limit(limits=1, user_api="blas"))
-            held.enter_context(torch_held(loaded="torch" in sys.modules))
+            held.enter_context(torch_held())
         if network:
             held.enter_context(no_network(network))
         before = Process.now()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from deidframe.contract.errors import UsageError
-from deidframe.models.torch_engine import reproducible_torch
 
 CPU = "cpu"
 DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
@@ -57,9 +58,22 @@ def threads_for() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def torch_held(*, loaded: bool) -> AbstractContextManager[None]:
-    """Hold torch, where it is loaded, to sums in one order: see `reproducible_torch`."""
-    return reproducible_torch() if loaded else nullcontext()
+@contextmanager
+def torch_held() -> Iterator[None]:
+    """Hold torch, where it is loaded, to one thread, so that its sums have one order.
+
+    No more than that: `reproducible_torch`, which a component takes for itself, loads torch's compiler, which writes folders.
+    """
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "get_num_threads"):  # not loaded, or being loaded just now
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _check(device: str) -> None:
