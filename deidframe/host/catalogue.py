@@ -75,7 +75,14 @@ class Catalogue:
     def __init__(self, listed: tuple[Listed, ...] | None = None, elsewhere: Elsewhere | None = None) -> None:
         self.listed = list_plugins() if listed is None else listed
         self._elsewhere = elsewhere
-        self._loaded: dict[tuple[str, str, str], Loaded] = {}
+        self._loaded: dict[tuple[str, str], Loaded] = {}
+
+    def beside(self, more: tuple[Listed, ...], elsewhere: Elsewhere) -> Catalogue:
+        """Return it with what a recipe brings; where that is nothing, what is loaded in one is loaded in both."""
+        made = Catalogue((*self.listed, *more), elsewhere)
+        if not more:
+            made._loaded = self._loaded
+        return made
 
     def names(self, role: str) -> tuple[str, ...]:
         """Return the usable names of a role, sorted."""
@@ -101,7 +108,11 @@ class Catalogue:
             if self._elsewhere is None:
                 raise PluginError(f"environment {environment!r}: only a recipe names environments")
             listed = self._elsewhere.listed(environment)
-        found = [p for p in listed if p.role == role and p.name == name and (not wanted or p.distribution == wanted)]
+        found = [
+            p
+            for p in listed
+            if p.role == role and p.name == name and (not wanted or use in (p.qualified, f"{p.distribution}:{name}"))
+        ]
         if not found:
             return None
         if not wanted and len(found) > 1:  # what is installed here goes before what another environment has, too
@@ -120,15 +131,16 @@ class Catalogue:
             PluginError: no such component, a name two distributions claim, a module that raises on import, a misspelt hook,
                 a hook that returns something else, or a component written for another contract version.
         """
-        if (role, use, environment) in self._loaded:
-            return self._loaded[role, use, environment]
+        if not environment and (role, use) in self._loaded:
+            return self._loaded[role, use]
         listed = self.find(role, use, environment)
         if listed is None:
             near = self.nearest(role, use)
             hint = f"; did you mean {near!r}?" if near else f"; installed: {', '.join(self.names(role)) or 'none'}"
             raise PluginError(f"no {role} is called {use!r}{hint}")
-        far = self._elsewhere.load(listed) if self._elsewhere is not None and listed.environment else None
-        found = self._loaded[role, use, environment] = far or Loaded(listed, _component(listed))
+        if self._elsewhere is not None and listed.environment:
+            return self._elsewhere.load(listed)  # which knows what it loaded before
+        found = self._loaded[role, use] = Loaded(listed, _component(listed))
         return found
 
 

@@ -49,7 +49,7 @@ def with_local(catalogue: Catalogue, files: Sequence[str], beside: Path) -> Cata
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise PluginError(f"plugins: {twice[0]} {twice[1]!r} is brought twice; give the files other names")
-    return Catalogue((*catalogue.listed, *found), elsewhere)
+    return catalogue.beside(tuple(found), elsewhere)
 
 
 def is_local(listed: Listed) -> bool:

@@ -132,6 +132,12 @@ def test_all_of_an_environment_is_known_by_name(room: Path) -> None:
     text = RECIPE.replace('name = "apart"', 'name = "apart"\nplugins = ["venv:old"]') + method("old", 'use = "pale"')
     planned = plan(parse(text, str(room / "named.toml")), Catalogue(), room)
     assert planned.methods[0].steps["redactor"].loaded.qualified == "pale@old:pale"
+    qualified = plan(parse(text.replace('use = "pale"', 'use = "pale@old:pale"'), str(room / "q.toml")), Catalogue(), room)
+    assert qualified.methods[0].steps["redactor"].loaded.listed.environment == "venv:old"
+    (room / "deeper").mkdir()
+    other = text.replace('"venv:old"', '"venv:../old"')
+    again = plan(parse(other, str(room / "deeper" / "named.toml")), Catalogue(), room)
+    assert again.methods[0].steps["redactor"].loaded.qualified == "pale@old:pale", "the same one by another way"
 
 
 @pytest.mark.parametrize(
@@ -305,8 +311,7 @@ def test_arrays_and_artifacts_come_out_as_they_went_in() -> None:
 @pytest.mark.parametrize("data", [b"", b"\x00" * 5, b"\xff" * 40, b"\x02" + b"\x00" * 11 + b"{}"])
 def test_what_is_no_message_is_said_to_be_none(data: bytes) -> None:
     with pytest.raises(wire.Broken):
-        message = wire.read(io.BytesIO(data), Kept())
-        raise wire.Broken(str(message)) if message == {} else AssertionError(message)
+        wire.read(io.BytesIO(data), Kept())
 
 
 def test_a_pickle_is_never_read() -> None:

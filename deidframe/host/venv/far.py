@@ -7,6 +7,7 @@ import functools
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, cast
@@ -103,7 +104,7 @@ class Environment:
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
         self._loaded: dict[tuple[str, str], FarLoaded] = {}
-        self._listed: tuple[Listed, ...] | None = None
+        self._listed: list[dict[str, str]] | None = None
         self.python = next((one for one in (home / "bin" / "python", home / "Scripts" / "python.exe") if one.exists()), None)
         if self.python is None:
             raise PluginError(f"environment: {str(home)!r} is no virtual environment; python -m venv {home.name} makes one")
@@ -155,10 +156,8 @@ class Environment:
             return f"environment {self.label!r}: its process is not running"
         for stream in (process.stdin, process.stdout):
             if stream is not None:
-                try:
+                with suppress(OSError):
                     stream.close()
-                except OSError:
-                    pass
         try:
             code = process.wait(0.2)  # where it died by itself, that says how
         except subprocess.TimeoutExpired:
@@ -169,8 +168,8 @@ class Environment:
     def listed(self, name: str) -> tuple[Listed, ...]:
         """Return what is announced there, under the name that a recipe gives the environment."""
         if self._listed is None:
-            self._listed = tuple(Listed(**one, environment=name) for one in self.ask("list"))
-        return self._listed
+            self._listed = self.ask("list")
+        return tuple(Listed(**one, environment=name) for one in self._listed)
 
     def load(self, listed: Listed) -> FarLoaded:
         """Return a component as its own side describes it.
