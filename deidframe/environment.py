@@ -21,6 +21,11 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "deidframe"
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def contain_libraries() -> None:
     """Let no library that is imported from here on report its use, or write beside our cache.
 

@@ -166,7 +166,7 @@ class Context:
     Args:
         seed: of this component in this run, 0 to 2**63 - 1; equal runs give equal seeds.
         scratch: an existing private folder for temporary files, removed after the run.
-        device: `"cpu"` or a torch-style device name; the processor unless `Need.GPU` is asked for.
+        device: `"cpu"` or a torch-style device name; the processor unless `Need.GPU`, or `Params.gpu`, asks for another.
         threads: how many threads it may start. Inside a call, an attacker's apart, linear algebra and torch have one each, since
             the order of their sums changes with the number: work on several faces or groups side by side instead.
         log: takes one line for the run's log.

@@ -30,6 +30,11 @@ class Params(BaseModel, extra="forbid", strict=True):
         return False
 
     @property
+    def gpu(self) -> bool:
+        """With these parameters it computes on the device that it is given; `Need.GPU` says so for all."""
+        return False
+
+    @property
     def recognizers(self) -> tuple[str, ...]:
         """Names of encoders; it is handed a recogniser with each of them, as `Context.recognizers`."""
         return ()

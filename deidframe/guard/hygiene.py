@@ -23,7 +23,8 @@ TIME = 946684800
 """Modification time of every released file: 2000-01-01, so that the order of writing says nothing."""
 JPEG_QUALITY = 95
 BATCH = 64
-_POOL = ThreadPoolExecutor(2, thread_name_prefix="deidframe-encode")
+POOL = ThreadPoolExecutor(2, thread_name_prefix="deidframe-jpeg")
+"""Encodes and decodes released pictures."""
 
 
 def encode_jpeg(pixels: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
@@ -111,7 +112,7 @@ def write_pictures(faces: FaceSet, folder: Path, key: bytes, method: str) -> Ite
         shown = faces.images.rows[start:stop].tolist() if isinstance(faces.images, IndexedStack) else list(part)
         places = {row: place for place, row in reversed(list(enumerate(shown)))}
         pixels = faces.images[start:stop]
-        encoded = dict(zip(places, _POOL.map(encode_jpeg, (pixels[place] for place in places.values())), strict=True))
+        encoded = dict(zip(places, POOL.map(encode_jpeg, (pixels[place] for place in places.values())), strict=True))
         for row, face_id in zip(shown, faces.ids[start:stop], strict=True):
             yield _written(encoded[row], folder, key, method, face_id)
 

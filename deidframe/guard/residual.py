@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import ReleaseRefused
-from deidframe.guard.hygiene import Written, decode_jpeg, encode_jpeg
+from deidframe.guard.hygiene import POOL, Written, decode_jpeg, encode_jpeg
 from deidframe.guard.release import Release
 
 UNCHANGED = 2.0
@@ -27,7 +26,6 @@ takes.
 FAULT = 0.2
 """From this share of originals on a method is refused, and not the single pictures."""
 HANDED_BACK = "its protected picture is its original"
-_POOL = ThreadPoolExecutor(2, thread_name_prefix="deidframe-residual")
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def compare_written(written: Iterable[Written], originals: FaceSet) -> tuple[str
     """
     files = tuple(written)
     shown = {file.digest: file.data for file in files}
-    pictures = dict(zip(shown, _POOL.map(decode_jpeg, shown.values()), strict=True))
+    pictures = dict(zip(shown, POOL.map(decode_jpeg, shown.values()), strict=True))
     pairs = zip(files, originals.images[:], strict=True)
     return tuple(file.face for file, before in pairs if unchanged(before, pictures[file.digest]))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.errors import PluginError, WeightsError
-from deidframe.environment import contain_libraries
+from deidframe.environment import contain_libraries, processors
 
 Precision = Literal["f32", "bf16"]
 
@@ -65,10 +64,6 @@ AT_ONCE = 2
 """Batches that are under way side by side."""
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Network:
     """A compiled network.
 
@@ -86,12 +81,12 @@ class Network:
         if shapes:
             graph.reshape({port.any_name: list(shape) for port, shape in zip(graph.inputs, shapes, strict=True)})
         settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        side_by_side = AT_ONCE if stream and _cores() >= AT_ONCE else 1
+        side_by_side = AT_ONCE if stream and processors() >= AT_ONCE else 1
         if side_by_side > 1:
             settings |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": side_by_side}
+            if processors() == AT_ONCE:  # they may be two threads of one core, which are one to it
+                settings["INFERENCE_NUM_THREADS"] = side_by_side
         self._compiled = _core().compile_model(graph, "CPU", settings)
-        if side_by_side > int(self._compiled.get_property("INFERENCE_NUM_THREADS")):  # two threads of one core are one to it
-            self._compiled = _core().compile_model(graph, "CPU", {**settings, "INFERENCE_NUM_THREADS": side_by_side})
         self._request = self._compiled.create_infer_request()
         self._requests = [self._request, *(self._compiled.create_infer_request() for _ in range(side_by_side - 1))]
         self._names = [tuple(sorted(port.names)) for port in self._compiled.outputs]

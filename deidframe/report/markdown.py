@@ -12,9 +12,8 @@ from deidframe.report.tables import (
     comparison,
     group_table,
     grouping_table,
-    kept_table,
+    kept_of,
     ladder,
-    looks_of,
     measured_table,
 )
 from deidframe.report.who_pays import said
@@ -37,9 +36,7 @@ def markdown(record: Record) -> str:
         parts.append(render.markdown(comparison(record)))
     if attacks_of(record):
         parts.append(f"## Every attack\n\n{render.markdown(ladder(record))}")
-    judged = [cell for cell in record.methods if "distinct" in cell.metrics]
-    learnt = sorted({name.partition(".")[2] for cell in judged for name in cell.metrics if name.startswith("task.")})
-    kept = kept_table(judged, looks_of(record)["detectors"], learnt)
+    kept = kept_of(record)
     measured = measured_table(record)
     if measured.columns:
         parts.append(f"## Figures of plugins\n\n{render.markdown(measured)}")

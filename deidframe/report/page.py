@@ -36,7 +36,8 @@ from deidframe.report.tables import (
     group_table,
     grouping_table,
     inside_table,
-    kept_table,
+    judged_of,
+    kept_of,
     ladder,
     looks_of,
     measured_table,
@@ -96,12 +97,11 @@ def render(record: Record, svg: str, sheets: Path) -> str:
     tried = [
         (name, next(c for c in record.cells if c.attack == name), html(attack_table(record, name))) for name in attacks_of(record)
     ]
-    judged = [c for c in record.methods if "distinct" in c.metrics]
+    judged = judged_of(record)
     quality = quality_table(judged, looks["detectors"], looks["encoders"], attributes=looks["attributes"])
     survey = _survey(record)
     measured = measured_table(record)
-    learnt = sorted({name.partition(".")[2] for c in judged for name in c.metrics if name.startswith("task.")})
-    kept = kept_table(judged, looks["detectors"], learnt)
+    kept = kept_of(record)
     inside = inside_table(judged, list(record.run.get("attributes", {})))
     grouped = [(title, html(grouping_table(cells))) for title, cells in by_kind(groupings(record))]
     return (

@@ -251,6 +251,18 @@ def quality_table(cells: Sequence[Cell], detectors: Sequence[str], encoders: Seq
     return Table("method", tuple(columns), tuple(map(_line, cells)))
 
 
+def judged_of(record: Record) -> list[Cell]:
+    """Return the methods whose pictures were judged."""
+    return [cell for cell in record.methods if "distinct" in cell.metrics]
+
+
+def kept_of(record: Record) -> Table[Cell]:
+    """Return what the released faces of a run keep of their originals."""
+    judged = judged_of(record)
+    learnt = sorted({name.partition(".")[2] for cell in judged for name in cell.metrics if name.startswith("task.")})
+    return kept_table(judged, looks_of(record)["detectors"], learnt)
+
+
 def kept_table(cells: Sequence[Cell], detectors: Sequence[str], columns: Sequence[str]) -> Table[Cell]:
     """Return what released faces keep of their originals, above the ceilings: the same of clear faces that were moved a little.
 

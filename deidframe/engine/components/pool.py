@@ -272,7 +272,7 @@ class ComponentPool:
             context = Context(
                 seed=derive(self.seed, step.key),
                 scratch=folder,
-                device=device_for(asks=step.needs(Need.GPU)),
+                device=device_for(asks=step.asks_gpu),
                 threads=threads_for(),
                 log=self.reporter.say,
                 track=tracker(self.reporter),
@@ -310,7 +310,7 @@ class ComponentPool:
     @staticmethod
     def _elsewhere(step: Step) -> dict[str, str]:
         """Return the device where it is not the processor: another one rounds otherwise."""
-        device = device_for(asks=step.needs(Need.GPU))
+        device = device_for(asks=step.asks_gpu)
         return {} if device == CPU else {"device": device}
 
     def recognizer(self, encoder: Step) -> CachingRecognizer:

@@ -71,6 +71,11 @@ class Step:
         """Whether it says that it opens connections."""
         return self.params.network or self.needs(Need.NETWORK)
 
+    @property
+    def asks_gpu(self) -> bool:
+        """Whether it says that it computes on the device that it is given."""
+        return self.params.gpu or self.needs(Need.GPU)
+
     def needs(self, need: Need) -> bool:
         """Whether the component asks for this."""
         return need in self.loaded.component.needs

@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
 from pydantic import ValidationError
 
 from deidframe.contract.component import Component, Context, Need
-from deidframe.contract.errors import PluginError
+from deidframe.contract.errors import DeidframeError, PluginError
 from deidframe.contract.roles import VERBS
 from deidframe.contract.version import CONTRACT_VERSION
 from deidframe.engine.components.boundary import guarded
@@ -108,10 +109,8 @@ class Worker:
         refused = "" if asks and not context.offline else REFUSED
         with no_network("--offline forbids it" if context.offline else ""):
             for name in loaded.component.weights if checked.loads is None else checked.loads:
-                try:
+                with suppress(DeidframeError):  # what is said of it, the component decides
                     weights_path(loaded.listed.package[0], name, context)
-                except Exception:  # what is said of it, the component decides
-                    continue
         with no_network(refused), guarded(f"{role} {loaded.component.name}", importing=True):
             made = loaded.make(checked, context)
         self._made.append((made, loaded, refused))

@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 from deidframe.contract.artifacts import FaceSet
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
+from deidframe.engine.evaluate.means import put_mean, sampled, sharing
 from deidframe.engine.evaluate.untouched import Untouched
 from deidframe.engine.planning.plan import Plan
 from deidframe.guard.release import Release
-from deidframe.measure.interval import mean_by_person
-from deidframe.measure.rank import by_person
 from deidframe.recipe.public import without_places
 
 BATCH = 32
-MOST = 2_000
-"""Faces that are measured, evenly taken, whatever the database's size."""
 
 
 def plugin_measures(pool: ComponentPool, plan: Plan, release: Release, seen: Untouched) -> tuple[dict[str, Any], dict[str, str]]:
@@ -35,7 +32,7 @@ def plugin_measures(pool: ComponentPool, plan: Plan, release: Release, seen: Unt
     failed: dict[str, str] = {}
     if not len(release):
         return metrics, failed
-    rows = np.unique(np.linspace(0, len(release) - 1, min(MOST, len(release))).astype(np.int64))
+    rows, shared = sampled(release), sharing(release)
     clear, shown = release.originals.take(rows), release.faces.take(rows)
     people = [release.subjects[row] for row in rows.tolist()]
     for name, step in plan.measures:
@@ -47,16 +44,10 @@ def plugin_measures(pool: ComponentPool, plan: Plan, release: Release, seen: Unt
             pool.reporter.say(f"  measure {name}: {failed[name]}")
             continue
         there = np.isfinite(values)
-        kept = [person for person, one in zip(people, there.tolist(), strict=True) if one]
-        groups = None
-        if release.groups is not None:  # people who share a picture are resampled together
-            group_of = {person: release.groups[face] for face, person in release.person_of.items()}
-            groups = np.array([group_of[person] for person in sorted(set(kept))], np.int64)
-        figure = mean_by_person(by_person(kept, values[there]), groups=groups) if kept else None
-        if figure is None:
-            failed[name] = "it has a value of no face" if not kept else "too few people for an interval"
+        put_mean(metrics, f"measure.{name}", people, values, there, group_of=shared)
+        if f"measure.{name}" not in metrics:
+            failed[name] = "too few people for an interval" if there.any() else "it has a value of no face"
             continue
-        metrics[f"measure.{name}"] = figure.as_dict()
         metrics[f"measured.{name}"] = float(there.mean())
         if np.isfinite(ceiling).any():
             metrics[f"measure_ceiling.{name}"] = float(ceiling[np.isfinite(ceiling)].mean())

@@ -16,12 +16,11 @@ from deidframe.contract import align
 from deidframe.contract.artifacts import FaceSet
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
+from deidframe.engine.evaluate.means import put_mean, sampled, sharing
 from deidframe.engine.evaluate.tasks import tasks
 from deidframe.engine.evaluate.untouched import Untouched, best_faces
 from deidframe.engine.planning.plan import QualityPlan
 from deidframe.guard.release import Release
-from deidframe.measure.interval import mean_by_person
-from deidframe.measure.rank import by_person
 from deidframe.measure.utility import (
     inside_groups,
     landmark_error,
@@ -32,8 +31,6 @@ from deidframe.measure.utility import (
 
 Looked = tuple[NDArray[np.float64], NDArray[np.float32]]
 """Best score and landmarks of each picture."""
-MOST = 2_000
-"""Faces that are held against their originals, evenly taken, whatever the database's size."""
 
 
 def utility(
@@ -57,7 +54,7 @@ def utility(
     """
     if not len(release):
         return {}
-    rows = np.unique(np.linspace(0, len(release) - 1, min(MOST, len(release))).astype(np.int64))
+    rows = sampled(release)
     clear, shown = release.originals.take(rows), release.faces.take(rows)
     people = [release.subjects[row] for row in rows.tolist()]
     pictures, place = np.unique(release.picture_of[rows], return_inverse=True)
@@ -66,9 +63,7 @@ def utility(
     out: dict[str, Any] = {}
     everybody = len(set(release.subjects))
     out["distinct_share"] = len(release.first_rows) / everybody if everybody else 0.0
-    shared = None
-    if release.groups is not None:
-        shared = {person: release.groups[face] for face, person in release.person_of.items()}
+    shared = sharing(release)
     for detector in plan.detectors:
         scores, marks = looks[detector.key]
         out |= _landmarks(pool, detector, clear, (scores[pictures][place], marks[pictures][place]), people, seen, shared)
@@ -86,24 +81,6 @@ def utility(
     return out
 
 
-def _put(
-    out: dict[str, Any],
-    name: str,
-    people: list[str],
-    values: NDArray[Any],
-    there: NDArray[np.bool_],
-    *,
-    share: bool = False,
-    group_of: Mapping[str, int] | None = None,
-) -> None:
-    """Add the mean by person of the faces that are there; people who share a picture are resampled together."""
-    kept = [person for person, one in zip(people, there.tolist(), strict=True) if one]
-    groups = None if group_of is None else np.array([group_of[person] for person in sorted(set(kept))], np.int64)
-    figure = mean_by_person(by_person(kept, values[there]), proportion=share, groups=groups) if kept else None
-    if figure is not None:
-        out[name] = figure.as_dict()
-
-
 def _landmarks(
     pool: ComponentPool,
     detector: Step,
@@ -118,10 +95,10 @@ def _landmarks(
     scores, before = seen.marks(detector, clear)
     found, after = shown
     there = (scores > 0) & (found > 0)
-    _put(out, f"landmarks.{detector.name}", people, landmark_error(before, after), there, group_of=shared)
+    put_mean(out, f"landmarks.{detector.name}", people, landmark_error(before, after), there, group_of=shared)
     turned = np.abs(pose(before) - pose(after))
-    _put(out, f"yaw_off.{detector.name}", people, turned[:, 0], there, group_of=shared)
-    _put(out, f"pitch_off.{detector.name}", people, turned[:, 1], there, group_of=shared)
+    put_mean(out, f"yaw_off.{detector.name}", people, turned[:, 0], there, group_of=shared)
+    put_mean(out, f"pitch_off.{detector.name}", people, turned[:, 1], there, group_of=shared)
     some, moved = seen.moved
     key = f"moved marks {detector.key}"
     (one, was), (other, now) = seen.marks(detector, some), seen.once(key, lambda: best_faces(pool, detector, moved))
@@ -151,7 +128,7 @@ def _expressions(
     before = recognizer.encode(clear).vectors.argmax(axis=1)
     looked = recognizer.recognize(distinct, known_landmarks=True)
     after = looked.embeddings.vectors.argmax(axis=1)
-    _put(
+    put_mean(
         out,
         "expression_kept",
         people,
@@ -185,6 +162,6 @@ def _structure(clear: FaceSet, shown: FaceSet, people: list[str]) -> dict[str, A
         ratio = peak_signal_to_noise(one, other)
         peak[row] = np.nan if ratio is None else ratio
     out: dict[str, Any] = {}
-    _put(out, "ssim", people, alike, np.ones(len(people), bool))
-    _put(out, "psnr", people, peak, np.isfinite(peak))
+    put_mean(out, "ssim", people, alike, np.ones(len(people), bool))
+    put_mean(out, "psnr", people, peak, np.isfinite(peak))
     return out

@@ -52,7 +52,8 @@ class CropStack:
         bystanders: Mapping[int, NDArray[np.float32]],
         store: CropStore | None = None,
     ) -> None:
-        self._store, self._last = store, ("", np.zeros((0, 0, 3), np.uint8))
+        self._store = store
+        self._last: tuple[str, NDArray[np.uint8]] | None = None
         self._photos, self._ids, self._matrices, self._bystanders = photos, photo_ids, matrices, bystanders
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self._recent: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
@@ -149,22 +150,25 @@ class CropStack:
 
     def _cut_out(self, row: int) -> NDArray[np.uint8]:
         photo, matrix, beside = self._ids[row], self._matrices[row], self._bystanders.get(row, NOBODY)
-        key = CropStore.key(photo, matrix, beside) if self._store is not None and len(self._store) else b""
-        held = self._store.get(key) if self._store is not None and key else None
+        if self._store is None:
+            return cut(self._opened(photo), matrix, beside)
+        key = CropStore.key(photo, matrix, beside)
+        held = self._store.get(key)
         if held is not None:
             return held
         pixels = self._opened(photo)
         face = cut(pixels, matrix, beside)
-        if self._store is not None and pixels.shape[0] * pixels.shape[1] >= LARGE:
-            self._store.put(key or CropStore.key(photo, matrix, beside), face)
+        if pixels.shape[0] * pixels.shape[1] >= LARGE:
+            self._store.put(key, face)
         return face
 
     def _opened(self, photo: str) -> NDArray[np.uint8]:
-        name, pixels = self._last
-        if name != photo or not pixels.size:
-            pixels = self._photos.open(photo)
-            if pixels.nbytes <= AT_HAND:
-                self._last = photo, pixels
+        last = self._last  # another thread may put its own there meanwhile
+        if last is not None and last[0] == photo:
+            return last[1]
+        pixels = self._photos.open(photo)
+        if pixels.nbytes <= AT_HAND:
+            self._last = photo, pixels
         return pixels
 
 

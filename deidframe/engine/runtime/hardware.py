@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from deidframe.contract.errors import UsageError
+from deidframe.environment import processors
 
 CPU = "cpu"
 DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
@@ -55,7 +55,7 @@ def device_for(*, asks: bool) -> str:
 
 def threads_for() -> int:
     """Return how many threads a component may start: one for each processor of this process, which `--jobs` bounds."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors()
 
 
 @contextmanager

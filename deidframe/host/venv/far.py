@@ -30,6 +30,7 @@ FACTS = (
     "spaces",
     "loads",
     "network",
+    "gpu",
     "recognizers",
     "attack_encoders",
     "per_person",

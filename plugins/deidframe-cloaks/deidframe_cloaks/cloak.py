@@ -58,22 +58,41 @@ class _Cloak:
         rng = self._context.rng(hashlib.sha256(picture.tobytes()).hexdigest())
         with torch.no_grad():
             own = torch.nn.functional.normalize(self._encoder.run(self._chip(clear, marks)), dim=1)
-        bound, step = self._params.epsilon, REACH * self._params.epsilon / self._params.steps
         # at the clear picture itself the cosine is at its top and has no slope
         start = torch.from_numpy(self._start(rng, clear.shape).astype(np.float32))
         shown = (clear + start).clamp(0, 255)
         carried = torch.zeros_like(clear)
         for _ in range(self._params.steps):
-            shown = shown.detach().requires_grad_(True)
-            seen = self._encoder.run(self._chip(shown, self._looked_at(marks, rng)))
-            alike = (torch.nn.functional.normalize(seen, dim=1) * own).sum()
-            (slope,) = torch.autograd.grad(alike, shown)
-            carried = self._carried(carried, slope)
-            with torch.no_grad():
-                shown = shown - step * carried.sign()
-                shown = torch.maximum(torch.minimum(shown, clear + bound), clear - bound).clamp(0, 255)
+            shown, carried = self._stepped(shown.detach().requires_grad_(True), clear, own, carried, marks, rng)
         made = shown.detach().round().clamp(0, 255)[0].numpy().transpose(1, 2, 0)
         return np.ascontiguousarray(made).astype(np.uint8)
+
+    def _stepped(
+        self,
+        shown: torch.Tensor,
+        clear: torch.Tensor,
+        own: torch.Tensor,
+        carried: torch.Tensor,
+        marks: NDArray[np.float64],
+        rng: np.random.Generator,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the picture a step further, and what is carried on to the next.
+
+        Args:
+            shown: the picture so far; clear: as it was; own: `(1, D)` its unit encoding; carried: from the steps before.
+        """
+        seen = self._encoder.run(self._chip(shown, self._looked_at(marks, rng)))
+        alike = (self._torch.nn.functional.normalize(seen, dim=1) * own).sum()
+        (slope,) = self._torch.autograd.grad(alike, shown)
+        onward = self._carried(carried, slope)
+        return self._moved(shown, clear, onward), onward
+
+    def _moved(self, shown: torch.Tensor, clear: torch.Tensor, onward: torch.Tensor) -> torch.Tensor:
+        """Return the picture moved against a slope by one step, within the bound around the clear one."""
+        bound = self._params.epsilon
+        with self._torch.no_grad():
+            moved = shown - REACH * bound / self._params.steps * onward.sign()
+            return self._torch.maximum(self._torch.minimum(moved, clear + bound), clear - bound).clamp(0, 255)
 
     def _chip(self, picture: torch.Tensor, marks: NDArray[np.float64]) -> torch.Tensor:
         """Return the face as the encoder wants it, `(1, 3, H, W)`, 0 to 255, so that gradients reach the picture."""
@@ -119,7 +138,7 @@ class MiFgsm(_Cloak):
         return self._params.decay * before + slope / slope.abs().mean().clamp_min(1e-12)
 
 
-class TipIm(_Cloak):
+class TipIm(MiFgsm):
     """Redactor `tip-im`: each step goes towards that one of some other people by whom most is gained.
 
     The other people are pictures of nobody that ship with the plugin, so that no one is looked like who did not agree to it.
@@ -138,36 +157,30 @@ class TipIm(_Cloak):
             seen = [self._encoder.run(self._chip(one, at)) for one, at in zip(shown, marks, strict=True)]
             self._targets = torch.nn.functional.normalize(torch.cat(seen), dim=1)
 
-    def _cloaked(self, picture: NDArray[np.uint8], marks: NDArray[np.float64]) -> NDArray[np.uint8]:
+    def _stepped(
+        self,
+        shown: torch.Tensor,
+        clear: torch.Tensor,
+        own: torch.Tensor,
+        carried: torch.Tensor,
+        marks: NDArray[np.float64],
+        rng: np.random.Generator,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         torch, params = self._torch, self._params
-        clear = torch.from_numpy(np.array(picture.transpose(2, 0, 1)[None], np.float32))
-        rng = self._context.rng(hashlib.sha256(picture.tobytes()).hexdigest())
-        with torch.no_grad():
-            own = torch.nn.functional.normalize(self._encoder.run(self._chip(clear, marks)), dim=1)
-        bound, step = params.epsilon, REACH * params.epsilon / params.steps
-        shown = (clear + torch.from_numpy(self._start(rng, clear.shape).astype(np.float32))).clamp(0, 255)
-        carried = torch.zeros_like(clear)
-        for _ in range(params.steps):
-            shown = shown.detach().requires_grad_(True)
-            seen = torch.nn.functional.normalize(self._encoder.run(self._chip(shown, marks)), dim=1)
-            (away,) = torch.autograd.grad((seen * own).sum(), shown, retain_graph=True)
-            strange = torch.zeros_like(clear)
-            if params.gamma:
-                (strange,) = torch.autograd.grad(params.gamma * self._strangeness(shown, clear), shown, retain_graph=True)
-            best, gained, kept = shown, (-np.inf, -np.inf), carried
-            for target in self._targets:
-                (nearer,) = torch.autograd.grad((seen * target).sum(), shown, retain_graph=True)
-                slope = away - nearer + strange
-                onward = params.decay * carried + slope / slope.abs().mean().clamp_min(1e-12)
-                with torch.no_grad():
-                    moved = shown - step * onward.sign()
-                    moved = torch.maximum(torch.minimum(moved, clear + bound), clear - bound).clamp(0, 255)
-                    gain = self._gain(moved, marks, own)
-                if gain > gained:
-                    best, gained, kept = moved, gain, onward
-            shown, carried = best, kept
-        made = shown.detach().round().clamp(0, 255)[0].numpy().transpose(1, 2, 0)
-        return np.ascontiguousarray(made).astype(np.uint8)
+        seen = torch.nn.functional.normalize(self._encoder.run(self._chip(shown, marks)), dim=1)
+        (away,) = torch.autograd.grad((seen * own).sum(), shown, retain_graph=True)
+        if params.gamma:
+            (strange,) = torch.autograd.grad(params.gamma * self._strangeness(shown, clear), shown)
+            away = away + strange
+        tried = []
+        for target in self._targets:
+            (nearer,) = torch.autograd.grad((seen * target).sum(), shown, retain_graph=True)
+            onward = self._carried(carried, away - nearer)
+            moved = self._moved(shown, clear, onward)
+            with torch.no_grad():
+                tried.append((self._gain(moved, marks, own), moved, onward))
+        _, moved, onward = max(tried, key=lambda one: one[0])
+        return moved, onward
 
     def _gain(self, picture: torch.Tensor, marks: NDArray[np.float64], own: torch.Tensor) -> tuple[float, float]:
         """Return the paper's gain, log(1 + the sum of exp(lead, at least 0) over the targets), and the greatest lead, for ties.

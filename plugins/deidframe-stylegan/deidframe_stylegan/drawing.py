@@ -6,7 +6,6 @@ Features are `(rows, columns, channels)`, so that a pointwise convolution is a m
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from deidframe.models import processors
 from deidframe_stylegan import kernel
 from deidframe_stylegan.arrays import LAYERS, SIDES, SLOPE, STYLES
 
@@ -78,16 +78,11 @@ class Drawing:
         return picture
 
 
-def cores() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Strips:
     """Works on the strips of a layer side by side, each in one thread."""
 
     def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(cores())
+        self.pool = ThreadPoolExecutor(processors())
         self._blas = ThreadpoolController()
 
     def one_thread_each(self) -> AbstractContextManager[object]:

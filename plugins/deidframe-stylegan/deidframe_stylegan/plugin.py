@@ -79,6 +79,11 @@ class StyleGanParams(Params):
         """Encoders by whose encodings it aims besides the one that made the groups."""
         return tuple(self.encoders) if self.aim == "gradient" else ()
 
+    @property
+    def gpu(self) -> bool:
+        """Only gradients are followed on another device; nothing else needs torch, which takes seconds to load."""
+        return self.aim == "gradient"
+
 
 class StyleGanMeanParams(Params):
     """How latents are found and how far the mean of them may go."""
@@ -161,7 +166,7 @@ def deidframe_synthesizers() -> list[Component]:
             params=StyleGanParams,
             summary="a photograph of nobody for each group: the best of some candidates, or aimed at the group by gradients",
             example='synthesizer = { use = "stylegan" }\n',
-            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER, Need.GPU}),
+            needs=frozenset({Need.WEIGHTS, Need.RECOGNIZER}),
             weights=(
                 "mobilestylegan-mapping-graph",
                 "mobilestylegan-mapping",
