@@ -1,7 +1,8 @@
 """How time and memory grow with the database: `python tests/benchmarks/scale.py 2000 13000 100000`.
 
 Each size is a process of its own. Its database is made of 200 pictures of 50 people who do not exist, without a disk: everybody
-is put together of three of them, so there is no end of them, and has six pictures, each a little altered. With `--plain` the
+is put together of three of them under a relief of light and shade of their own, so there is no end of them and no two of them are
+alike, and has six pictures, each a little altered. With `--plain` the
 detector and the encoder are trivial, and what is left is the engine's own.
 """
 
@@ -69,6 +70,9 @@ EACH = 6
 """Pictures of a person."""
 SEAMS, SOFT = (92, 152), 24
 """Rows at which one person's face goes over into another's, and how many it takes."""
+RELIEF, DEEP = 16, 24.0
+"""Places of a person's own relief along a side, and grey levels of one standard deviation of it: without it, among 16,667 people
+a quarter of the groups of five nearest ones have so much of their faces in common that their mean shows an original."""
 
 
 class EndlessParams(Params):
@@ -96,6 +100,8 @@ class Mixed:
                 made[:seam] = part[:seam]
             else:
                 made[seam + SOFT :] = part[seam + SOFT :]
+        relief = np.random.default_rng([person]).normal(0, DEEP, (RELIEF, RELIEF, 1)).astype(np.float32).repeat(3, 2)
+        made = cv2.add(made, cv2.resize(relief, made.shape[:2], interpolation=cv2.INTER_CUBIC), dtype=cv2.CV_8U)
         rng = np.random.default_rng([person, turn])
         gain, (right, down) = 1 + 0.2 * rng.uniform(-1, 1), rng.integers(-4, 5, 2)
         return np.asarray(cv2.convertScaleAbs(np.roll(made, (int(down), int(right)), (0, 1)), alpha=gain))
