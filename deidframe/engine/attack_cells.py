@@ -6,12 +6,14 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, NothingToDo
+from deidframe.engine.cache.measured import Measured
 from deidframe.engine.components.boundary import one_line
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.evaluate.attack import Target, run_attack, too_often
@@ -30,6 +32,8 @@ from deidframe.record.write import write_bytes, write_json
 Judging = Callable[[ComponentPool, AttackPlan, Target], MembershipResult | AttributeResult]
 JUDGED: Mapping[str, Judging] = {"membership": run_membership, "attribute": run_attribute}
 """Threats whose attacker judges people, and matches no pictures."""
+OF_ATTACK = ("gallery", "candidates", "probes", "missed", "metrics", "by", "stages")
+"""What an attack adds to its method's row."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Bench:
         seed: of the recipe.
         labels: attributes of people, by which an attack's success is told, too.
         thresholds: matcher -> FAR -> the score that so many of untouched faces' impostors lie above.
+        measured: what this run has measured before it was cut short, None where that is not known.
     """
 
     pool: ComponentPool
@@ -49,6 +54,7 @@ class Bench:
     seed: int
     thresholds: dict[tuple[str, str], dict[float, float]] = field(default_factory=dict)
     labels: Mapping[str, Labels] = field(default_factory=dict)
+    measured: Measured | None = None
 
 
 @contextmanager
@@ -59,17 +65,51 @@ def timed() -> Iterator[Callable[[], float]]:
     stop[0] = time.perf_counter() - start
 
 
-def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target) -> Cell:
-    """Return the row of one method, or of untouched faces, under one attack.
+def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target, shown: str = "") -> Cell:
+    """Return the row of one method, or of untouched faces, under one attack; what was measured before a cut is taken from there.
 
     Args:
         bench: what all attacks of a run share.
         base: the method's own row.
         attack: the attack.
         target: what is attacked.
+        shown: a digest of all that it shows, "" where none says that.
     """
+    if bench.measured is None or not shown:
+        return _attack(bench, base, attack, target)[0]
+    known = bench.thresholds.get(_matcher(attack), {}) if target.method is not None else {}
+    what = {
+        "row": [base.slug, attack.name],
+        "shown": shown,
+        "base": [base.k, base.k_counted, base.people, base.groups],
+        "thresholds": sorted([float(far), float(score)] for far, score in known.items()),
+    }
+    kept = bench.measured.get(what)
+    if kept is not None:
+        if kept.beside:
+            write_bytes(_scores_at(bench, base, attack), kept.beside, private=True)
+        if kept.data["curve"] is not None:
+            write_json(_curve_at(bench, base, attack), kept.data["curve"])
+        if target.method is None:
+            bench.thresholds[_matcher(attack)] = dict(kept.data["thresholds"])
+        return replace(_unmeasured(bench, base, attack, target), **kept.data["cell"])
+    cell, curve, scores = _attack(bench, base, attack, target)
+    if cell.status == "ok" and not cell.reason:
+        found = bench.thresholds.get(_matcher(attack), {})
+        data = {
+            "cell": {name: getattr(cell, name) for name in OF_ATTACK},
+            "curve": curve,
+            "thresholds": [[float(far), float(score)] for far, score in found.items()],
+        }
+        with suppress(ValueError):  # a threshold that is not finite
+            bench.measured.put(what, data, scores)
+    return cell
+
+
+def _unmeasured(bench: Bench, base: Cell, attack: AttackPlan, target: Target) -> Cell:
+    """Return an attack's row before anything is known of it."""
     spec, method = attack.spec, target.method
-    cell = replace(
+    return replace(
         base,
         attack=attack.name,
         own_encoder=method is not None and attack.sees in method.sees,
@@ -82,20 +122,26 @@ def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target) ->
         by={},
         stages={},
     )
+
+
+def _attack(bench: Bench, base: Cell, attack: AttackPlan, target: Target) -> tuple[Cell, dict[str, Any] | None, bytes]:
+    """Return the row, the curve that is drawn of it, and its raw scores, as they are written."""
+    spec, method = attack.spec, target.method
+    cell = _unmeasured(bench, base, attack, target)
     with timed() as seconds:
         try:
             name = f"{base.method} / {attack.name}"
             with bench.pool.working_on(name):
                 if spec.threat in JUDGED:
-                    return _judged(cell, JUDGED[spec.threat](bench.pool, attack, target), seconds())
+                    return _judged(cell, JUDGED[spec.threat](bench.pool, attack, target), seconds()), None, b""
                 done = run_attack(bench.pool, attack, target)
-            kept = bench.folder / "private" / "scores" / base.slug / f"{slug(attack.name)}.npz"
-            write_bytes(kept, done.kept.npz(), private=True)
+            scores = done.kept.npz()
+            write_bytes(_scores_at(bench, base, attack), scores, private=True)
         except NothingToDo as error:  # nothing to measure is no failure
-            return replace(cell, reason=reason_of(error))
+            return replace(cell, reason=reason_of(error)), None, b""
         except Exception as error:
             keep_traceback(bench.folder, f"{base.slug}.{slug(attack.name)}", error)
-            return replace(cell, status="failed", reason=reason_of(error))
+            return replace(cell, status="failed", reason=reason_of(error)), None, b""
     tally = done.tally
     metrics, curve, found = tally.figures(bench.thresholds.get(_matcher(attack), {}))
     if method is None:
@@ -116,16 +162,17 @@ def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target) ->
         metrics["control1"] = control.as_dict()
         if control.value > too_often(metrics["chance1"], tally.candidates):
             reason = f"it names exchanged people right ({control.value:.2f}) far more often than guessing does: it cheats"
-            return replace(cell, status="failed", reason=reason)
+            return replace(cell, status="failed", reason=reason), None, scores
     if done.unlearned is not None:
         plain = done.unlearned.rates(done.group_of).get(1)
         if plain is not None:
             metrics["unlearned1"] = plain.as_dict()
+    drawn: dict[str, Any] | None = None
     if tally.candidates:
         drawn = curves_data(tally.cmc(), curve)
-        write_json(bench.folder / "figures" / "attacks" / base.slug / f"{slug(attack.name)}.json", drawn)
+        write_json(_curve_at(bench, base, attack), drawn)
     people, named = tally.named()
-    return replace(
+    row = replace(
         cell,
         by=by_class(bench.labels, "rank1", people, named, proportion=True, group_of=done.group_of),
         gallery=done.gallery,
@@ -135,6 +182,15 @@ def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target) ->
         metrics=metrics,
         stages={"attack": seconds()},
     )
+    return row, drawn, scores
+
+
+def _scores_at(bench: Bench, base: Cell, attack: AttackPlan) -> Path:
+    return bench.folder / "private" / "scores" / base.slug / f"{slug(attack.name)}.npz"
+
+
+def _curve_at(bench: Bench, base: Cell, attack: AttackPlan) -> Path:
+    return bench.folder / "figures" / "attacks" / base.slug / f"{slug(attack.name)}.json"
 
 
 def _judged(cell: Cell, done: MembershipResult | AttributeResult, seconds: float) -> Cell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -74,6 +75,7 @@ class RunContext:
         scenes: draws faces into whole photos, None where pictures of faces are released.
         earlier: releases of the same people that are in the world already.
         partitions: method -> the groups of its release and its k, of those that are published.
+        digests: method -> of what its release shows.
     """
 
     plan: Plan
@@ -90,6 +92,7 @@ class RunContext:
     scenes: SceneRoom | None = None
     earlier: tuple[Earlier, ...] = ()
     partitions: dict[str, tuple[Mapping[str, int], int]] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def offered(self) -> FaceSet:
@@ -131,7 +134,7 @@ def clear_cell(at: RunContext, attack: AttackPlan) -> Cell:
     """Measure how well the attack's matcher does on untouched faces."""
     faces = at.faces
     base = Cell(CLEAR, "untouched", attack.name, protects=False, people=len(set(faces.subjects or ())), total=at.total)
-    return attack_cell(at.bench, base, attack, Target(faces, faces))
+    return attack_cell(at.bench, base, attack, Target(faces, faces), "untouched")
 
 
 def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
@@ -202,8 +205,8 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
             stages={**spent, "method": seconds()},
             certificate=certificate.as_dict() if certificate else None,
         )
-        metrics, by, unmeasured = measures(at.pool, at.plan, method, release, at.untouched)
-        base = replace(base, metrics=metrics, by=by, unmeasured=unmeasured)
+        shown = _digest(at, method, release)
+        base = _measured(at, method, release, base, shown)
         if method.protects:
             judges, owner = at.plan.judges(method), at.plan.parsed.recipe.source.fictitious or at.with_originals
             keep_for_explorer(at.folder, method.slug, at.pool, judges, release, show_originals=owner)
@@ -233,8 +236,8 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         return
     yield base
     tried = []
-    shown = drawn.faces if drawn is not None else release.faces
-    for cell in _attacked(at, method, base, replace(release, faces=shown), method):
+    seen = drawn.faces if drawn is not None else release.faces
+    for cell in _attacked(at, method, base, replace(release, faces=seen), method, shown):
         tried.append(cell)
         yield cell
     if drawn is not None and at.scenes is not None:
@@ -242,7 +245,7 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         at.released[method.name] = replace(release, faces=drawn.faces)
     elif certificate:
         moved = restate_release(at.folder, release, certificate, licences_of(method), tried)
-        at.released[method.name] = moved
+        at.released[method.name], at.digests[method.name] = moved, shown
     if release.names:  # what was written is not looked at again
         at.pool.drop_faces(release.faces)
         shutil.rmtree(home, ignore_errors=True)
@@ -281,23 +284,52 @@ def _grouped_people(groups: Mapping[str, int], person_of: Mapping[str, str]) -> 
     return {person_of[face]: group for face, group in groups.items()}
 
 
-def _attacked(at: RunContext, method: MethodPlan, base: Cell, release: Release, tool: MethodPlan) -> Iterator[Cell]:
+def _digest(at: RunContext, method: MethodPlan, release: Release) -> str:
+    """Return a digest of all that a release shows, "" where its files alone do not say it: scenes, and what another tool made."""
+    if at.scenes is not None or method.foreign or (method.protects and not release.names):
+        return ""
+    digest, groups = hashlib.sha256(), release.groups or {}
+    for face in release.faces.ids:
+        told = f"{face}\0{release.digests.get(face, '')}\0{groups.get(face, '')}\n"
+        digest.update(told.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _measured(at: RunContext, method: MethodPlan, release: Release, base: Cell, shown: str) -> Cell:
+    """Return a method's row with its figures: those of before a cut where it shows the same."""
+    known, what = at.bench.measured, {"row": base.slug, "shown": shown}
+    kept = known.get(what) if known is not None and shown else None
+    if kept is not None:
+        return replace(base, **kept.data)
+    recorded = len(at.pool.records)
+    metrics, by, unmeasured = measures(at.pool, at.plan, method, release, at.untouched)
+    if known is not None and shown and not unmeasured and len(at.pool.records) == recorded:  # what failed is tried again
+        known.put(what, {"metrics": metrics, "by": by})
+    return replace(base, metrics=metrics, by=by, unmeasured=unmeasured)
+
+
+def _attacked(
+    at: RunContext, method: MethodPlan, base: Cell, release: Release, tool: MethodPlan, shown: str = ""
+) -> Iterator[Cell]:
     """Yield the rows of the attacks on what a method shows.
 
     Args:
         base: the method's own row.
         tool: what an attacker takes the method for.
+        shown: a digest of what it shows, "" where there is none.
     """
     undo, mimic = WayBack.of(at.pool, tool), Mimic.of(at.pool, tool)
     for attack in at.plan.attacks:
         if attack.spec.threat != "clear":
-            others = [at.released[name] for name in attack.spec.others if name in at.released and name != method.name]
-            also = [(one.faces, one.groups) for one in others]
+            names = [name for name in attack.spec.others if name in at.released and name != method.name]
+            also = [(at.released[name].faces, at.released[name].groups) for name in names]
+            together = [shown, *(at.digests.get(name, "") for name in names)]
             if BEFORE in attack.spec.others:
                 also += [as_faces(one, at.faces) for one in at.earlier if one.slug == method.slug]
+                together.append("")  # what lies in another folder may have changed since
             cells = told_apart([release.groups, *(groups for _, groups in also)], at.faces) if also else ()
             target = Target(at.faces, release.faces, method, release.groups, [faces for faces, _ in also], cells, undo, mimic)
-            yield attack_cell(at.bench, base, attack, target)
+            yield attack_cell(at.bench, base, attack, target, "+".join(together) if all(together) else "")
     for known in (undo, mimic):
         if known is not None:
             known.drop()

@@ -16,9 +16,10 @@ from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, StoreError
 from deidframe.engine.attack_cells import Bench, reason_of, timed
 from deidframe.engine.cache.disk_cache import DiskCache
+from deidframe.engine.cache.measured import FOLDER, Measured
 from deidframe.engine.cache.shards import fingerprints_of
 from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, withdrawn
-from deidframe.engine.components.pool import ComponentPool
+from deidframe.engine.components.pool import ComponentPool, seal_of
 from deidframe.engine.evaluate.explorer_data import HOME as EXPLORE
 from deidframe.engine.evaluate.labels import Labels, labels_of
 from deidframe.engine.evaluate.originals import keep_originals
@@ -44,6 +45,7 @@ from deidframe.engine.run_folder import (
     signature,
 )
 from deidframe.engine.runtime.crashes import MAX_CRASHES, Crashes
+from deidframe.engine.runtime.hardware import device_for
 from deidframe.engine.runtime.progress import Quiet, Reporter
 from deidframe.engine.runtime.timeout import limit_calls
 from deidframe.engine.tools.elbow import draw
@@ -195,7 +197,9 @@ def run(
                     reporter.say(f"nothing is told by {name}: {one.unfit}")
         if intake is not None and scenes is None and (plan.parsed.recipe.source.fictitious or with_originals):
             keep_originals(folder, intake.faces, key)
-        bench = Bench(pool, folder, plan.parsed.recipe.seed, labels=labels)
+        device = device_for(asks=any(step.asks_gpu for step in plan.steps()))
+        measured = Measured.of(folder, signed, device=device, faces=seal_of(intake.faces).hex()) if intake is not None else None
+        bench = Bench(pool, folder, plan.parsed.recipe.seed, labels=labels, measured=measured)
         at_work = RunContext(
             plan, folder, pool, reporter, intake, key, with_originals, bench, vouched, withheld, scenes=scenes, earlier=earlier
         )
@@ -220,6 +224,11 @@ def run(
                     repack(path, layout.layout, Path(room), once=layout.once)
         for name, why in withdraw_changed(folder).items():
             cells[:] = [withdrawn(cell, why) if cell.slug == name else cell for cell in cells]
+        if measured is not None:
+            if measured.disk.taken:
+                reporter.say(f"  {measured.disk.taken.total()} rows were measured before the run was cut short")
+            if not any(cell.status == "failed" for cell in cells):  # else the same command goes on once more
+                shutil.rmtree(folder / "private" / FOLDER, ignore_errors=True)
         status = "finished"
         return Outcome(folder, tuple(cells))
     except KeyboardInterrupt:

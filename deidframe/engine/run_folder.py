@@ -17,6 +17,7 @@ import numpy as np
 
 from deidframe.contract.errors import StoreError, UsageError
 from deidframe.engine.cache.disk_cache import DiskCache
+from deidframe.engine.cache.measured import FOLDER as MEASURED
 from deidframe.engine.components.identity import code_of, identity, same_way, short, weights_of
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.release.verify import verify
@@ -30,6 +31,9 @@ from deidframe.record.read import read_run
 from deidframe.record.release import release_folders
 from deidframe.record.schema import Cell
 from deidframe.record.write import new_run_folder, write_bytes
+
+STAYS = ("names.key", "lock", "cache.keys", "scenes", MEASURED, FILE)
+"""What lies in a run folder's `private` and is not begun anew by a run that goes on."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +138,9 @@ def claimed(folder: Path, facts: dict[str, Any], signed: str, reporter: Reporter
     lock = locked(folder)
     if before:
         reporter.say(f"going on with {folder}, which was cut short or in which something failed")
-        for path in [*folder.iterdir(), *(folder / "private").iterdir()]:
-            if path.name in ("private", "names.key", "lock", "cache.keys", "scenes", FILE):
+        found = [*folder.iterdir(), *(folder / "private").iterdir()]
+        for path in sorted(found, key=lambda one: one.name == "run.json"):  # last: what is killed in here goes on, too
+            if path.name == "private" or path.name in STAYS:
                 continue
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     return lock
@@ -166,12 +171,7 @@ def _unfinished(folder: Path, facts: dict[str, Any], signed: str) -> bool:
     """
     private = folder / "private"
     if private.is_dir() and {path.name for path in folder.iterdir() if not path.name.startswith(".part-")} == {"private"}:
-        return {path.name for path in private.iterdir() if not path.name.startswith(".part-")} <= {
-            "lock",
-            "names.key",
-            "signature",
-            FILE,
-        }
+        return {path.name for path in private.iterdir() if not path.name.startswith(".part-")} <= {"signature", *STAYS}
     try:
         held = json.loads((folder / "run.json").read_text("utf-8", "surrogateescape"))
         same = all(held[key] == json.loads(json.dumps(facts[key])) for key in ("name", "seed", "recipe", "limit", "source"))

@@ -187,7 +187,7 @@ class ComponentPool:
         self._turn += 1
         if len(self.clear) > OFTEN and self._turn % (len(self.clear) // OFTEN):
             return
-        if _seal_of(self.clear) != self._sealed:
+        if seal_of(self.clear) != self._sealed:
             raise ArtifactError(step.who, "its input", "landmarks and labels as they were", "others: it wrote into them")
         rows = (np.arange(LOOKED) + LOOKED * self._turn) % len(self.clear)
         try:
@@ -356,7 +356,7 @@ class ComponentPool:
         before, known = self.clear, self._shards
         self.cache_faces(faces)
         self.clear, self._shards = faces, shards
-        self._sealed = _seal_of(faces)
+        self._sealed = seal_of(faces)
         if before is not None and base_of(before)[0] is base_of(faces)[0] and known == shards:
             return  # what is kept of them is known already
         if before is not None and base_of(before)[0] is not base_of(faces)[0]:
@@ -409,7 +409,7 @@ class ComponentPool:
             recognizer.drop_faces(faces)
 
 
-def _seal_of(faces: FaceSet) -> bytes:
+def seal_of(faces: FaceSet) -> bytes:
     """Return a sha256 over landmarks, ids and labels."""
     digest = hashlib.sha256(b"" if faces.landmarks is None else np.ascontiguousarray(faces.landmarks).tobytes())
     digest.update(repr((faces.ids, faces.subjects)).encode("utf-8", "surrogateescape"))
