@@ -322,6 +322,7 @@ PARAMS = {
     "onnx": {"path": FILES["onnx"], "size": 32},
     "stylegan": {"candidates": 2},
     **{name: {"steps": 2} for name in ("pgd", "mi-fgsm", "ti-dim")},
+    "tip-im": {"steps": 1, "targets": 1},
     "stylegan-mean": {"steps": 1},
     "stylegan2": {"checkpoint": FILES["stylegan2"], "steps": 1, "starts": 2},
 }

@@ -1,1 +1,1 @@
-"""Adversarial cloaks: redactors `pgd`, `mi-fgsm` and `ti-dim`."""
+"""Adversarial cloaks: redactors `pgd`, `mi-fgsm`, `ti-dim` and `tip-im`."""
