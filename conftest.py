@@ -1,4 +1,4 @@
-"""Several test processes share the processors: each with threads of its own waits for the others' and takes four times as long."""
+"""Test processes that share the processors wait for one another's threads, and take four times as long."""
 
 from __future__ import annotations
 
