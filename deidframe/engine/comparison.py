@@ -32,7 +32,7 @@ from deidframe.engine.protect.grouping import group, groups_csv, map_data
 from deidframe.engine.protect.method import protect
 from deidframe.engine.release.contact_sheet import write_contact_sheet
 from deidframe.engine.release.gates import pass_gates
-from deidframe.engine.release.publishing import keep_private, licences_of, publish_release, reached, restate_release
+from deidframe.engine.release.publishing import keep_private, licences_of, publish_release, reached, restate_release, unfinished
 from deidframe.engine.release.staging import stage
 from deidframe.engine.release.withdraw import withdraw
 from deidframe.engine.release.withheld import METHOD, WithheldList
@@ -241,7 +241,7 @@ def method_cells(at: RunContext, method: MethodPlan) -> Iterator[Cell]:
         tried.append(cell)
         yield cell
     if drawn is not None and at.scenes is not None:
-        at.scenes.restate(drawn, reached(tried), licences_of(method))
+        at.scenes.restate(drawn, reached(tried), licences_of(method), unfinished(tried))
         at.released[method.name] = replace(release, faces=drawn.faces)
     elif certificate:
         moved = restate_release(at.folder, release, certificate, licences_of(method), tried)

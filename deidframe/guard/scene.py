@@ -8,7 +8,7 @@ from typing import Any
 
 from deidframe.contract.errors import ReleaseRefused
 from deidframe.guard.certificate import Check
-from deidframe.guard.statement import NO_PROMISE, Reached, Statement, strongest
+from deidframe.guard.statement import NO_PROMISE, Reached, Statement, tried
 from deidframe.words import counted
 
 BLIND = (
@@ -385,18 +385,24 @@ def _equal(what: str, wanted: int, found: int) -> None:
         raise ReleaseRefused(f"{what}: {wanted} were expected and {found} counted; nothing is released")
 
 
-def scene_statement(certificate: SceneCertificate, attacks: Sequence[Reached] = (), licences: Sequence[str] = ()) -> Statement:
+def scene_statement(
+    certificate: SceneCertificate,
+    attacks: Sequence[Reached] = (),
+    licences: Sequence[str] = (),
+    unfinished: Sequence[str] = (),
+) -> Statement:
     """Return what a folder of covered scenes says of itself.
 
     Args:
         certificate: of its files.
         attacks: those that were tried so far.
         licences: of the weights behind what is drawn.
+        unfinished: attacks that ended without a result.
     """
-    tried = "No attack on these pictures has been tried: people may be recognised by what is left."
-    if attacks:
-        tried = f"{strongest(attacks)} People may be recognised by what is left around a face."
+    attack = "No attack on these pictures has been tried: people may be recognised by what is left."
+    if attacks or unfinished:
+        attack = f"{tried(attacks, unfinished)} People may be recognised by what is left around a face."
     if not certificate.count.blind:
-        return Statement(False, NO_PROMISE, tried, tuple(licences))
+        return Statement(False, NO_PROMISE, attack, tuple(licences))
     sharing = f"It may be shared for what it states and for nothing else: {certificate.holds[0]}."
-    return Statement(True, sharing, tried, tuple(licences))
+    return Statement(True, sharing, attack, tuple(licences))

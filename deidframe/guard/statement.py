@@ -60,7 +60,13 @@ class Statement:
         return "\n\n".join(textwrap.fill(part, WIDTH) for part in parts) + "\n"
 
 
-def statement(certificate: Certificate, attacks: Sequence[Reached], licences: Sequence[str], broken: str = "") -> Statement:
+def statement(
+    certificate: Certificate,
+    attacks: Sequence[Reached],
+    licences: Sequence[str],
+    broken: str = "",
+    unfinished: Sequence[str] = (),
+) -> Statement:
     """Return what a folder says of itself.
 
     Args:
@@ -68,6 +74,7 @@ def statement(certificate: Certificate, attacks: Sequence[Reached], licences: Se
         attacks: those that were tried so far.
         licences: of the weights behind the pictures.
         broken: how an attack broke the promise, "" where none did.
+        unfinished: attacks that ended without a result.
     """
     promise = f"{certificate.holds[0]}" if certificate.k_asked is not None else "; ".join(certificate.holds[1:])
     promised = bool(promise) and not broken
@@ -78,12 +85,21 @@ def statement(certificate: Certificate, attacks: Sequence[Reached], licences: Se
         sharing = f"Do not share it: {broken}."
     else:
         sharing = NO_PROMISE
-    attack = strongest(attacks) if attacks else "No attack on these pictures has been tried."
-    return Statement(promised, sharing, attack, tuple(licences))
+    return Statement(promised, sharing, tried(attacks, unfinished), tuple(licences))
 
 
-def strongest(attacks: Sequence[Reached]) -> str:
-    """Say what the strongest of several attacks reached."""
+def tried(attacks: Sequence[Reached], unfinished: Sequence[str] = ()) -> str:
+    """Say what the strongest of several attacks reached, and which ended without a result."""
+    names = ", ".join(f'"{name}"' for name in unfinished)
+    if not attacks:
+        if unfinished:
+            return f"The attacks on these pictures ended without a result ({names}): what they would reach is not known."
+        return "No attack on these pictures has been tried."
+    rest = f" Others ended without a result ({names}), and may be stronger." if unfinished else ""
+    return _strongest(attacks) + rest
+
+
+def _strongest(attacks: Sequence[Reached]) -> str:
     one = max(attacks, key=lambda attack: attack.value)
     return (
         f'The strongest attack that was tried ("{one.attack}", seeing with {one.encoder}) named'

@@ -12,6 +12,8 @@ METRICS = 1
 ROUNDING = 1e-9
 """By so much a figure may lie above a bound that it reaches exactly."""
 Status = Literal["ok", "failed", "refused"]
+OVER_BUDGET = "its budget of {budget:g} s was used up before it had looked at every probe"
+"""Reason of an attack that was cut short."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Cell:
     by: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     unmeasured: dict[str, str] = field(default_factory=dict)
     certificate: dict[str, Any] | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        """An attack that failed or was cut short, so that nobody knows what it reaches; not one that had nothing to do."""
+        return bool(self.attack) and (self.status != "ok" or self.reason.startswith(OVER_BUDGET.partition("{")[0]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data without a NaN anywhere.

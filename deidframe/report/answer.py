@@ -42,9 +42,10 @@ def answer(record: Record) -> tuple[str, ...]:
         return _tightest(groupings(record))
     said = _warnings(record)
     if record.scene is not None:
-        return (*said, *_scenes(record, all_rows))
+        return tuple(s for s in (*said, *_scenes(record, all_rows)) if s)
     chosen = best(all_rows)
     said.append(_strongest(record, all_rows, chosen))
+    said.append(_unfinished(all_rows))
     said.append(_promises(all_rows))
     if chosen is not None and chosen.loss is not None:
         ratio = (
@@ -119,6 +120,7 @@ def _scenes(record: Record, all_rows: Sequence[Row]) -> list[str]:
             " around them."
         )
     said.append(_strongest(record, all_rows, blind[0] if blind else None))
+    said.append(_unfinished(all_rows))
     return said
 
 
@@ -211,6 +213,16 @@ def _strongest(record: Record, all_rows: Sequence[Row], chosen: Row | None) -> s
         f'The strongest attack ("{worst.attack}", seeing with {worst.encoder}) matched {shown(worst.metrics["rank1"])}'
         f" of the people in {row.cell.method} right, where {' and '.join(beside)}{more}.{within}"
     )
+
+
+def _unfinished(all_rows: Sequence[Row]) -> str:
+    """Say which attacks ended without a result: the strongest of the others need not be the strongest."""
+    of = {row.cell.method: [name for name, cell in row.attacks.items() if cell.unfinished] for row in all_rows}
+    told = ['"' + '", "'.join(names) + f'" on {method}' for method, names in of.items() if names]
+    if not told:
+        return ""
+    which = "; ".join(told) if len(told) <= NAMED else f"{sum(map(len, of.values()))} (their rows say why)"
+    return f"Attacks that failed or were cut short, which may be stronger: {which}."
 
 
 def _listed(names: Sequence[str]) -> str:

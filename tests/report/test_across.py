@@ -15,10 +15,10 @@ from examples import planned as planned_of
 
 from deidframe.cli.main import main
 from deidframe.contract import UsageError
-from deidframe.engine.evaluate.attack import OVER_BUDGET
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.run import run
 from deidframe.record.check import read_checked
+from deidframe.record.schema import OVER_BUDGET
 from deidframe.report.across.contenders import Comparison, compared
 from deidframe.report.across.page import write_comparison
 from deidframe.report.across.tables import ranked

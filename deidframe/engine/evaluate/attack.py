@@ -22,8 +22,8 @@ from deidframe.engine.evaluate.tally import Tallies, Tally
 from deidframe.engine.evaluate.undone import WayBack
 from deidframe.engine.planning.plan import AttackPlan, MethodPlan
 from deidframe.recipe.model import LEARNING
+from deidframe.record.schema import OVER_BUDGET
 
-OVER_BUDGET = "its budget of {budget:g} s was used up before it had looked at every probe"
 SCORES = 2**24
 """Scores of probes against the gallery that are held at once, 64 MiB of them."""
 

@@ -126,7 +126,7 @@ def restate_release(
         folder: of the run.
         attacks: the rows of those that were tried.
     """
-    said = statement(certificate, reached(attacks), licences, _broken_by(attacks))
+    said = statement(certificate, reached(attacks), licences, _broken_by(attacks), unfinished(attacks))
     target = folder / (PROMISED if said.promised else COMPARED) / release.folder.name
     restate(release.folder, target, said.as_dict(), said.text(release.method))
     return release.moved(target)
@@ -145,6 +145,11 @@ def reached(attacks: Sequence[Cell]) -> tuple[Reached, ...]:
     return tuple(
         Reached(c.attack, c.encoder, r["value"], r["low"], r["high"], float(c.metrics.get("chance1", 0.0))) for c, r in done
     )
+
+
+def unfinished(attacks: Sequence[Cell]) -> tuple[str, ...]:
+    """Return the attacks that ended without a result."""
+    return tuple(cell.attack for cell in attacks if cell.unfinished)
 
 
 def _broken_by(attacks: Sequence[Cell]) -> str:

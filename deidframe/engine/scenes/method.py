@@ -224,9 +224,11 @@ class SceneRoom:
             method.name, scope, asked, counted, certificate.people, certificate.groups, fewest, certificate.checks
         )
 
-    def restate(self, release: SceneRelease, attacks: Sequence[Reached], licences: Sequence[str]) -> None:
-        """Say in a published folder what the attacks reached."""
-        said = scene_statement(release.certificate, attacks, licences)
+    def restate(
+        self, release: SceneRelease, attacks: Sequence[Reached], licences: Sequence[str], unfinished: Sequence[str] = ()
+    ) -> None:
+        """Say in a published folder what the attacks reached, and which ended without a result."""
+        said = scene_statement(release.certificate, attacks, licences, unfinished)
         restate(release.folder, release.folder, said.as_dict(), said.text(release.method))
 
     def _found(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from deidframe.contract.errors import UsageError
-from deidframe.engine.evaluate.attack import OVER_BUDGET
 from deidframe.measure.ranking import pareto_front
 from deidframe.record.check import digest, rows_missing
 from deidframe.record.read import Record
@@ -220,7 +219,7 @@ def _gap(row: Row, missing: Iterable[str]) -> str:
     failed = [name for name, cell in row.attacks.items() if cell.status != "ok"]
     if failed:
         return f"the attack {', '.join(failed)} failed on it, so that the strongest is not known"
-    cut = [name for name, cell in row.attacks.items() if cell.reason.startswith(OVER_BUDGET.partition("{")[0])]
+    cut = [name for name, cell in row.attacks.items() if cell.unfinished]
     return f"the attack {', '.join(cut)} was cut short by its budget, so that the strongest is not known" if cut else ""
 
 

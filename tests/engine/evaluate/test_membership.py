@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from deidframe.contract import ArtifactError, PersonScores, RecipeError
 from deidframe.engine.evaluate.arena import ONE_PICTURE
 from deidframe.engine.run import run
 from deidframe.measure.membership import area, true_positives
+from deidframe.record.read import read_run
+from deidframe.report.answer import answer
 
 JUDGE = (
     docstring_code("attacker").replace("LinkScores, ", "LinkScores, PersonScores, ")
@@ -107,7 +110,13 @@ def test_several_numbers_of_known_members_make_an_attack_each_and_a_budget_ends_
     slow = RECIPE.replace('threat = "naive"', 'threat = "naive"\nbudget = 1e-9')
     (tmp_path / "slow").mkdir()
     cells = run(planned(tmp_path / "slow", recipe=slow), tmp_path / "slow" / "run").cells
-    assert all("its budget of 1e-09 s was used up" in c.reason for c in cells if c.attack)
+    assert all("its budget of 1e-09 s was used up" in c.reason and c.unfinished for c in cells if c.attack)
+    said = json.loads((tmp_path / "slow" / "run" / "release" / "flat" / "RELEASE.json").read_text())["statement"]
+    assert said["attack"] == 'The attacks on these pictures ended without a result ("guess"): what they would reach is not known.'
+    assert 'Attacks that failed or were cut short, which may be stronger: "guess" on flat; "guess" on grey.' in answer(
+        read_run(tmp_path / "slow" / "run")
+    )
+    assert not any("cut short" in sentence for sentence in answer(read_run(tmp_path / "run")))
 
 
 def test_an_attribute_is_asked_with_the_words_of_the_recipe(tmp_path: Path) -> None:
