@@ -326,7 +326,6 @@ def _attacked(
             together = [shown, *(at.digests.get(name, "") for name in names)]
             if BEFORE in attack.spec.others:
                 also += [as_faces(one, at.faces) for one in at.earlier if one.slug == method.slug]
-                together.append("")  # what lies in another folder may have changed since
             cells = told_apart([release.groups, *(groups for _, groups in also)], at.faces) if also else ()
             target = Target(at.faces, release.faces, method, release.groups, [faces for faces, _ in also], cells, undo, mimic)
             yield attack_cell(at.bench, base, attack, target, "+".join(together) if all(together) else "")

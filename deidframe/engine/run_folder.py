@@ -15,10 +15,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from deidframe.contract.errors import StoreError, UsageError
+from deidframe.contract.errors import DeidframeError, StoreError, UsageError
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.measured import FOLDER as MEASURED
-from deidframe.engine.components.identity import code_of, identity, same_way, short, weights_of
+from deidframe.engine.cache.shards import fingerprints_of
+from deidframe.engine.components.identity import code_of, files_in, identity, same_way, short, weights_of
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.release.verify import verify
 from deidframe.engine.runtime.crashes import FILE
@@ -75,9 +76,43 @@ def signature(plan: Plan, fingerprints: Sequence[str], films: Mapping[str, str] 
     facts: dict[str, Any] = {"recipe": recipe.text, "set": list(recipe.overrides), "limit": plan.limit, "content": content}
     facts |= {"films": dict(films)} if films else {}
     facts |= {"sample": plan.sample} if plan.sample is not None else {}
+    facts |= {"beside": _beside(plan), "told": _told(plan.photos.columns)}
+    if "" in facts["beside"]:
+        return ""
     who = {"ids": list(plan.photos.ids), "people": list(plan.people), "skipped": dict(plan.photos.skipped)}
     steps = sorted((identity(step) for step in plan.steps()), key=lambda one: DiskCache.key(one))
     return DiskCache.key({**facts, **who, "steps": steps, "core": code_of("deidframe")})
+
+
+def _beside(plan: Plan) -> list[str]:
+    """Return what else lies on the disk and decides about results, "" among it where a source cannot say what it holds.
+
+    These are the owner's answers about labels, releases that went before, what another tool released and whose pictures
+    those are, and an attacker's own people.
+    """
+    named: list[Path | str] = [plan.gate.decisions] if plan.gate and plan.gate.decisions else []
+    for before in plan.parsed.recipe.release.before:
+        named += sorted(path for part in ("private/mapping", "release") for path in Path(before).glob(f"{part}/**/*"))
+    named += [method.pairs for method in plan.methods if method.pairs is not None]
+    out = files_in(named)
+    others = [method.steps["released"] for method in plan.methods if method.foreign]
+    for source in (*others, *(attack.own for attack in plan.attacks if attack.own is not None)):
+        try:
+            listed = plan.listed(source)
+        except DeidframeError as error:  # its method or attack fails, and is tried again in any case
+            out.append(str(error))
+            continue
+        if listed is not None:
+            out += [*fingerprints_of(listed), *listed.ids, *(listed.subjects or ())]
+    return out
+
+
+def _told(columns: Mapping[str, Mapping[str, str]]) -> str:
+    """Return a digest of what the owner's table says of pictures."""
+    digest = hashlib.sha256()
+    for picture, said in sorted(columns.items()):
+        digest.update(repr((picture, sorted(said.items()))).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def database_of(plan: Plan, fingerprints: Sequence[str], films: Mapping[str, str] | None = None) -> str:

@@ -6,8 +6,9 @@ import functools
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from deidframe.contract.version import CONTRACT_VERSION
@@ -20,7 +21,8 @@ from deidframe.models.catalogue import listed_weights
 def identity(step: Step) -> dict[str, Any]:
     """Return all that makes a component's result what it is, besides its input: who made it, in which version, with what.
 
-    The code itself is part of it: in a source tree it changes while the version stays.
+    The code itself is part of it: in a source tree it changes while the version stays. So is what lies in a file that its
+    parameters name, such as a network of one's own.
     """
     listed = step.loaded.listed
     held = {w.name: w.sha256 for w in weights_of([step])}
@@ -31,9 +33,32 @@ def identity(step: Step) -> dict[str, Any]:
         "code": step.loaded.code if isinstance(step.loaded, FarLoaded) else code_of(listed.package[0]),
         "contract": CONTRACT_VERSION,
         "params": step.params.model_dump(mode="json"),
+        "files": files_in(step.params.model_dump()),
         "weights": {name: held.get(name, "") for name in step.loaded.component.weights},
         "others": {name: identity(other) for name, other in sorted(step.recognizers.items())},
     }
+
+
+def files_in(value: Any) -> list[str]:
+    """Return the sha256 of each file that a path or a text within plain data names, in its order."""
+    if isinstance(value, Mapping):
+        return [digest for one in value.values() for digest in files_in(one)]
+    if isinstance(value, (list, tuple)):
+        return [digest for one in value for digest in files_in(one)]
+    if not isinstance(value, (str, Path)) or not value:
+        return []
+    try:
+        path = Path(value).expanduser()
+        found = path.stat()
+        return [_sha256(path, found.st_size, found.st_mtime_ns)] if S_ISREG(found.st_mode) else []
+    except (OSError, ValueError, RuntimeError):  # no path after all, or nobody's home; whoever reads it says what is wrong
+        return []
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def weights_of(steps: Iterable[Step]) -> tuple[WeightsFile, ...]:

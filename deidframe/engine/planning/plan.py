@@ -283,9 +283,14 @@ class Plan:
 
     def released_folder(self, method: MethodPlan) -> Path | None:
         """Return where the pictures of a foreign release lie, where nothing may be written; None where they lie in no folder."""
+        listed = self.listed(method.steps["released"])
+        return listed.folder if listed is not None else None
+
+    def listed(self, source: Step) -> Photos | None:
+        """Return what another source than that of the database lists, None where it gives encodings."""
         with tempfile.TemporaryDirectory(prefix="deidframe-") as scratch:
-            listed = ComponentPool(self.parsed.recipe.seed, None, Path(scratch), Quiet()).call(method.steps["released"])
-        return listed.folder if isinstance(listed, Photos) else None
+            found = ComponentPool(self.parsed.recipe.seed, None, Path(scratch), Quiet()).call(source)
+        return found if isinstance(found, Photos) else None
 
     def steps(self) -> tuple[Step, ...]:
         """Return every step once."""
@@ -296,7 +301,8 @@ class Plan:
             *(m.within[0] for m in self.methods if m.within),
         ]
         all_steps += [*(self.finder or ()), *(e.encoder for e in self.elbows if e.encoder)]
-        all_steps += [s for a in self.attacks for s in (a.step, a.encoder) if s]
+        all_steps += [s for a in self.attacks for s in (a.step, a.encoder, a.own) if s]
+        all_steps += [step for method in self.methods for step in method.candidates]
         if self.audit:
             all_steps += [self.audit.detector, *([self.audit.encoder] if self.audit.encoder else [])]
         if self.quality:

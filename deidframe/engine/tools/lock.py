@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 from deidframe import __version__
 from deidframe.contract.errors import UsageError
 from deidframe.contract.version import CONTRACT_VERSION
-from deidframe.engine.components.identity import weights_of
+from deidframe.engine.components.identity import files_in, weights_of
+from deidframe.engine.components.step import Step
 from deidframe.engine.planning.plan import Plan
 from deidframe.host.venv.far import FarLoaded
 from deidframe.record.provenance import LIBRARIES
@@ -48,8 +49,17 @@ def pinned(plan: Plan) -> dict[str, Any]:
         },
         "environments": {one.qualified: {"version": one.listed.version, "code": one.code} for one in far},
         "libraries": {name: _version(name) for name in LIBRARIES},
+        "files": dict(_named(steps)),
         "weights": {w.name: {"from": f"{w.package} {w.version}", "sha256": w.sha256} for w in held if w.name in names},
     }
+
+
+def _named(steps: Sequence[Step]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the files that parameters name, such as a network of one's own; what a source reads are pictures."""
+    for step in steps:
+        if step.role != "source":
+            for number, digest in enumerate(files_in(step.params.model_dump()), 1):
+                yield f"{number} of {step.who}", {"from": "the recipe", "sha256": digest}
 
 
 def _version(name: str) -> str:
@@ -121,7 +131,7 @@ def drift(lock: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if changed:
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
             out.append(f"{after['distribution']}: {', '.join(changed[:3])}{more} changed")
-    for kind, said in (("environments", "environment"), ("libraries", "library"), ("weights", "weights")):
+    for kind, said in (("environments", "environment"), ("libraries", "library"), ("files", "file"), ("weights", "weights")):
         for name in sorted({*_part(lock, kind), *_part(now, kind)}):
             before, after = _part(lock, kind).get(name), _part(now, kind).get(name)
             if before != after:

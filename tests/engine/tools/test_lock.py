@@ -70,6 +70,18 @@ def test_a_changed_recipe_drifts(recipe: Path, capsys: pytest.CaptureFixture[str
     assert "the recipe or its --set changed" in capsys.readouterr().err
 
 
+def test_a_network_of_ones_own_is_pinned_by_what_it_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "own.onnx"
+    own.write_bytes(b"one")
+    recipe = tmp_path / "own.toml"
+    recipe.write_text(REAL.replace('"dlib-resnet"', f'"onnx", params = {{ path = "{own}" }}'))
+    assert main(["lock", str(recipe)]) == 0 and main(["lock", str(recipe), "--check"]) == 0
+    own.write_bytes(b"another")
+    capsys.readouterr()
+    assert main(["lock", str(recipe), "--check"]) == 2
+    assert "file 1 of encoder onnx: the recipe (" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 99}', "nonsense"])
 def test_what_is_no_lock(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.lock").write_text(text)
