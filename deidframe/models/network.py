@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deidframe.contract.errors import PluginError, WeightsError
 from deidframe.environment import contain_libraries, processors
 
-Precision = Literal["f32", "bf16"]
+Precision = Literal["f32", "bf16", "int8"]
 
 
 def import_openvino() -> Any:
@@ -70,7 +70,8 @@ class Network:
     Args:
         graph: from `read_graph`, or an `openvino.Model` built elsewhere.
         shapes: one for each input, -1 for a free dimension; empty keeps the graph's own.
-        precision: `f32`, or `bf16` where the CPU has it. OpenVINO takes bf16 silently unless it is told otherwise.
+        precision: `f32`, or `bf16` where the CPU has it. OpenVINO takes bf16 silently unless it is told otherwise. For `int8` the
+            graph is one from `quantised`.
         stream: it is mostly asked for many batches, so that two are under way side by side (`stacked`), each on half the cores,
             while the next is made ready. One batch alone is then slower.
     """
@@ -80,7 +81,8 @@ class Network:
     ) -> None:
         if shapes:
             graph.reshape({port.any_name: list(shape) for port, shape in zip(graph.inputs, shapes, strict=True)})
-        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        hint = "f32" if precision == "int8" else precision
+        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
         side_by_side = AT_ONCE if stream and processors() >= AT_ONCE else 1
         if side_by_side > 1:
             settings |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": side_by_side}

@@ -325,7 +325,7 @@ class Recipe(Table):
     format: Literal[1] = Field(alias="schema")
     name: Slug
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    precision: Literal["f32", "bf16"] = "f32"
+    precision: Literal["f32", "bf16", "int8"] = "f32"
     plugins: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...], Field(max_length=50, strict=False)] = ()
     source: SourceSpec
     detector: Part | None = None

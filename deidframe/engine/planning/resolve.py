@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -23,7 +23,7 @@ from deidframe.engine.planning.plan import (
 from deidframe.host.catalogue import Catalogue
 from deidframe.host.known import where_from
 from deidframe.host.local import with_local
-from deidframe.models.processor import has_bfloat16
+from deidframe.models.processor import has_bfloat16, has_int8
 from deidframe.recipe.diagnostics import Diagnostic, diagnostics_of, nearest
 from deidframe.recipe.locate import KeyPath
 from deidframe.recipe.model import (
@@ -94,10 +94,9 @@ class Planner:
                 )
                 self.complain("R137", (*at, "params"), f"{said} compared: set precision of the whole recipe")
                 return None
-            if asked == "bf16" and not has_bfloat16():
-                self.complain(
-                    "R137", ("precision",), 'this processor does not multiply bfloat16 and would gain nothing: take "f32"'
-                )
+            told = _unable(loaded.component, asked)
+            if told:
+                self.complain("R137", ("precision",), f'{told}: take "f32"')
                 return None
             params = {"precision": asked, **params}
         try:
@@ -323,6 +322,18 @@ class Planner:
         if not clusterer.loaded.component.elbow:
             self.complain("R132", (*at, "use"), f'"{spec.use}" has no parameter that is read off an elbow')
         return ElbowPlan(spec, clusterer, None if spec.encoder is None else self.encoder(spec.encoder, (*at, "encoder")))
+
+
+def _unable(component: Component, precision: str) -> str:
+    """Return why an encoder, or the processor, cannot compute in a precision; "" where both can."""
+    able = get_args(component.params.model_fields["precision"].annotation)
+    if able and precision not in able:
+        return f'encoder "{component.name}" computes in {" or ".join(able)}, and all of a run in the same'
+    if precision == "bf16" and not has_bfloat16():
+        return "this processor does not multiply bfloat16 and would gain nothing"
+    if precision == "int8" and not has_int8():
+        return "this processor does not sum products of bytes (VNNI or AMX) and would round them more"
+    return ""
 
 
 def _has_choice(component: Component) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from deidframe.contract import Context, Embeddings, FaceSet, TorchEncoder, align
 from deidframe.models import Network, read_graph, weights_path
 from deidframe.models.differentiable import torch_module
+from deidframe.models.quantise import bounds_in, quantised
 from deidframe_dlib.graph import SIZE, build
 from deidframe_dlib.plugin import DlibParams
 from deidframe_dlib.serial import read_resnet
@@ -26,7 +27,10 @@ class DlibResNet:
 
     def __init__(self, params: DlibParams, context: Context) -> None:
         self._model = build(read_resnet(weights_path("deidframe_dlib", "dlib-resnet", context).read_bytes()))
-        self._network = Network(read_graph(self._model), [(-1, 3, SIZE, SIZE)], params.precision, stream=True)
+        graph = read_graph(self._model)
+        if params.precision == "int8":
+            graph = quantised(graph, bounds_in("deidframe_dlib", "dlib-resnet"))
+        self._network = Network(graph, [(-1, 3, SIZE, SIZE)], params.precision, stream=True)
 
     def encode(self, faces: FaceSet) -> Embeddings:
         """Return `(N, 128)` float32 encodings as dlib's `compute_face_descriptor`; same people are within about 0.6."""

@@ -23,7 +23,7 @@ class YuNetParams(Params):
 class SFaceParams(Params):
     """How SFace is run."""
 
-    precision: Literal["f32", "bf16"] = "f32"
+    precision: Literal["f32", "bf16", "int8"] = "f32"
     """`bf16` is faster on CPUs that have it; figures to be compared are made in f32."""
 
 

@@ -56,3 +56,19 @@ def test_encoders_of_a_run_compute_in_one_precision(tmp_path: Path, monkeypatch:
     with pytest.raises(RecipeError) as refused:
         plan(parse('precision = "bf16"\n' + text, "r.toml"), Catalogue(), tmp_path)
     assert "does not multiply bfloat16" in "".join(refused.value.complaints)
+
+
+def test_eight_bits_are_asked_of_encoders_and_processors_that_have_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'precision = "int8"\n' + (Path(__file__).parents[3] / "recipes" / "quickstart.toml").read_text()
+    monkeypatch.setattr(resolve, "has_int8", lambda: True)
+    planned = plan(parse(text, "r.toml"), Catalogue(), tmp_path)
+    assert {step.params.precision for step in planned.steps() if step.role == "encoder"} == {"int8"}
+    assert any("rounded" in note and "f32" in note for note in planned.notes)
+    other = text.replace('{ use = "dlib-resnet" }', '{ use = "onnx", params = { path = "own.onnx" } }')
+    with pytest.raises(RecipeError) as refused:
+        plan(parse(other, "r.toml"), Catalogue(), tmp_path)
+    assert 'encoder "onnx" computes in f32 or bf16' in "".join(refused.value.complaints)
+    monkeypatch.setattr(resolve, "has_int8", lambda: False)
+    with pytest.raises(RecipeError) as refused:
+        plan(parse(text, "r.toml"), Catalogue(), tmp_path)
+    assert "VNNI" in "".join(refused.value.complaints)
