@@ -43,9 +43,10 @@ def light_copy(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     small = cv2.resize(picture, (width * 7 // 8, height * 7 // 8), interpolation=cv2.INTER_AREA)
     back = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     moved = cv2.warpAffine(back, np.array([[1.0, 0, 3], [0, 1.0, 3]]), (width, height), borderMode=cv2.BORDER_REPLICATE)
-    done, data = cv2.imencode(".jpg", moved[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])
-    assert done
-    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(moved, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 75])
+    read = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert done and read is not None, "what was encoded can be decoded"
+    return np.asarray(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def nearest(vectors: NDArray[np.float32], originals: NDArray[np.float32]) -> NDArray[np.float64]:

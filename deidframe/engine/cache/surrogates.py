@@ -59,7 +59,9 @@ def synthesize_cached(
         if kept is None:
             todo.append(place)
             continue
-        picture = np.asarray(cv2.imdecode(np.frombuffer(kept, np.uint8), cv2.IMREAD_COLOR), np.uint8)[:, :, ::-1]
+        read = cv2.imdecode(np.frombuffer(kept, np.uint8), cv2.IMREAD_COLOR)
+        assert read is not None, "an entry is sealed"
+        picture = np.asarray(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), np.uint8)
         pictures = _room(pictures, len(groups), picture)
         pictures[place] = picture
     if len(todo) < len(groups):
@@ -77,7 +79,7 @@ def synthesize_cached(
             shown = np.asarray(made.images[here])
             if (shown != shown[:1]).any():
                 raise ArtifactError(who, "images", "one picture for all faces of a group", "several")
-            encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(shown[0][:, :, ::-1]))
+            encoded, buffer = cv2.imencode(".png", cv2.cvtColor(shown[0], cv2.COLOR_RGB2BGR))
             assert encoded, "a picture of bytes is always a PNG"
             cache.put(keys[place], bytes(buffer))
             pictures = _room(pictures, len(groups), shown[0])
