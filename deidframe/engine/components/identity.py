@@ -22,7 +22,8 @@ def identity(step: Step) -> dict[str, Any]:
     """Return all that makes a component's result what it is, besides its input: who made it, in which version, with what.
 
     The code itself is part of it: in a source tree it changes while the version stays. So is what lies in a file that its
-    parameters name, such as a network of one's own.
+    parameters name, such as a network of one's own; a source's file may be an archive of terabytes, and what it lists is told
+    by whoever has read it.
     """
     listed = step.loaded.listed
     held = {w.name: w.sha256 for w in weights_of([step])}
@@ -33,7 +34,7 @@ def identity(step: Step) -> dict[str, Any]:
         "code": step.loaded.code if isinstance(step.loaded, FarLoaded) else code_of(listed.package[0]),
         "contract": CONTRACT_VERSION,
         "params": step.params.model_dump(mode="json"),
-        "files": files_in(step.params.model_dump()),
+        "files": files_in(step.params.model_dump()) if step.role != "source" else [],
         "weights": {name: held.get(name, "") for name in step.loaded.component.weights},
         "others": {name: identity(other) for name, other in sorted(step.recognizers.items())},
     }
