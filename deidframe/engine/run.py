@@ -56,6 +56,7 @@ from deidframe.recipe.public import without_places
 from deidframe.record.release import release_folders
 from deidframe.record.schema import Cell
 from deidframe.record.write import write_bytes, write_json, write_lines
+from deidframe.words import counted
 
 ENCODING = "(encoding)"
 """Among `Crashes`, the name of no method: where the process died in it, each method encodes for itself, so that one is blamed."""
@@ -226,7 +227,7 @@ def run(
             cells[:] = [withdrawn(cell, why) if cell.slug == name else cell for cell in cells]
         if measured is not None:
             if measured.disk.taken:
-                reporter.say(f"  {measured.disk.taken.total()} rows were measured before the run was cut short")
+                reporter.say(f"  {counted(measured.disk.taken.total(), 'row')} of before the cut taken over")
             if not any(cell.status == "failed" for cell in cells):  # else the same command goes on once more
                 shutil.rmtree(folder / "private" / FOLDER, ignore_errors=True)
         status = "finished"

@@ -99,7 +99,7 @@ def test_a_run_that_goes_on_takes_its_rows_from_before_the_cut(tmp_path: Path, c
     begun(tmp_path, -1)
     assert counted == ["attack"]
     assert rows_of(tmp_path / "run") == whole and curves_of(tmp_path / "run") == curves
-    assert "6 rows were measured before" in (tmp_path / "run.said").read_text()
+    assert "6 rows of before the cut taken over" in (tmp_path / "run.said").read_text()
 
 
 def test_what_was_measured_of_something_else_is_not_taken(
