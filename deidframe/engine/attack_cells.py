@@ -6,7 +6,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target, sh
         "row": [base.slug, attack.name],
         "shown": shown,
         "base": [base.k, base.k_counted, base.people, base.groups],
-        "thresholds": sorted([float(far), float(score)] for far, score in known.items()),
+        "thresholds": _exactly(known),
     }
     kept = bench.measured.get(what)
     if kept is not None:
@@ -91,19 +91,23 @@ def attack_cell(bench: Bench, base: Cell, attack: AttackPlan, target: Target, sh
         if kept.data["curve"] is not None:
             write_json(_curve_at(bench, base, attack), kept.data["curve"])
         if target.method is None:
-            bench.thresholds[_matcher(attack)] = dict(kept.data["thresholds"])
+            held = kept.data["thresholds"]
+            bench.thresholds[_matcher(attack)] = {float.fromhex(far): float.fromhex(score) for far, score in held.items()}
         return replace(_unmeasured(bench, base, attack, target), **kept.data["cell"])
     cell, curve, scores = _attack(bench, base, attack, target)
     if cell.status == "ok" and not cell.reason:
-        found = bench.thresholds.get(_matcher(attack), {})
         data = {
             "cell": {name: getattr(cell, name) for name in OF_ATTACK},
             "curve": curve,
-            "thresholds": [[float(far), float(score)] for far, score in found.items()],
+            "thresholds": _exactly(bench.thresholds.get(_matcher(attack), {})),
         }
-        with suppress(ValueError):  # a threshold that is not finite
-            bench.measured.put(what, data, scores)
+        bench.measured.put(what, data, scores)
     return cell
+
+
+def _exactly(thresholds: Mapping[float, float]) -> dict[str, str]:
+    """Return them as text from which each bit comes back; one may be infinite, which JSON has no word for."""
+    return {float(far).hex(): float(score).hex() for far, score in thresholds.items()}
 
 
 def _unmeasured(bench: Bench, base: Cell, attack: AttackPlan, target: Target) -> Cell:

@@ -92,7 +92,8 @@ def _beside(plan: Plan) -> list[str]:
     """
     named: list[Path | str] = [plan.gate.decisions] if plan.gate and plan.gate.decisions else []
     for before in plan.parsed.recipe.release.before:
-        named += sorted(path for part in ("private/mapping", "release") for path in Path(before).glob(f"{part}/**/*"))
+        run = Path(before)  # its files were held against what they tell of when it was read
+        named += sorted([*run.glob("private/mapping/**/*"), *run.glob("release/*/RELEASE.json")])
     named += [method.pairs for method in plan.methods if method.pairs is not None]
     out = files_in(named)
     others = [method.steps["released"] for method in plan.methods if method.foreign]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deidframe.contract.errors import PluginError, WeightsError
-from deidframe.models.network import import_openvino
+from deidframe.models.network import Precision, import_openvino
 
 STEPS = 256
 MULTIPLY = ("Convolution", "MatMul")
@@ -36,6 +36,11 @@ def bounds_in(package: str, name: str) -> Bounds:
     except FileNotFoundError:
         raise PluginError(f'no bounds of {name} in eight bits ship with {package}; take precision = "f32"') from None
     return {key: (float(low), float(high)) for key, (low, high) in held.items()}
+
+
+def in_precision(graph: Any, precision: Precision, package: str, name: str) -> Any:
+    """Return a graph as a precision wants it: rounded between the bounds that ship with a plugin, or as it is."""
+    return quantised(graph, bounds_in(package, name)) if precision == "int8" else graph
 
 
 def bounds_of(graph: Any, batches: Iterable[NDArray[np.float32]]) -> dict[str, tuple[float, float]]:

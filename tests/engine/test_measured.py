@@ -129,6 +129,10 @@ def test_figures_are_kept_with_all_that_they_follow_from(tmp_path: Path) -> None
     assert known.get({"row": 1}) == Kept({"rank1": 0.1 + 0.2}, b"scores")
     assert known.get({"row": 2}) is None
     assert all(other is not None and other.get({"row": 1}) is None for other in others)
+    bounds = attack_cells._exactly({0.001: float("inf"), 0.1: 1 / 3})
+    known.put({"row": 4, "thresholds": bounds}, {"thresholds": bounds})  # infinite ones neither end a run nor are lost
+    assert known.get({"row": 4, "thresholds": bounds}) == Kept({"thresholds": bounds})
+    assert [float.fromhex(score) for score in bounds.values()] == [float("inf"), 1 / 3]
     with pytest.raises(ValueError, match="JSON"):
         known.put({"row": 3}, {"rank1": float("nan")})
     assert known.get({"row": 3}) is None

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.shards import fingerprints_of
-from deidframe.engine.components.identity import files_in
+from deidframe.engine.components.identity import code_of, files_in
 from deidframe.engine.planning.planner import plan
 from deidframe.engine.run import run
 from deidframe.engine.run_folder import signature
@@ -86,7 +86,7 @@ def home(tmp_path: Path) -> Path:
     network(home / "mean.onnx", 1.0)
     for part in ("release/mean", "private/mapping"):
         (home / "before" / part).mkdir(parents=True)
-    (home / "before" / "release" / "mean" / "MANIFEST.sha256").write_text("")
+    (home / "before" / "release" / "mean" / "RELEASE.json").write_text("{}")
     (home / "before" / "private" / "mapping" / "mean.json").write_text("{}")
     return home
 
@@ -121,7 +121,7 @@ def another_picture(folder: str) -> Callable[[Path], None]:
         another_picture("own"),
         appended("answers.csv"),
         appended("pairs.csv"),
-        appended("before/release/mean/MANIFEST.sha256"),
+        appended("before/release/mean/RELEASE.json"),
         appended("before/private/mapping/mean.json"),
         lambda home: network(home / "mean.onnx", 2.0),
     ],
@@ -159,3 +159,14 @@ def test_files_are_found_wherever_parameters_name_them(tmp_path: Path) -> None:
     assert len(files_in(named)) == 3 and len(set(files_in(named))) == 1
     assert files_in({"folder": str(tmp_path), "none": str(tmp_path / "b"), "nul": "\0", "long": "x" * 5000, "n": 3, "": ""}) == []
     assert files_in({"home": "~nobody-of-that-name/a"}) == []
+
+
+def test_what_a_package_ships_besides_code_is_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "ships_a_bank"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "bank.json").write_text("[1]")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = code_of.__wrapped__("ships_a_bank")
+    (package / "bank.json").write_text("[2]")
+    assert code_of.__wrapped__("ships_a_bank") != before

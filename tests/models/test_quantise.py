@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from pydantic import ValidationError
 
 from deidframe.contract import Context, FaceSet, PluginError, WeightsError, align
 from deidframe.host.catalogue import Catalogue
@@ -47,12 +48,12 @@ def test_what_is_multiplied_is_rounded_within_what_was_seen() -> None:
         quantised(read_graph(small(2)), bounds)
 
 
-def test_a_network_without_bounds_says_what_to_take(tmp_path: Path) -> None:
+def test_a_network_without_bounds_says_what_to_take() -> None:
     with pytest.raises(PluginError, match=r'no bounds of nothing .* take precision = "f32"'):
         bounds_in("deidframe_dlib", "nothing")
     loaded = Catalogue().load("encoder", "facenet")
-    with pytest.raises(PluginError, match="no bounds of other weights"):
-        loaded.make(loaded.component.params(weights="casia-512", precision="int8"), Context(seed=0, scratch=tmp_path))
+    with pytest.raises(ValidationError, match="of the weights ms-celeb-128 alone"):
+        loaded.component.params(weights="casia-512", precision="int8")
 
 
 @pytest.fixture(scope="module")

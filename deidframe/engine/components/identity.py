@@ -8,7 +8,6 @@ import importlib.util
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from stat import S_ISREG
 from typing import Any
 
 from deidframe.contract.version import CONTRACT_VERSION
@@ -50,10 +49,15 @@ def files_in(value: Any) -> list[str]:
         return []
     try:
         path = Path(value).expanduser()
-        found = path.stat()
-        return [_sha256(path, found.st_size, found.st_mtime_ns)] if S_ISREG(found.st_mode) else []
+        return [sha256_of(path)] if path.is_file() else []
     except (OSError, ValueError, RuntimeError):  # no path after all, or nobody's home; whoever reads it says what is wrong
         return []
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, read once while it stays as it is."""
+    found = path.stat()
+    return _sha256(path, found.st_size, found.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=256)
@@ -96,7 +100,7 @@ def short(facts: Any) -> str:
 
 @functools.cache
 def code_of(package: str) -> str:
-    """Return a sha256 over a package's Python files, "" for a module made at run time."""
+    """Return a sha256 over a package's files, "" for a module made at run time: a shipped bank or bound decides as code does."""
     try:
         spec = importlib.util.find_spec(package)
     except ValueError:
@@ -104,7 +108,7 @@ def code_of(package: str) -> str:
     if spec is None or not spec.origin:
         return ""
     digest = hashlib.sha256()
-    whole = sorted(Path(spec.origin).parent.rglob("*.py")) if spec.submodule_search_locations else [Path(spec.origin)]
-    for path in whole:
+    found = Path(spec.origin).parent.rglob("*") if spec.submodule_search_locations else [Path(spec.origin)]
+    for path in sorted(one for one in found if one.is_file() and "__pycache__" not in one.parts):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from typing import Any
 from deidframe import __version__
 from deidframe.contract.errors import UsageError
 from deidframe.contract.version import CONTRACT_VERSION
-from deidframe.engine.components.identity import files_in, weights_of
+from deidframe.engine.components.identity import files_in, sha256_of, weights_of
 from deidframe.engine.components.step import Step
 from deidframe.engine.planning.plan import Plan
 from deidframe.host.venv.far import FarLoaded
@@ -76,16 +76,11 @@ def _files(package: str) -> Iterator[tuple[str, str]]:
         return
     roots = list(spec.submodule_search_locations or [])
     if not roots:
-        yield Path(spec.origin).name, _sha256(Path(spec.origin))
+        yield Path(spec.origin).name, sha256_of(Path(spec.origin))
     for root in map(Path, roots):
         for path in sorted(root.rglob("*")):
             if path.is_file() and path.suffix not in LEFT_OUT and "__pycache__" not in path.parts:
-                yield path.relative_to(root).as_posix(), _sha256(path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+                yield path.relative_to(root).as_posix(), sha256_of(path)
 
 
 def read_lock(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from deidframe.contract import Context, Embeddings, FaceSet, TorchEncoder, align
 from deidframe.models import Network, read_graph, weights_path
 from deidframe.models.differentiable import torch_module
-from deidframe.models.quantise import bounds_in, quantised
+from deidframe.models.quantise import in_precision
 from deidframe_dlib.graph import SIZE, build
 from deidframe_dlib.plugin import DlibParams
 from deidframe_dlib.serial import read_resnet
@@ -27,9 +27,7 @@ class DlibResNet:
 
     def __init__(self, params: DlibParams, context: Context) -> None:
         self._model = build(read_resnet(weights_path("deidframe_dlib", "dlib-resnet", context).read_bytes()))
-        graph = read_graph(self._model)
-        if params.precision == "int8":
-            graph = quantised(graph, bounds_in("deidframe_dlib", "dlib-resnet"))
+        graph = in_precision(read_graph(self._model), params.precision, "deidframe_dlib", "dlib-resnet")
         self._network = Network(graph, [(-1, 3, SIZE, SIZE)], params.precision, stream=True)
 
     def encode(self, faces: FaceSet) -> Embeddings:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from deidframe.contract import Context, Embeddings, FaceSet, PluginError, TorchEncoder, WeightsError, align
 from deidframe.models import Network, read_graph, weights_path
 from deidframe.models.differentiable import torch_module
-from deidframe.models.quantise import Bounds, bounds_in, quantised
+from deidframe.models.quantise import in_precision
 from deidframe_facenet.arrays import Arrays, read_frozen, read_keras, read_state
 from deidframe_facenet.graph import SIZE, build
 from deidframe_facenet.plugin import CASIA, MS_CELEB, FaceNetParams
@@ -34,16 +34,12 @@ class FaceNet:
 
     Raises:
         WeightsError: the weights cannot be had, are of another hash, or of another network.
-        PluginError: weights of one's own in eight bits.
     """
 
     def __init__(self, params: FaceNetParams, context: Context) -> None:
-        bounds = _bounds(params) if params.precision == "int8" else None
         arrays, self._per_picture = load_arrays(params, context)
         self._model, self._dim = build(arrays), arrays.last.shape[1]
-        graph = read_graph(self._model)
-        if bounds is not None:
-            graph = quantised(graph, bounds)
+        graph = in_precision(read_graph(self._model), params.precision, "deidframe_facenet", MS_CELEB)
         self._network = Network(graph, [(-1, 3, SIZE, SIZE)], params.precision, stream=True)
         self._unit = params.normalise
 
@@ -70,12 +66,6 @@ class FaceNet:
             return network((x - mean) / spread)
 
         return TorchEncoder(run, TEMPLATE, SIZE)
-
-
-def _bounds(params: FaceNetParams) -> Bounds:
-    """Return the bounds of the weights in eight bits; those of one's own have none."""
-    usual = params.release is None and params.weights in (None, MS_CELEB)
-    return bounds_in("deidframe_facenet", MS_CELEB if usual else "other weights")
 
 
 LEAST = 1.0 / np.sqrt(3 * SIZE * SIZE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deidframe.contract import Component, Need, Params, SamePerson, hookimpl
 
@@ -25,6 +25,12 @@ class FaceNetParams(Params):
     """bf16 and int8 move an encoding a little and are faster on CPUs that have them; int8 with ms-celeb-128 alone."""
     normalise: bool = True
     """Scale encodings to length 1; the original authors' are not."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> FaceNetParams:
+        if self.precision == "int8" and (self.release is not None or self.weights not in (None, MS_CELEB)):
+            raise ValueError(f'bounds in eight bits are known of the weights {MS_CELEB} alone; take precision = "f32"')
+        return self
 
     @property
     def loads(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from deidframe.contract import Context, Embeddings, FaceSet, TorchEncoder, align
 from deidframe.models import Network, read_graph, weights_path
 from deidframe.models.differentiable import torch_module
 from deidframe.models.fold import fold
-from deidframe.models.quantise import bounds_in, quantised
+from deidframe.models.quantise import in_precision
 from deidframe_opencv_zoo.plugin import SFaceParams
 
 SIZE = 112
@@ -24,9 +24,7 @@ class SFace:
 
     def __init__(self, params: SFaceParams, context: Context) -> None:
         self._model = fold(weights_path("deidframe_opencv_zoo", "sface", context).read_bytes())
-        graph = read_graph(self._model)
-        if params.precision == "int8":
-            graph = quantised(graph, bounds_in("deidframe_opencv_zoo", "sface"))
+        graph = in_precision(read_graph(self._model), params.precision, "deidframe_opencv_zoo", "sface")
         self._network = Network(graph, [(-1, 3, SIZE, SIZE)], params.precision, stream=True)
 
     def encode(self, faces: FaceSet) -> Embeddings:
