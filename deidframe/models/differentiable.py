@@ -82,15 +82,24 @@ class _Runner:
     """Runs the nodes; a value is dropped after its last use unless the gradient needs it."""
 
     def __init__(self, nodes: list[Node], held: dict[str, Any], source: str, target: str) -> None:
-        self._nodes, self._held, self._source, self._target = nodes, held, source, target
+        self._nodes, self._source, self._target = nodes, source, target
+        self._held = {"cpu": held}
 
     def __call__(self, x: Any) -> Any:
-        held = {name: value.to(x.device) for name, value in self._held.items()} if x.device.type != "cpu" else self._held
+        held = self._on(x.device)
         values = {self._source: x}
         for kind, sources, target, attributes in self._nodes:
             arguments = [values[name] if name in values else held[name] if name else None for name in sources]
             values[target] = OPERATIONS[kind](arguments, attributes)
         return values[self._target]
+
+    def _on(self, device: Any) -> dict[str, Any]:
+        """Return the weights on a device, copied there once; shapes and paddings stay where Python reads them."""
+        where = str(device)
+        if where not in self._held:
+            here = self._held["cpu"]
+            self._held[where] = {name: v.to(device) if v.is_floating_point() else v for name, v in here.items()}
+        return self._held[where]
 
 
 def _pads(attributes: dict[str, Any]) -> tuple[int, int]:

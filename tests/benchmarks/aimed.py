@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 import tomli
 
-from deidframe.contract import Context, FaceSet, Surrogates
+from deidframe.contract import Context, FaceSet, IndexedStack, Surrogates
 from deidframe.engine.components.pool import ComponentPool
 from deidframe.engine.components.step import Step
+from deidframe.engine.runtime.hardware import on_device
 from deidframe.engine.runtime.progress import Quiet
 from deidframe.host.catalogue import Catalogue
 
@@ -34,9 +35,13 @@ def main() -> None:
     options.add_argument("--groups", type=int, default=20)
     options.add_argument("--k", type=int, default=5)
     options.add_argument("--skip", type=int, default=0, help="people left out first: to judge on others than those tuned on")
+    options.add_argument("--device", default="", help="cpu, cuda (default: cuda where there is one)")
+    options.add_argument("--times", type=int, default=1, help="each group so often, so that a GPU has enough to do at a time")
+    options.add_argument("--judges", nargs="+", default=JUDGES, choices=JUDGES)
+    options.add_argument("--keep", type=Path, help="write all faces and who is judged, for another machine, as .npz")
     options.add_argument("--sheet", type=Path, help="write all faces as one picture, a row for each set of parameters")
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory() as room:
+    with tempfile.TemporaryDirectory() as room, on_device(chosen.device):
         scratch = Path(room)
         catalogue = Catalogue()
 
@@ -50,7 +55,7 @@ def main() -> None:
         faces, names = people_in(chosen.folder, chosen.groups * chosen.k, chosen.skip, pool, step("detector", "yunet"))
         pool.cache_faces(faces)
         person = np.unique(np.array(names), return_inverse=True)[1]
-        seen = {name: pool.recognizer(step("encoder", name)) for name in JUDGES}
+        seen = {name: pool.recognizer(step("encoder", name)) for name in chosen.judges}
         means = {name: of_people(one.encode(faces).vectors, person) for name, one in seen.items()}
         grouper = catalogue.load("clusterer", "fixed-size")
         made = grouper.make(grouper.component.params(), Context(seed=7, scratch=scratch))
@@ -62,18 +67,22 @@ def main() -> None:
         weights = 1 / np.bincount(person)[person] / np.bincount(groups)[number]
         centre = of_people(means["dlib-resnet"], groups)
         surrogates = Surrogates(faces.ids, centre[number], number.astype(np.int64), weights, "dlib-resnet")
+        several, asked_for = copies(faces, surrogates, chosen.times)
         rows = []
-        print("bound".ljust(44), *(f"{name} {bound(means[name], groups):5.2f}" for name in JUDGES))
+        print("bound".ljust(44), *(f"{name} {bound(means[name], groups):5.2f}" for name in chosen.judges))
         for text in chosen.params:
             params = tomli.loads(text) if "=" in text else {"effort": text}
             asked = step("synthesizer", "stylegan", **{"aim": "gradient", **params})
             part = pool.make(asked, step("encoder", "dlib-resnet"))
             pool.call(asked, *one_group(faces, surrogates), encoder=step("encoder", "dlib-resnet"))  # what is made once
             began, cpu = time.perf_counter(), time.process_time()
-            drawn = part.synthesize(faces, surrogates)
+            drawn = part.synthesize(several, asked_for)
             seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-            first = np.unique(number, return_index=True)[1]
+            first = np.unique(asked_for.groups, return_index=True)[1]
             pictures = np.asarray(drawn.images[first])
+            count = len(pictures) // chosen.times
+            apart = np.abs(pictures.reshape(chosen.times, count, -1).astype(np.int16) - pictures[:count].reshape(1, count, -1))
+            pictures = pictures[:count]
             rows.append(pictures)
             told = []
             for name, one in seen.items():
@@ -82,7 +91,10 @@ def main() -> None:
                 told.append(f"{name} {loss(means[name], groups, looked.embeddings.vectors, at):5.2f}")
             score = float(looked.scores.min())
             each = f"{seconds / len(first):6.2f} s, {cpu / len(first):6.2f} CPU s a group"
-            print(text.ljust(44), *told, each, f"least score {score:.2f}", flush=True)
+            same = f", copies differ by {int(apart.max())} grey levels at most" if chosen.times > 1 else ""
+            print(text.ljust(44), *told, each, f"least score {score:.2f}{same}", flush=True)
+        if chosen.keep:
+            np.savez_compressed(chosen.keep, pictures=np.stack(rows), groups=groups, params=chosen.params)
         if chosen.sheet:
             rows = [np.concatenate([cv2.resize(one, (128, 128), interpolation=cv2.INTER_AREA) for one in row], 1) for row in rows]
             cv2.imwrite(str(chosen.sheet), np.concatenate(rows)[:, :, ::-1])
@@ -109,6 +121,22 @@ def people_in(folder: Path, count: int, skip: int, pool: ComponentPool, detector
         kept.append(ids[n])
     marks = np.repeat(align.template(256)[None], len(kept), axis=0).astype(np.float32)
     return FaceSet(tuple(kept), np.stack(images), marks, tuple(names)), tuple(names)
+
+
+def copies(faces: FaceSet, surrogates: Surrogates, times: int) -> tuple[FaceSet, Surrogates]:
+    """Return every group so many times, as groups of their own."""
+    if times == 1:
+        return faces, surrogates
+    rows = np.tile(np.arange(len(faces)), times)
+    turn = np.repeat(np.arange(times), len(faces))
+    ids = tuple(f"{n}-{faces.ids[row]}" for n, row in zip(turn.tolist(), rows.tolist(), strict=True))
+    groups = surrogates.groups[rows] + turn * (int(surrogates.groups.max()) + 1)
+    made = Surrogates(ids, surrogates.targets[rows], groups, surrogates.weights[rows], surrogates.space)
+    assert faces.landmarks is not None
+    assert faces.subjects is not None
+    return FaceSet(
+        ids, IndexedStack(faces.images, rows), faces.landmarks[rows], tuple(faces.subjects[r] for r in rows.tolist())
+    ), made
 
 
 def one_group(faces: FaceSet, surrogates: Surrogates) -> tuple[FaceSet, Surrogates]:

@@ -29,6 +29,8 @@ from deidframe.guard.groups import check_groups
 from deidframe.guard.release import People
 
 BATCH = 64
+MORE = 8
+"""Times as many groups are asked for at once where they are drawn by a GPU, which draws them side by side in less time."""
 SURPLUS = "more pictures than the person of its group with the fewest has"
 """Why a face is withheld with `equal_counts`."""
 
@@ -254,7 +256,15 @@ def _synthesized(pool: ComponentPool, chosen: FaceSet, surrogates: Surrogates, s
         if pool.draws is not None and not any(isinstance(pool.make(one), Fits) for one in (encoder, *step.recognizers.values())):
             elsewhere = functools.partial(pool.draws, pool, step, encoder)
         made = synthesize_cached(
-            pool.cache, draw, step.who, step.groups_at_once, facts, bare, surrogates, pool.reporter, elsewhere
+            pool.cache,
+            draw,
+            step.who,
+            step.groups_at_once * (MORE if "device" in facts else 1),
+            facts,
+            bare,
+            surrogates,
+            pool.reporter,
+            elsewhere,
         )
     else:
         made = draw(bare, surrogates)

@@ -97,7 +97,7 @@ def aim(
     w_mean: Array,
     start: Array,
     find: Finder,
-    rng: np.random.Generator,
+    rngs: Sequence[np.random.Generator],
     stages: Sequence[Stage] = STAGES["best"],
 ) -> Aimed:
     """Return the best points met on the way from the start.
@@ -108,7 +108,7 @@ def aim(
         w_mean: `(512,)`.
         start: `(G, A)`.
         find: landmarks.
-        rng: of the jitter.
+        rngs: G of them, of the jitter: what a group gets does not depend on who is beside it.
         stages: one after another.
     """
     began = time.perf_counter()
@@ -122,7 +122,7 @@ def aim(
     with reproducible_torch():
         for stage in stages:
             last = stage is stages[-1]
-            _run_stage(generator, objective, axes, middle, common, own, find, rng, stage, best, last=last)
+            _run_stage(generator, objective, axes, middle, common, own, find, rngs, stage, best, last=last)
     best.seconds = time.perf_counter() - began
     return best
 
@@ -135,7 +135,7 @@ def _run_stage(
     common: torch.Tensor,
     own: torch.Tensor,
     find: Finder,
-    rng: np.random.Generator,
+    rngs: Sequence[np.random.Generator],
     stage: Stage,
     best: Aimed,
     *,
@@ -145,7 +145,8 @@ def _run_stage(
     adam = torch.optim.Adam([common, own], betas=BETAS)
     marks: NDArray[np.float32] | None = None
     lowest = np.full(len(common), np.inf, np.float32)  # another resolution has another scale: the best is sought anew
-    paid, reached = 0, float("inf")
+    paid, reached = np.zeros(len(common), np.int64), np.full(len(common), np.inf, np.float32)
+    going = np.ones(len(common), bool)
     for step in range(stage.steps + last):
         ends, straight = step == stage.steps, stage.steps < JITTERED or step % 2 == 1 or step == stage.steps
         share = (1 + np.cos(np.pi * step / max(stage.steps - 1, 1))) / 2
@@ -159,13 +160,16 @@ def _run_stage(
                 marks = _marks(find, pictures, marks)
             assert marks is not None
             # plain and jittered cuts take turns: as good as both in every step, at half the price
-            cuts = [plain(one) if straight else jittered(one, stage.side / 128, rng) for one in marks]
+            cuts = [
+                jittered(one, stage.side / 128, rng) if goes and not straight else plain(one)
+                for one, rng, goes in zip(marks, rngs, going.tolist(), strict=True)
+            ]
             score = objective(pictures, cuts, points, own, watch=straight)
         total = score.total.detach().cpu().numpy()
         if best.began is None:
             best.began = score.ratio.detach().cpu().numpy()
         # plain steps only are compared with each other: a jittered cut is another measure
-        better = (total < lowest) & straight
+        better = (total < lowest) & straight & going
         lowest = np.where(better, total, lowest)
         best.points[better] = points.detach().cpu().numpy()[better]
         best.ratio = np.where(better, score.ratio.detach().cpu().numpy(), best.ratio).astype(np.float32)
@@ -173,10 +177,18 @@ def _run_stage(
         if ends:
             break
         score.total.sum().backward()  # type: ignore[no-untyped-call]
+        ended = torch.from_numpy(~going).to(common.device)
+        held = common.detach()[ended], own.detach()[ended]
         adam.step()
-        if straight and (said := float(lowest.mean() if score.watched is None else score.watched.mean())) < reached * (1 - PAYS):
-            paid, reached = step, said
-        elif step - paid >= PATIENCE:
+        with torch.no_grad():  # as if they had been alone
+            common[ended], own[ended] = held
+        if straight:
+            said = lowest if score.watched is None else score.watched.cpu().numpy()
+            gained = said < reached * (1 - PAYS)
+            paid[gained], reached[gained] = step, said[gained]
+        # a group that has ended stands still until the last one has
+        going &= step - paid < PATIENCE
+        if not going.any():
             break
 
 

@@ -7,8 +7,9 @@ smooth picture by its sum, noise by its mean.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -18,6 +19,45 @@ from deidframe_stylegan.arrays import LAYERS, SIDES, SLOPE, STYLES, read_arrays
 from deidframe_stylegan.following import Following, follow
 
 FULL = 1024
+DRAWN = 8
+"""Finished pictures drawn together on a GPU: each has .2 GB of features."""
+
+
+class OnTheWay:
+    """A generator whose products are rounded to bfloat16 where a GPU multiplies it: the way to a face, never the face.
+
+    It halves the memory and the time; losses come out the same (the plugin's README has the table).
+
+    Args:
+        generator: to be followed.
+        device: of it.
+    """
+
+    def __init__(self, generator: TorchGenerator, device: str) -> None:
+        self.styles, self._generator = generator.styles, generator
+        self._rounded = rounds(device)
+
+    def __call__(self, w: torch.Tensor, side: int, /) -> torch.Tensor:
+        """Return pictures of `(G, styles, 512)` points of W."""
+        run: Callable[..., torch.Tensor] = self._generator
+        with torch.autocast("cuda", torch.bfloat16, enabled=self._rounded):
+            return run(w, side).float()
+
+    def encoder(self, run: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return an encoder's `run` that rounds likewise."""
+        if not self._rounded:
+            return run
+
+        def rounded(chips: Any) -> Any:
+            with torch.autocast("cuda", torch.bfloat16):
+                return run(chips).float()
+
+        return rounded
+
+
+def rounds(device: str) -> bool:
+    """Return whether products on this device are rounded to bfloat16 by torch's own means."""
+    return device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 class TorchGenerator(torch.nn.Module):
@@ -51,6 +91,19 @@ class TorchGenerator(torch.nn.Module):
         if w.device.type == "cpu" and side < FULL:
             return torch.stack([follow(self._following, [style[row] for style in s], side) for row in range(len(w))])
         return self.in_torch(s, side)
+
+    def pictures(self, w: torch.Tensor, size: int) -> torch.Tensor:
+        """Return finished `(N, 3, size, size)` pictures, 0 to 255, unrounded, by torch's operations in whole float32: for a GPU.
+
+        Args:
+            w: `(N, 23, 512)`.
+            size: a divisor of 1024, from which they are area-averaged.
+        """
+        # what is released is not rounded on the way, as products on a GPU are unless they are told otherwise
+        with torch.no_grad(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
+            made = [self.in_torch([self._style(part, n) for n in range(STYLES)], FULL) for part in torch.split(w, DRAWN)]
+            whole = (torch.cat(made).clamp(-1, 1) + 1) * 127.5
+            return functional.avg_pool2d(whole, FULL // size)
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """Keep matrix products of several groups to their threads."""

@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from deidframe.contract import Context, FaceSet, PluginError, Recognizer, TorchEncoder
 from deidframe.models import reproducible_torch
 from deidframe_stylegan.aim import Finder, aim, stages_of
-from deidframe_stylegan.differentiable import TorchGenerator
-from deidframe_stylegan.generator import Generator
+from deidframe_stylegan.arrays import STYLES
+from deidframe_stylegan.differentiable import FULL, OnTheWay, TorchGenerator, rounds
+from deidframe_stylegan.generator import LATENT, Generator
 from deidframe_stylegan.objective import Goal, Objective, Wish
 from deidframe_stylegan.plugin import StyleGanParams
 from deidframe_stylegan.portrait import load_portrait
@@ -31,8 +32,10 @@ from deidframe_stylegan.targets import Target
 Array = NDArray[np.float32]
 LOOK = 256
 """Pixels of the picture in which landmarks are found, whatever the proxy's size."""
-ON_GPU = 8
-"""Groups aimed at together on a GPU; on a CPU each has a thread."""
+ON_GPU = 64
+"""Groups aimed at together on a GPU, at most; on a CPU each has a thread."""
+EACH = 600 * 2**20
+"""Bytes of a GPU that a group takes at 256 pixels; half of it where products are rounded."""
 
 
 @dataclass
@@ -107,16 +110,18 @@ class GradientAim:
         self._encoders = {}
         if params.watch is not None and params.watch in context.recognizers:
             self.watched[params.watch] = context.recognizers[params.watch]
+        self._torch = TorchGenerator(context).to(self._device)
+        self._way = OnTheWay(self._torch, self._device)
         for name, recognizer in {**self.recognizers, **self.watched}.items():
-            self._encoders[name] = differentiable(recognizer, name, "stylegan")
+            encoder = differentiable(recognizer, name, "stylegan")
+            self._encoders[name] = replace(encoder, run=self._way.encoder(encoder.run))
         self._judge = context.recognizers.get(params.attributes) if params.attributes else None
         self._wish = self._judge.as_torch() if self._judge else None
-        self._torch = TorchGenerator(context).to(self._device)
         self._portrait = load_portrait()
         self._stages = stages_of(params.effort, params.steps)
         self._on_gpu = self._device.startswith("cuda")
         # faces that shall differ from those before them wait for them
-        self._at_once = ON_GPU if self._on_gpu else 1 if params.distinct else min(params.groups_at_once, context.threads)
+        self._at_once = 1 if params.distinct else self._fit() if self._on_gpu else min(params.groups_at_once, context.threads)
         self._starts: dict[tuple[str, ...], Start] = {}
         _keep_memory()
 
@@ -159,20 +164,29 @@ class GradientAim:
 
             yield aim_at
 
-    def point(self, targets: Mapping[str, Target]) -> Array:
-        """Return the `(23, A)` point, in coordinates on W's axes, of the face aimed at one target."""
+    def points(self, targets: Mapping[str, Target]) -> Array:
+        """Return the `(G, 23, A)` points, in coordinates on W's axes, of the faces aimed at G targets."""
         names = [one for one in self._params.encoders if one in targets]
         start = self._start(names)
-        objective = Objective([self._goal(one, targets[one], [0]) for one in names], self._portrait)
-        begin = start.points({self.recognizers[one].space: targets[one].mean for one in names})
-        rng = self._context.rng(_digest(targets[names[0]].mean))
-        done = aim(self._torch, objective, start.basis, start.w_mean, begin, self._find, rng, self._stages)
-        return np.asarray(done.points[0])
+        count = len(targets[names[0]].mean)
+        out = []
+        for first in range(0, count, self._at_once if self._on_gpu else 1):
+            rows = list(range(first, min(first + self._at_once, count) if self._on_gpu else first + 1))
+            objective = Objective([self._goal(one, targets[one], rows) for one in names], self._portrait)
+            begin = start.points({self.recognizers[one].space: targets[one].mean[rows] for one in names})
+            rngs = [self._context.rng(_digest(targets[names[0]].mean[[row]])) for row in rows]
+            out.append(aim(self._way, objective, start.basis, start.w_mean, begin, self._find, rngs, self._stages).points)
+        return np.concatenate(out)
 
     def picture(self, point: Array, size: int) -> NDArray[np.uint8]:
         """Return the finished picture of a `(23, A)` point."""
         start = self._start(list(self.recognizers))
         return self._generator.picture(start.w_mean + point @ start.basis, size)
+
+    def _fit(self) -> int:
+        """Return how many groups the GPU's free memory holds, half of it left to others."""
+        free, _ = torch.cuda.mem_get_info(torch.device(self._device))
+        return int(min(ON_GPU, max(1, free // 2 // (EACH // 2 if rounds(self._device) else EACH))))
 
     def _start(self, names: list[str]) -> Start:
         spaces = tuple(self.recognizers[name].space for name in names)
@@ -191,23 +205,27 @@ class GradientAim:
         tried: dict[int, list[tuple[_Face, _Way]]] = {row: [] for row in rows}
         unsure = rows
         for attempt in range(self._params.tries):
-            for row, way in zip(unsure, aim_at(unsure, asked, attempt, made), strict=True):
-                tried[row].append((self._look(asked, row, asked.start.w_mean + way.point @ asked.start.basis, size), way))
+            ways = aim_at(unsure, asked, attempt, made)
+            points = np.stack([asked.start.w_mean + way.point @ asked.start.basis for way in ways])
+            for row, face, way in zip(unsure, self._look(asked, unsure, points, size), ways, strict=True):
+                tried[row].append((face, way))
             unsure = [row for row in unsure if all(face.score < least for face, _ in tried[row])]
             if not unsure:
                 break
-        for row in rows:
-            best = min((face for face, _ in tried[row]), key=lambda face: (face.score < least, face.loss))
-            ways = [way for _, way in tried[row]]
+        chosen = {row: min((face for face, _ in tried[row]), key=lambda face: (face.score < least, face.loss)) for row in rows}
+        # nothing gained, it seems: the face of the start is weighed, too
+        doubted = [row for row, best in chosen.items() if best.score < least or best.loss >= tried[row][0][1].began]
+        starts = asked.start.w_mean + asked.begins(doubted) @ asked.start.basis if doubted else np.zeros((0, 0), np.float32)
+        plainly = dict(zip(doubted, self._look(asked, doubted, starts, size), strict=True))
+        for row, best in chosen.items():
             refused = False
-            if best.score < least or best.loss >= ways[0].began:  # nothing gained, it seems: the face of the start is weighed too
-                plain = self._look(asked, row, asked.start.w_mean + asked.begins([row])[0] @ asked.start.basis, size)
+            if (plain := plainly.get(row)) is not None:
                 refused = (plain.score < least, plain.loss) <= (best.score < least, best.loss)
                 best = plain if refused else best
             if refused:
                 self._context.log(f"  stylegan: aiming gained nothing for group {row}; it gets the face of its start")
             tries = [{"aimed": _plain(face), **way.note} for face, way in tried[row]]
-            start = {"proxy": round(ways[0].began, 4)}
+            start = {"proxy": round(tried[row][0][1].began, 4)}
             self._context.record("stylegan", {"group": row, "start": start, "tries": tries, "refused": refused})
             if self._params.distinct:
                 made.append(self._encoding(best.picture, asked.names[0]))
@@ -226,8 +244,8 @@ class GradientAim:
         # another start lies nearer to the mean face, where faces are surest
         q = asked.begins(rows, SCALE / (1 + attempt) if attempt else SCALE)
         # by what is aimed at and not by position: the same group gets the same face in whatever company
-        rng = self._context.rng(f"{_digest(asked.targets[asked.names[0]].mean[rows])}/{attempt}")
-        done = aim(self._torch, objective, asked.start.basis, asked.start.w_mean, q, find, rng, self._stages)
+        rngs = [self._context.rng(f"{_digest(asked.targets[asked.names[0]].mean[[row]])}/{attempt}") for row in rows]
+        done = aim(self._way, objective, asked.start.basis, asked.start.w_mean, q, find, rngs, self._stages)
         began = done.began if done.began is not None else np.full(len(rows), np.inf, np.float32)
         curve = [round(c, 4) for c in done.curve]
         return [
@@ -243,20 +261,37 @@ class GradientAim:
         mean, spread = (torch.from_numpy(value[rows]).to(self._device) for value in (target.mean, target.spread))
         return Goal(self._encoders[name], mean, spread, self._params.encoders.get(name, 0.0))
 
-    def _look(self, asked: _Asked, row: int, w: Array, size: int) -> _Face:
-        """Make the finished picture and look at it with every encoder."""
-        picture = self._generator.picture(w, size)
-        faces = FaceSet(("surrogate",), picture[None])
-        total, weights, score = 0.0, 0.0, 0.0
+    def _look(self, asked: _Asked, rows: list[int], w: Array, size: int) -> list[_Face]:
+        """Make the finished pictures of these groups, `w` `(G, 23, 512)` or `(G, 512)`, and look at them with every encoder."""
+        if not rows:
+            return []
+        pictures = self._drawn(w, size)
+        ids = tuple(str(row) for row in rows)
+        faces = FaceSet(ids, pictures)
+        total, weights = np.zeros(len(rows)), 0.0
+        score = np.zeros(len(rows), np.float32)
         for name in asked.names:
             recognition = self.recognizers[name].recognize(faces)
-            score = float(recognition.scores[0])
-            if not len(recognition.embeddings):
-                return _Face(picture, float("inf"), 0.0)
             target, weight = asked.targets[name], self._params.encoders[name]
-            far = float(((recognition.embeddings.vectors[0] - target.mean[row]) ** 2).sum())
-            total, weights = total + weight * (1 + far / float(target.spread[row])), weights + weight
-        return _Face(picture, total / weights, score)
+            seen = dict(zip(recognition.embeddings.ids, recognition.embeddings.vectors, strict=True))
+            score = recognition.scores
+            for place, row in enumerate(rows):
+                far = float(((seen[ids[place]] - target.mean[row]) ** 2).sum()) if ids[place] in seen else float("inf")
+                total[place] += weight * (1 + far / float(target.spread[row]))
+            weights += weight
+        found = np.isfinite(total)
+        return [_Face(pictures[n], float(total[n] / weights), float(score[n]) if found[n] else 0.0) for n in range(len(rows))]
+
+    def _drawn(self, w: Array, size: int) -> NDArray[np.uint8]:
+        """Return finished pictures, `(G, size, size, 3)`."""
+        if not self._on_gpu:
+            return np.stack([self._generator.picture(one, size) for one in w])
+        points = np.array(np.broadcast_to(w.reshape(len(w), -1, LATENT), (len(w), STYLES, LATENT)), np.float32)
+        side = size if FULL % size == 0 else FULL
+        made = self._torch.pictures(torch.from_numpy(points).to(self._device), side).permute(0, 2, 3, 1).cpu().numpy()
+        if side != size:
+            made = np.stack([cv2.resize(one, (size, size), interpolation=cv2.INTER_AREA) for one in made])
+        return np.asarray(np.rint(made), np.uint8)
 
     def _encoding(self, picture: NDArray[np.uint8], name: str) -> Array:
         recognition = self.recognizers[name].recognize(FaceSet(("surrogate",), picture[None]))

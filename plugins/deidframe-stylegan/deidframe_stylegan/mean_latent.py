@@ -49,10 +49,8 @@ class StyleGanMean:
         group_of = inverse[first]
         for group in self._context.track(range(len(groups)), len(groups), "find latents"):
             members = np.flatnonzero(group_of == group)
-            found = [
-                self._aim.point({name: target.rows([member]) for name, target in targets.items()}) for member in members.tolist()
-            ]
-            mean = np.einsum("m,msa->sa", share[members] / share[members].sum(), np.stack(found))
+            found = self._aim.points({name: target.rows(members.tolist()) for name, target in targets.items()})
+            mean = np.einsum("m,msa->sa", share[members] / share[members].sum(), found)
             near = next(iter(targets.values())).mean[members]
             pictures[group], alpha, matched = self._lowered(mean.astype(np.float32), near, height)
             note = {"group": int(groups[group]), "alpha": round(alpha, 3), "matched": round(matched, 3)}

@@ -157,8 +157,21 @@ def colours(pictures: torch.Tensor) -> torch.Tensor:
     """Return the mean colours of a grid over the face region, `(G, 3 * 36)`, of `(G, 3, S, S)` pictures."""
     side = pictures.shape[-1]
     left, right, top, bottom = (round(edge * side) for edge in REGION)
-    cells = functional.adaptive_avg_pool2d(pictures[:, :, top:bottom, left:right].clamp(-CLAMP, CLAMP), GRID)
-    return cells.flatten(1)
+    region = pictures[:, :, top:bottom, left:right].clamp(-CLAMP, CLAMP)
+    if pictures.device.type == "cpu":
+        return functional.adaptive_avg_pool2d(region, GRID).flatten(1)
+    # on a GPU, torch's way back of this sums in an order that changes; products do not
+    down, across = (torch.from_numpy(cells(length)).to(pictures.device) for length in region.shape[2:])
+    return (down @ region @ across.T).flatten(1)
+
+
+def cells(length: int) -> NDArray[np.float32]:
+    """Return `(GRID, length)`: what each cell's mean takes from each pixel."""
+    rows = np.zeros((GRID, length), np.float32)
+    for n in range(GRID):
+        low, high = n * length // GRID, -(-(n + 1) * length // GRID)
+        rows[n, low:high] = 1 / (high - low)
+    return rows
 
 
 def cut_out(pictures: torch.Tensor, cut: Sequence[NDArray[Any]], encoder: TorchEncoder) -> torch.Tensor:
@@ -169,23 +182,47 @@ def cut_out(pictures: torch.Tensor, cut: Sequence[NDArray[Any]], encoder: TorchE
         cut: for each, `(6, 2)`: five landmarks in its pixels, then 1 to mirror it, and 0.
     """
     side, (height, width) = pictures.shape[-1], encoder.shape
-    grids = []
-    for one in cut:
-        marks, mirrored = one[:5], bool(one[5, 0])
-        # from chip pixels to picture pixels: the very inverse of what encoders warp by
-        full = np.linalg.inv(np.vstack([align.similarity(marks, encoder.template), [0, 0, 1]]))
-        if mirrored:
-            full = full @ np.array([[-1.0, 0, width - 1.0], [0, 1, 0], [0, 0, 1]])
-        # grid_sample wants normalised coordinates with pixel centres at (2 i + 1) / S - 1
-        chip = np.array([[width / 2, 0, width / 2 - 0.5], [0, height / 2, height / 2 - 0.5], [0, 0, 1]])
-        to_unit = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])
-        grids.append((to_unit @ full @ chip).astype(np.float32))
-    theta = torch.from_numpy(np.stack(grids)).to(pictures.device)
+    square = np.repeat(np.eye(3)[None], len(cut), axis=0)
+    for row, one in zip(square, cut, strict=True):
+        row[:2] = align.similarity(one[:5], encoder.template)
+    # from chip pixels to picture pixels: the very inverse of what encoders warp by
+    full = np.linalg.inv(square)
+    mirrored = np.array([bool(one[5, 0]) for one in cut])
+    full[mirrored] = full[mirrored] @ np.array([[-1.0, 0, width - 1.0], [0, 1, 0], [0, 0, 1]])
+    # grid_sample wants normalised coordinates with pixel centres at (2 i + 1) / S - 1
+    chip = np.array([[width / 2, 0, width / 2 - 0.5], [0, height / 2, height / 2 - 0.5], [0, 0, 1]])
+    to_unit = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])
+    theta = torch.from_numpy((to_unit @ full @ chip).astype(np.float32)).to(pictures.device)
     grid = functional.affine_grid(theta, [len(cut), 3, height, width], align_corners=False)
-    chips = functional.grid_sample(
-        pictures.clamp(-CLAMP, CLAMP), grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    return (chips + 1) * 127.5
+    sample = _sampled if pictures.device.type == "cpu" else sampled_in_order
+    return (sample(pictures.clamp(-CLAMP, CLAMP), grid) + 1) * 127.5
+
+
+def _sampled(pictures: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def sampled_in_order(pictures: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    """Return what `grid_sample` does (bilinear, the edge repeated) so that the way back, on a GPU, sums in one order.
+
+    Args:
+        pictures: `(G, C, S, S)`.
+        grid: `(G, H, W, 2)` coordinates, x first, -1 to 1 at the outer edges of the pixels.
+    """
+    count, channels, side, _ = pictures.shape
+    at = ((grid + 1) * (side / 2) - 0.5).clamp(0, side - 1)
+    low = at.detach().floor().clamp(max=side - 2)
+    share, corner = at - low, low.long()
+    first = torch.arange(count, device=pictures.device)[:, None, None] * (side * side)
+    places, weights = [], []
+    for down in (0, 1):
+        for right in (0, 1):
+            places.append(first + (corner[..., 1] + down) * side + corner[..., 0] + right)
+            x, y = (share[..., n] if step else 1 - share[..., n] for n, step in ((0, right), (1, down)))
+            weights.append(x * y)
+    rows = pictures.permute(0, 2, 3, 1).reshape(-1, channels)
+    taken = rows.index_select(0, torch.stack(places).flatten()).reshape(4, *grid.shape[:3], channels)
+    return (taken * torch.stack(weights)[..., None]).sum(0).permute(0, 3, 1, 2)
 
 
 def jittered(marks: NDArray[Any], shift: float, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -88,7 +88,9 @@ class StyleGan2Faces:
         objective = Objective(goals, blind)
         recognizer = next(iter(self.recognizers.values()))
         rng = self._context.rng(hashlib.sha256(next(iter(targets.values())).mean.tobytes()).hexdigest())
-        done = aim(self._model, objective, self._basis, self._w_mean, start, lambda p: find_landmarks(recognizer, p), rng, stages)
+        done = aim(
+            self._model, objective, self._basis, self._w_mean, start, lambda p: find_landmarks(recognizer, p), [rng], stages
+        )
         self._context.record("stylegan2", {"group": group, "curve": [round(c, 4) for c in done.curve]})
         return self._picture(done.points[0], size)
 

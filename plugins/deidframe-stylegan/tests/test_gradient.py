@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -24,8 +25,9 @@ from deidframe_stylegan.arrays import STYLES  # noqa: E402
 from deidframe_stylegan.bank import load_bank  # noqa: E402
 from deidframe_stylegan.differentiable import TorchGenerator  # noqa: E402
 from deidframe_stylegan.generator import Generator  # noqa: E402
-from deidframe_stylegan.objective import cut_out, plain  # noqa: E402
+from deidframe_stylegan.objective import Score, cells, cut_out, plain, sampled_in_order  # noqa: E402
 from deidframe_stylegan.plugin import StyleGanParams  # noqa: E402
+from deidframe_stylegan.portrait import GRID  # noqa: E402
 from deidframe_stylegan.start import fit_start  # noqa: E402
 from deidframe_stylegan.surrogate import StyleGan  # noqa: E402
 from deidframe_stylegan.targets import group_targets  # noqa: E402
@@ -196,6 +198,94 @@ def test_a_face_does_not_depend_on_who_is_aimed_at_beside_it(
         asked = Surrogates((ids[row],), targets[[row]], np.zeros(1, np.int64), np.ones(1), "sface")
         alone = aiming(base, recognizer, effort="quick").synthesize(faces.take([row]), asked)
         assert np.array_equal(np.asarray(alone.images[:])[0], together[row])
+
+
+def test_a_gpu_aims_at_several_together_and_each_goes_as_far_as_alone(
+    base: Context, recognizer: dict[str, RealRecognizer], generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its code on a processor: several in one tensor, finished pictures by torch. What only a GPU shows is below."""
+    bank = load_bank("sface")
+    ids = ("a", "b")
+    pictures = np.stack([generator.picture(bank.w[row], 256) for row in (7, 300)])
+    faces = FaceSet(ids, pictures, np.repeat(TEMPLATE[None], 2, axis=0))
+    asked = Surrogates(ids, recognizer["sface"].encode(faces).vectors, np.arange(2), np.ones(2), "sface")
+    alone: list[dict[str, Any]] = []
+    aiming(base, recognizer, alone, effort="quick").synthesize(faces, asked)
+    notes: list[dict[str, Any]] = []
+    together = aiming(base, recognizer, notes, effort="quick")
+    monkeypatch.setattr(together._aimed, "_on_gpu", True)
+    monkeypatch.setattr(together._aimed, "_at_once", 2)
+    together.synthesize(faces, asked)
+    # the last bits of gradients differ, and after four steps of Adam so do pixels, by some grey levels
+    for one, other in zip(alone, notes, strict=True):
+        assert other["tries"][0]["aimed"]["loss"] == pytest.approx(one["tries"][0]["aimed"]["loss"], rel=0.08)
+        assert other["tries"][0]["aimed"]["loss"] < other["start"]["proxy"]
+
+
+def test_who_has_ended_stands_still_while_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a way where sums have one order, a group's points are those it gets alone to the bit."""
+    monkeypatch.setattr(aim_module, "PATIENCE", 3)
+    monkeypatch.setattr(aim_module, "PAYS", 0.02)
+    wanted = torch.tensor([[0.02, 0.0], [3.0, -2.0]])
+
+    class Blank:
+        styles = STYLES
+
+        def __call__(self, w: Any, side: int, /) -> Any:
+            return torch.zeros(len(w), 3, side, side) + 0 * w.sum()
+
+    def objective(rows: list[int]) -> Any:
+        def rate(pictures: Any, cuts: Any, points: Any, own: Any, *, watch: bool) -> Any:
+            far = (points.mean(1) - wanted[rows]).square().sum(1) + 1e-3
+            return Score(far, far.detach())
+
+        rate.goals = [SimpleNamespace(mean=wanted)]  # type: ignore[attr-defined]
+        return rate
+
+    def way(rows: list[int]) -> tuple[Any, int]:
+        rngs = [np.random.default_rng(row) for row in rows]
+        stages = (replace(stages_of("best", None)[0], steps=40), replace(stages_of("best", None)[1], steps=2))
+        marks = np.repeat(align.template(128)[None], len(rows), axis=0)
+        start, axes, middle = np.zeros((len(rows), 2), np.float32), np.eye(2, 512, dtype=np.float32), np.zeros(512, np.float32)
+        done = aim_module.aim(Blank(), objective(rows), axes, middle, start, lambda pictures: marks, rngs, stages)
+        return done.points, len(done.curve)
+
+    (first, short), (second, long), (both, steps) = way([0]), way([1]), way([0, 1])
+    assert short < long == steps
+    assert np.array_equal(both, np.concatenate([first, second]))
+
+
+def test_a_sample_in_one_order_is_torchs_own() -> None:
+    rng = np.random.default_rng(3)
+    pictures = torch.from_numpy(rng.random((2, 3, 32, 32), np.float32)).requires_grad_()
+    grid = torch.from_numpy(rng.uniform(-1.3, 1.3, (2, 9, 7, 2)).astype(np.float32))
+    kept = torch.nn.functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    made = sampled_in_order(pictures, grid)
+    assert (made - kept).abs().max() < 1e-5
+    slopes = [torch.autograd.grad(one.square().sum(), pictures)[0] for one in (made, kept)]
+    assert (slopes[0] - slopes[1]).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("length", [64, 90, 91])
+def test_cells_by_products_are_those_of_the_pool(length: int) -> None:
+    region = torch.from_numpy(np.random.default_rng(1).random((1, 3, length, length + 5), np.float32))
+    down, across = torch.from_numpy(cells(length)), torch.from_numpy(cells(length + 5))
+    assert (down @ region @ across.T - torch.nn.functional.adaptive_avg_pool2d(region, GRID)).abs().max() < 1e-5
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_on_a_gpu_faces_repeat_themselves_and_lie_as_near_as_on_a_processor(
+    base: Context, recognizer: dict[str, RealRecognizer], group: tuple[FaceSet, Surrogates]
+) -> None:
+    faces, surrogates = group
+    losses = {}
+    for device in ("cpu", "cuda"):
+        notes: list[dict[str, Any]] = []
+        made = aiming(base, recognizer, notes, effort="good", device=device).synthesize(faces, surrogates)
+        again = aiming(base, recognizer, effort="good", device=device).synthesize(faces, surrogates)
+        assert np.array_equal(np.asarray(made.images[:]), np.asarray(again.images[:]))
+        losses[device] = notes[0]["tries"][0]["aimed"]["loss"]
+    assert losses["cuda"] < losses["cpu"] * 1.1
 
 
 def test_who_is_watched_is_not_aimed_by_and_ends_a_stage(
