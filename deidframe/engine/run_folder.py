@@ -23,6 +23,7 @@ from deidframe.engine.components.identity import code_of, files_in, identity, sa
 from deidframe.engine.planning.plan import Plan
 from deidframe.engine.release.verify import verify
 from deidframe.engine.runtime.crashes import FILE
+from deidframe.engine.runtime.hardware import described_device
 from deidframe.engine.runtime.progress import Reporter
 from deidframe.host.discover import Listed
 from deidframe.host.local import is_local
@@ -274,7 +275,11 @@ def facts_of(plan: Plan) -> dict[str, Any]:
             for name, c in ((name, step.loaded.component) for name, step in plan.measures)
         },
         "plugins": {_home_of(one): one.version for one in listed if is_local(one) or one.environment},
-        **provenance({one.distribution for one in listed if not is_local(one) and not one.environment}, weights),
+        **provenance(
+            {one.distribution for one in listed if not is_local(one) and not one.environment},
+            weights,
+            described_device(asks=any(step.asks_gpu for step in steps)),
+        ),
     }
 
 

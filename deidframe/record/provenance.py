@@ -16,8 +16,14 @@ from deidframe.contract.weights import WeightsFile
 LIBRARIES = ("numpy", "opencv-python-headless", "openvino", "onnx", "pillow", "pluggy", "pydantic")
 
 
-def provenance(distributions: Iterable[str], weights: Iterable[WeightsFile]) -> dict[str, Any]:
-    """Return versions of the core, of these distributions and of the libraries beneath, the weights with licence, the machine."""
+def provenance(distributions: Iterable[str], weights: Iterable[WeightsFile], device: str = "") -> dict[str, Any]:
+    """Return versions of the core, of these distributions and of the libraries beneath, the weights with licence, the machine.
+
+    Args:
+        distributions: their names.
+        weights: that were loaded.
+        device: what components computed on besides the processor, "" for nothing.
+    """
     names = sorted({*distributions, *LIBRARIES})
     return {
         "deidframe": __version__,
@@ -38,6 +44,7 @@ def provenance(distributions: Iterable[str], weights: Iterable[WeightsFile]) -> 
             "system": platform.platform(terse=True),
             "processor": _processor(),
             "cores": os.cpu_count() or 0,
+            **({"device": device} if device else {}),
         },
     }
 

@@ -52,7 +52,7 @@ def markdown(record: Record) -> str:
     machine = run["machine"]
     parts.append(
         f"Made by deidframe {run['deidframe']} (contract {run['contract']}), seed {run['seed']}, Python {machine['python']},"
-        f" {machine['processor']}, {machine['cores']} cores."
+        f" {machine['processor']}, {machine['cores']} cores{', ' + machine['device'] if 'device' in machine else ''}."
     )
     return "\n\n".join(parts) + "\n"
 

@@ -53,6 +53,16 @@ def device_for(*, asks: bool) -> str:
     return "cuda" if torch.cuda.is_available() else CPU
 
 
+def described_device(*, asks: bool) -> str:
+    """Return which device components that ask for it compute on, with its name, for the record; "" for the processor."""
+    device = device_for(asks=asks)
+    if not device.startswith("cuda"):
+        return "" if device == CPU else device
+    import torch
+
+    return f"{device}: {torch.cuda.get_device_name(torch.device(device))}, torch {torch.__version__}"
+
+
 def threads_for() -> int:
     """Return how many threads a component may start: one for each processor of this process, which `--jobs` bounds."""
     return processors()

@@ -205,10 +205,12 @@ def test_a_gpu_aims_at_several_together_and_each_goes_as_far_as_alone(
 ) -> None:
     """Its code on a processor: several in one tensor, finished pictures by torch. What only a GPU shows is below."""
     bank = load_bank("sface")
-    ids = ("a", "b")
-    pictures = np.stack([generator.picture(bank.w[row], 256) for row in (7, 300)])
-    faces = FaceSet(ids, pictures, np.repeat(TEMPLATE[None], 2, axis=0))
-    asked = Surrogates(ids, recognizer["sface"].encode(faces).vectors, np.arange(2), np.ones(2), "sface")
+    ids = ("a", "b", "c", "d")
+    near = np.concatenate([bank.nearest(bank.encodings[row], 2) for row in (7, 300)])
+    pictures = np.stack([generator.picture(bank.w[row], 256) for row in near])
+    faces = FaceSet(ids, pictures, np.repeat(TEMPLATE[None], 4, axis=0))
+    means = recognizer["sface"].encode(faces).vectors.reshape(2, 2, -1).mean(axis=1)
+    asked = Surrogates(ids, means.repeat(2, axis=0), np.array([0, 0, 1, 1]), np.full(4, 0.5), "sface")
     alone: list[dict[str, Any]] = []
     aiming(base, recognizer, alone, effort="quick").synthesize(faces, asked)
     notes: list[dict[str, Any]] = []

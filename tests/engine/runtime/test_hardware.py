@@ -12,7 +12,8 @@ from examples import docstring_code, listed, planned
 from deidframe.cli.main import main
 from deidframe.contract import UsageError
 from deidframe.engine.run import run
-from deidframe.engine.runtime.hardware import device_for, on_device, threads_for
+from deidframe.engine.runtime.hardware import described_device, device_for, on_device, threads_for
+from deidframe.record.provenance import provenance
 
 SPY = docstring_code("redactor").replace(
     "def __init__(self, params, context):\n        pass",
@@ -63,6 +64,16 @@ def test_what_there_is_not_is_refused(
     assert main(["run", "quickstart", "--out", str(tmp_path / "run"), *words]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_what_computed_besides_the_processor_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deidframe.engine.runtime.hardware._check", lambda device: None)
+    assert described_device(asks=False) == ""
+    with on_device("mps"):
+        assert described_device(asks=False) == ""
+        told = provenance((), (), described_device(asks=True))["machine"]
+    assert told["device"] == "mps"
+    assert "device" not in provenance((), ())["machine"]
 
 
 def test_no_cuda_is_said() -> None:
