@@ -90,7 +90,7 @@ def linkability(own: Scores, others: Scores, weights: NDArray[np.float64] | None
     PAV algorithm optimizes binary proper scoring rules, 2013), so no bins are chosen. Finite scores of pure noise give a little
     more than 0, so the value under exchanged people belongs beside it.
     """
-    # here: commands that measure nothing start without it; scikit-learn's gives the same bits and takes three times as long to load
+    # here: commands that measure nothing start without it; scikit-learn has the same, to the bit, and loads three times as long
     from scipy.optimize import isotonic_regression
 
     if not len(own) or not len(others):
