@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import DeidframeError, StoreError
-from deidframe.engine.attack_cells import Bench, reason_of, timed
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.measured import FOLDER, Measured
 from deidframe.engine.cache.shards import fingerprints_of
-from deidframe.engine.comparison import RunContext, clear_cell, died, method_cells, withdrawn
 from deidframe.engine.components.pool import ComponentPool, seal_of
 from deidframe.engine.evaluate.explorer_data import HOME as EXPLORE
 from deidframe.engine.evaluate.labels import Labels, labels_of
@@ -34,6 +32,11 @@ from deidframe.engine.release.earlier import read_earlier
 from deidframe.engine.release.packing import repack
 from deidframe.engine.release.withdraw import recorded, take_back, withdraw_changed
 from deidframe.engine.release.withheld import LISTING, PEOPLE, READING, WithheldList
+from deidframe.engine.rows.attack import Bench, reason_of, timed
+from deidframe.engine.rows.attacked import clear_cell
+from deidframe.engine.rows.context import RunContext
+from deidframe.engine.rows.method import method_cells
+from deidframe.engine.rows.row import died, withdrawn
 from deidframe.engine.run_folder import (
     Outcome,
     check_not_nested,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from examples import REAL
 
-from deidframe.engine import attack_cells, comparison
 from deidframe.engine.cache.disk_cache import DiskCache
 from deidframe.engine.cache.measured import Kept, Measured
 from deidframe.engine.planning.planner import plan
+from deidframe.engine.rows import attack, method
 from deidframe.engine.run import Outcome, run
 from deidframe.engine.runtime.progress import Quiet
 from deidframe.host.catalogue import Catalogue
@@ -60,8 +60,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return call
 
-    monkeypatch.setattr(attack_cells, "run_attack", counting("attack", attack_cells.run_attack))
-    monkeypatch.setattr(comparison, "measures", counting("measures", comparison.measures))
+    monkeypatch.setattr(attack, "run_attack", counting("attack", attack.run_attack))
+    monkeypatch.setattr(method, "measures", counting("measures", method.measures))
     return calls
 
 
@@ -114,7 +114,7 @@ def test_what_was_measured_of_something_else_is_not_taken(
         begun(tmp_path, 6)
     assert counted.count("attack") == 4 and counted.count("measures") == 2
     counted.clear()
-    monkeypatch.setattr(comparison, "_digest", lambda at, method, release: f"other files of {method.name}")
+    monkeypatch.setattr(method, "digest_of", lambda at, method, release: f"other files of {method.name}")
     with pytest.raises(KeyboardInterrupt):
         begun(tmp_path, 6)
     assert counted.count("attack") == 3 and counted.count("measures") == 2  # untouched faces are what they were
@@ -129,7 +129,7 @@ def test_figures_are_kept_with_all_that_they_follow_from(tmp_path: Path) -> None
     assert known.get({"row": 1}) == Kept({"rank1": 0.1 + 0.2}, b"scores")
     assert known.get({"row": 2}) is None
     assert all(other is not None and other.get({"row": 1}) is None for other in others)
-    bounds = attack_cells._exactly({0.001: float("inf"), 0.1: 1 / 3})
+    bounds = attack._exactly({0.001: float("inf"), 0.1: 1 / 3})
     known.put({"row": 4, "thresholds": bounds}, {"thresholds": bounds})  # infinite ones neither end a run nor are lost
     assert known.get({"row": 4, "thresholds": bounds}) == Kept({"thresholds": bounds})
     assert [float.fromhex(score) for score in bounds.values()] == [float("inf"), 1 / 3]

@@ -10,9 +10,9 @@ import pytest
 from examples import RECIPE, docstring_code, listed, planned
 
 from deidframe.contract import FaceSet, LinkScores, NothingToDo, RecipeError
-from deidframe.engine.attack_cells import told_apart
 from deidframe.engine.evaluate.arena import arenas, fold_of
 from deidframe.engine.evaluate.tally import Tallies, Tally
+from deidframe.engine.rows.attack import told_apart
 from deidframe.engine.run import run
 from deidframe.recipe.model import AttackSpec
 

@@ -10,8 +10,8 @@ import pytest
 from examples import RECIPE, catalogue
 
 from deidframe.contract import DeidframeError, RecipeError, UsageError
-from deidframe.engine import comparison
 from deidframe.engine.planning.planner import plan
+from deidframe.engine.rows import method as rows
 from deidframe.engine.run import Outcome, run
 from deidframe.guard.earlier import narrowed
 from deidframe.recipe.parse import parse
@@ -184,7 +184,7 @@ def test_whom_a_gate_withheld_is_in_no_set_any_more(tmp_path: Path, first: Path,
         counted.append(len(groups))
         return ""
 
-    monkeypatch.setattr(comparison, "handed_back", lambda release, residual: {release.faces.ids[0]: "planted"})
-    monkeypatch.setattr(comparison, "check_intersections", seen)
+    monkeypatch.setattr(rows, "handed_back", lambda release, residual: {release.faces.ids[0]: "planted"})
+    monkeypatch.setattr(rows, "check_intersections", seen)
     made(tmp_path / "second", before=(first,))
     assert counted == [11]
