@@ -28,6 +28,8 @@ SIDE = 24
 """Pixels of a descriptor's side: fine enough to tell people apart, coarse enough for a shift of a few pixels."""
 CONTRAST = 2.0
 """Grey levels that are added to a local deviation, so that a flat place stays flat."""
+CHANNELS = 4
+"""Luminance, red, green, blue."""
 BINS = 8
 """Of each colour channel."""
 CONTOURS, BITS, TONES = 0.9, 0.75, 0.985
@@ -89,11 +91,8 @@ class Originals:
 
     def look(self, picture: Picture) -> Guises:
         """Return all guises in which a released picture may show an original; it can be held against several sets of them."""
-        channels = np.stack([picture @ LUMINANCE, *np.moveaxis(picture.astype(np.float32), 2, 0)])
-        levels = np.rint(channels).astype(np.uint8)
-        bits = ((levels[:, None] >> np.arange(8, dtype=np.uint8)[:, None, None]) & 1).astype(np.float32) * 255
-        found = _contours(np.concatenate([channels, bits.reshape(-1, *channels.shape[1:])]))
-        whole, planes = found[: len(channels)], found[len(channels) :].reshape(len(channels), 8, -1)
+        found = _contours(_channels_and_planes(picture))
+        whole, planes = found[:CHANNELS], found[CHANNELS:].reshape(CHANNELS, 8, -1)
         views = _turned(whole)
         views = _unit(np.concatenate([views - self._mean, -views - self._mean]))
         spans = _turned(_spans(planes).reshape(-1, planes.shape[2]))  # turning moves pixels, and no product of two planes
@@ -131,6 +130,18 @@ class Guises:
     views: Rows
     spans: Rows
     tones: Rows
+
+
+def _channels_and_planes(picture: Picture) -> NDArray[np.float32]:
+    """Return `(36, H, W)`: luminance and colours, then the eight bits of each, 0 or 255."""
+    height, width = picture.shape[:2]
+    out = np.empty((9 * CHANNELS, height, width), np.float32)
+    out[0], out[1:CHANNELS] = picture @ LUMINANCE, np.moveaxis(picture, 2, 0)
+    planes = out[CHANNELS:].reshape(CHANNELS, 8, height, width)
+    for channel, levels in zip(planes, np.rint(out[:CHANNELS]).astype(np.uint8), strict=True):
+        for bit in range(8):  # in bytes, and written as floats once
+            channel[bit] = (levels >> bit & 1) * np.uint8(255)
+    return out
 
 
 def _described(pictures: Iterable[Picture]) -> tuple[Rows, Rows]:
