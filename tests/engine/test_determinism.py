@@ -76,7 +76,7 @@ encoder     = { use = "dlib-resnet" }
 clusterer   = { use = "fixed-size" }
 outliers    = { use = "nearest-group" }
 anonymizer  = { use = "centroid" }
-synthesizer = { use = "stylegan", params = { aim = "gradient", steps = 4, tries = 1 } }
+synthesizer = { use = "stylegan", params = { aim = "gradient", steps = 2, tries = 1 } }
 """
 if importlib.util.find_spec("torch"):
     RECIPE += AIMED

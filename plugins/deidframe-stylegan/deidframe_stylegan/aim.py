@@ -59,6 +59,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     "quick": (Stage(128, 4, 0.08, 0.04),),
     "good": (Stage(128, 8, 0.08, 0.04), Stage(256, 5, 0.04, 0.01)),
     "best": (Stage(128, 36, 0.12, 0.02), Stage(256, 12, 0.03, 0.01)),
+    "utmost": (Stage(128, 72, 0.12, 0.02), Stage(256, 24, 0.03, 0.01)),
 }
 """What is done for a group by the effort that is asked for."""
 

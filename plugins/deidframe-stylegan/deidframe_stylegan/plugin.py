@@ -21,8 +21,8 @@ class StyleGanParams(Params):
     """A face of which the detector is less sure is taken only if there is no other; with `gradient` it is tried again."""
     encoders: dict[str, float] = Field(default={"sface": 1.0, "dlib-resnet": 0.3}, min_length=1, max_length=8)
     """With `gradient`: encoders aimed by, and the weight of each; the encoder that made the groups need not be among them."""
-    effort: Literal["quick", "good", "best"] = "best"
-    """With `gradient`: how long it goes on: 4 steps at 128 pixels; 8, and 5 at 256; or at most 36, and 12."""
+    effort: Literal["quick", "good", "best", "utmost"] = "best"
+    """With `gradient`: how long it goes on: 4 steps at 128 pixels; 8, and 5 at 256; at most 36, and 12; or at most 72, and 24."""
     steps: int | None = Field(default=None, ge=1, le=1000)
     """With `gradient`, in the place of an effort: at most so many at 128 pixels, and a third of it at 256."""
     watch: str | None = None
