@@ -138,8 +138,11 @@ class GradientAim:
         asked = _Asked(targets, names, [self.recognizers[name].space for name in names], self._start(names), wanted)
         made: list[Array] = []
         with self._side_by_side() as aim_at:
-            for first in range(0, count, self._at_once):
-                yield from self._faces(list(range(first, min(first + self._at_once, count))), asked, size, made, aim_at)
+            first = 0
+            while first < count:
+                rows = list(range(first, min(first + self._at_once, count)))
+                yield from self._faces(rows, asked, size, made, aim_at)
+                first += len(rows)
 
     @contextmanager
     def _side_by_side(self) -> Iterator[_AimAt]:
@@ -148,7 +151,7 @@ class GradientAim:
         A thread's products are its own, so a face does not depend on who is aimed at beside it.
         """
         if self._on_gpu:
-            yield lambda rows, asked, attempt, made: self._aimed(rows, asked, attempt, made, self._find)
+            yield self._aimed_on_gpu
             return
         lock = Lock()  # what looks at pictures, outside of torch, is asked by one at a time
 
@@ -256,6 +259,25 @@ class GradientAim:
             )
             for place in range(len(rows))
         ]
+
+    def _aimed_on_gpu(self, rows: list[int], asked: _Asked, attempt: int, made: list[Array]) -> list[_Way]:
+        """Return the ways of these groups, in halves where the GPU has no room for all: others may have taken some.
+
+        Raises:
+            PluginError: it has none for a single one.
+        """
+        try:
+            return self._aimed(rows, asked, attempt, made, self._find)
+        except torch.OutOfMemoryError as error:
+            if len(rows) == 1:
+                raise PluginError(
+                    f"stylegan: {self._device} has no memory left for a single group ({str(error).partition('. ')[0]});"
+                    " free some, or run with --device cpu"
+                ) from None
+        torch.cuda.empty_cache()
+        self._at_once = half = (len(rows) + 1) // 2
+        self._context.log(f"  stylegan: {self._device} has no room for {len(rows)} groups at once; {half} from here on")
+        return [way for part in (rows[:half], rows[half:]) for way in self._aimed_on_gpu(part, asked, attempt, made)]
 
     def _goal(self, name: str, target: Target, rows: list[int]) -> Goal:
         mean, spread = (torch.from_numpy(value[rows]).to(self._device) for value in (target.mean, target.spread))
