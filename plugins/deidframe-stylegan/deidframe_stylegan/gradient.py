@@ -167,14 +167,19 @@ class GradientAim:
 
             yield aim_at
 
+    @property
+    def together(self) -> int:
+        """How many `points` aims at side by side."""
+        return self._at_once if self._on_gpu else 1
+
     def points(self, targets: Mapping[str, Target]) -> Array:
         """Return the `(G, 23, A)` points, in coordinates on W's axes, of the faces aimed at G targets."""
         names = [one for one in self._params.encoders if one in targets]
         start = self._start(names)
         count = len(targets[names[0]].mean)
         out = []
-        for first in range(0, count, self._at_once if self._on_gpu else 1):
-            rows = list(range(first, min(first + self._at_once, count) if self._on_gpu else first + 1))
+        for first in range(0, count, self.together):
+            rows = list(range(first, min(first + self.together, count)))
             objective = Objective([self._goal(one, targets[one], rows) for one in names], self._portrait)
             begin = start.points({self.recognizers[one].space: targets[one].mean[rows] for one in names})
             rngs = [self._context.rng(_digest(targets[names[0]].mean[[row]])) for row in rows]

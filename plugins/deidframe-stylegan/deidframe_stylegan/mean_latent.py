@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ from deidframe.contract import Context, FaceSet, IndexedStack, PluginError, Surr
 from deidframe_stylegan.generator import Generator
 from deidframe_stylegan.gradient import GradientAim
 from deidframe_stylegan.plugin import StyleGanMeanParams, StyleGanParams
-from deidframe_stylegan.targets import group_targets, member_targets
+from deidframe_stylegan.targets import Target, group_targets, member_targets
 
 Array = NDArray[np.float32]
 
@@ -47,15 +49,27 @@ class StyleGanMean:
         height, width = faces.size
         pictures = new_pictures(len(groups), height, width, self._context.scratch)
         group_of = inverse[first]
-        for group in self._context.track(range(len(groups)), len(groups), "find latents"):
-            members = np.flatnonzero(group_of == group)
-            found = self._aim.points({name: target.rows(members.tolist()) for name, target in targets.items()})
+        each = [np.flatnonzero(group_of == group) for group in range(len(groups))]
+        for group, found in enumerate(self._context.track(self._latents(each, targets), len(groups), "find latents")):
+            members = each[group]
             mean = np.einsum("m,msa->sa", share[members] / share[members].sum(), found)
             near = next(iter(targets.values())).mean[members]
             pictures[group], alpha, matched = self._lowered(mean.astype(np.float32), near, height)
             note = {"group": int(groups[group]), "alpha": round(alpha, 3), "matched": round(matched, 3)}
             self._context.record("stylegan-mean", note)
         return FaceSet(faces.ids, IndexedStack(pictures, inverse.astype(np.int64)), faces.landmarks)
+
+    def _latents(self, each: Sequence[NDArray[np.int64]], targets: Mapping[str, Target]) -> Iterator[Array]:
+        """Yield the points of each group's members, `(M, 23, A)`; a GPU aims at those of several groups side by side."""
+        start = 0
+        while start < len(each):
+            stop = start + 1
+            while stop < len(each) and sum(map(len, each[start : stop + 1])) <= self._aim.together:
+                stop += 1
+            rows = np.concatenate(each[start:stop]).tolist()
+            found = self._aim.points({name: target.rows(rows) for name, target in targets.items()})
+            yield from np.split(found, np.cumsum([len(members) for members in each[start : stop - 1]]))
+            start = stop
 
     def _lowered(self, mean: Array, members: Array, size: int) -> tuple[NDArray[np.uint8], float, float]:
         """Return the picture at the largest alpha at which no more than `most` of the members match, or at the least alpha."""

@@ -25,12 +25,13 @@ from deidframe_stylegan.arrays import STYLES  # noqa: E402
 from deidframe_stylegan.bank import load_bank  # noqa: E402
 from deidframe_stylegan.differentiable import TorchGenerator  # noqa: E402
 from deidframe_stylegan.generator import Generator  # noqa: E402
+from deidframe_stylegan.mean_latent import StyleGanMean  # noqa: E402
 from deidframe_stylegan.objective import Score, cells, cut_out, plain, sampled_in_order  # noqa: E402
 from deidframe_stylegan.plugin import StyleGanParams  # noqa: E402
 from deidframe_stylegan.portrait import GRID  # noqa: E402
 from deidframe_stylegan.start import fit_start  # noqa: E402
 from deidframe_stylegan.surrogate import StyleGan  # noqa: E402
-from deidframe_stylegan.targets import group_targets  # noqa: E402
+from deidframe_stylegan.targets import Target, group_targets  # noqa: E402
 
 BOTH = {"sface": 1.0, "dlib-resnet": 0.3}
 TEMPLATE = align.template(256)
@@ -246,6 +247,23 @@ def test_a_gpu_without_room_for_all_aims_at_halves(
         PluginError, match=r"no memory left for a single group \(CUDA out of memory\); free some, or run with --dev"
     ):
         aimed._aimed_on_gpu([0, 1], None, 0, [])
+
+
+@pytest.mark.parametrize(("together", "batches"), [(1, [2, 3, 1, 4]), (5, [5, 5]), (64, [10])])
+def test_members_of_several_groups_are_aimed_at_together(together: int, batches: list[int]) -> None:
+    asked: list[int] = []
+
+    def points(targets: Mapping[str, Target]) -> Any:
+        asked.append(len(targets["sface"].mean))
+        return targets["sface"].mean[:, None]
+
+    synthesizer = object.__new__(StyleGanMean)
+    synthesizer._aim = SimpleNamespace(together=together, points=points)  # type: ignore[assignment]
+    each = [np.array(rows) for rows in ([3, 1], [0, 2, 4], [9], [5, 6, 7, 8])]
+    targets = {"sface": Target(np.arange(10, dtype=np.float32)[:, None], np.ones(10, np.float32))}
+    found = [one.ravel().tolist() for one in synthesizer._latents(each, targets)]
+    assert found == [rows.tolist() for rows in each]
+    assert asked == batches
 
 
 def test_who_has_ended_stands_still_while_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
