@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,7 +55,11 @@ class Watched:
         self.allowed = (folder / "run", self.temporary, cache_folder(), self.notes)
 
     def run(self, *command: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "MPL", "NUMBA_", "PYTEST_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("XDG_", "MPL", "NUMBA_", "TORCH", "PYTEST_"))
+        }
         path = os.pathsep.join([str(WATCHER), kept.get("PYTHONPATH", "")]).rstrip(os.pathsep)
         own = {"HOME": str(self.home), "TMPDIR": str(self.temporary), "PYTHONPATH": path}
         watch = {"DEIDFRAME_WATCH": str(self.notes), "DEIDFRAME_CACHE": str(cache_folder())}
@@ -105,6 +110,22 @@ def test_an_offline_run_opens_no_socket_and_writes_nowhere_else(tmp_path: Path, 
     assert watched.sockets() == []
     assert watched.outside() == []
     assert list(watched.home.iterdir()) == []
+
+
+def test_torch_leaves_no_folder_among_temporary_files(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    watched = Watched(tmp_path)
+    code = """
+        from deidframe.environment import contain_libraries
+        from deidframe.models import reproducible_torch
+
+        contain_libraries()
+        with reproducible_torch():
+            pass
+    """
+    watched.run(sys.executable, "-c", textwrap.dedent(code))
+    assert watched.outside() == []
+    assert list(watched.temporary.iterdir()) == []
 
 
 PIECES = {

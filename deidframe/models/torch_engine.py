@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,8 +14,6 @@ def reproducible_torch() -> Iterator[None]:
     one call to the next: pictures then differ by a grey level. So it gets one thread, and on a GPU the algorithms that sum in a
     fixed order, as far as it has any (it warns where it has none). What was set before holds again afterwards.
     """
-    # read when CUDA's library of products is first asked for one; without it, it warns and its sums change their order
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
     threads = torch.get_num_threads()
