@@ -15,7 +15,7 @@ has the figures. What is hidden in other ways (edges alone, tones and places cha
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +41,7 @@ SOME = 200
 """Originals by which it is seen how alike the colours of different people are."""
 Picture = NDArray[np.uint8]
 Rows = NDArray[np.float32]
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,13 @@ class Originals:
     Args:
         pictures: the `N` originals, each `(H, W, 3)`.
         subjects: whom each shows.
+        each: applies a function to one picture after the other, as `map` does; several may be at work at a time.
 
     `tones_from` is the bound on tones: higher where pictures of different people have nearly the same colours anyway.
     """
 
-    def __init__(self, pictures: Iterable[Picture], subjects: Sequence[str]) -> None:
-        plain, self._tones = _described(pictures)
+    def __init__(self, pictures: Iterable[Picture], subjects: Sequence[str], each: Each = map) -> None:
+        plain, self._tones = _described(pictures, each)
         self._mean = plain.mean(axis=0) if len(plain) > 1 else np.zeros_like(plain[0])
         self._contours = _unit(plain - self._mean)
         self.tones_from = self._tones_bound(np.array(subjects))
@@ -144,9 +146,13 @@ def _channels_and_planes(picture: Picture) -> NDArray[np.float32]:
     return out
 
 
-def _described(pictures: Iterable[Picture]) -> tuple[Rows, Rows]:
-    found = [(_contours((picture @ LUMINANCE)[None])[0], _tones(picture)) for picture in pictures]
+def _described(pictures: Iterable[Picture], each: Each = map) -> tuple[Rows, Rows]:
+    found = list(each(_description, pictures))
     return np.stack([one for one, _ in found]), np.stack([one for _, one in found])
+
+
+def _description(picture: Picture) -> tuple[Rows, Rows]:
+    return _contours((picture @ LUMINANCE)[None])[0], _tones(picture)
 
 
 def _contours(channels: NDArray[np.float32]) -> Rows:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from deidframe.contract.artifacts import FaceSet
 from deidframe.contract.errors import ReleaseRefused
 from deidframe.engine.components.pool import ComponentPool
+from deidframe.environment import processors
 from deidframe.guard.certificate import Disguised
-from deidframe.guard.guises import Originals
+from deidframe.guard.guises import Each, Originals
 from deidframe.guard.release import Release
 from deidframe.guard.residual import FAULT
 
@@ -41,19 +47,22 @@ def disguised(pool: ComponentPool, clear: FaceSet, release: Release) -> tuple[di
     """
     rows = np.fromiter(release.first_rows.values(), np.int64)
     count = min(len(clear), MOST, max(FEWEST, PAIRS // max(1, len(rows))))
-    everybody = pool.once(f"guises|{count}", lambda: _of(clear, count))
     shows = np.zeros(len(rows), bool)
     behind = _behind(release.picture_of, len(rows)) if count < len(clear) else []
-    with pool.reporter.task("look for originals", len(rows)) as advance:
-        for start in range(0, len(rows), BATCH):
-            pictures = np.asarray(release.faces.images[rows[start : start + BATCH]])
-            for n, picture in enumerate(pictures, start):
-                guises = everybody.look(picture)
-                shows[n] = everybody.shown_by(guises)
-                if behind and not shows[n]:
-                    own = release.originals.take(behind[n].tolist())
-                    shows[n] = everybody.others(_pictures(own)).shown_by(guises)
-            advance(len(pictures))
+    with _side_by_side() as each:
+        everybody = pool.once(f"guises|{count}", lambda: _of(clear, count, each))
+
+        def shown(n: int, picture: NDArray[np.uint8]) -> bool:
+            guises = everybody.look(picture)
+            if everybody.shown_by(guises):
+                return True
+            return bool(behind) and everybody.others(_pictures(release.originals.take(behind[n].tolist()))).shown_by(guises)
+
+        with pool.reporter.task("look for originals", len(rows)) as advance:
+            for start in range(0, len(rows), BATCH):
+                pictures = np.asarray(release.faces.images[rows[start : start + BATCH]])
+                shows[start : start + len(pictures)] = list(each(shown, range(start, start + len(pictures)), pictures))
+                advance(len(pictures))
     where = release.picture_of
     if release.promise.shows:
         showing = frozenset(face for face, n in zip(release.faces.ids, where.tolist(), strict=True) if shows[n])
@@ -70,10 +79,26 @@ def disguised(pool: ComponentPool, clear: FaceSet, release: Release) -> tuple[di
     return withheld, Disguised(frozenset(release.faces.ids) - withheld.keys(), count, len(clear))
 
 
-def _of(clear: FaceSet, count: int) -> Originals:
+@contextmanager
+def _side_by_side() -> Iterator[Callable[..., Iterator[Any]]]:
+    """Give what works as `map` does, on all processors, with some pictures in memory at a time.
+
+    Linear algebra has one thread meanwhile: its products are small here, and two threads of each mostly wait for one another.
+    """
+    with ThreadpoolController().limit(limits=1, user_api="blas"), ThreadPoolExecutor(processors()) as threads:
+
+        def each(work: Callable[..., Any], *given: Iterable[Any]) -> Iterator[Any]:
+            rows = zip(*given, strict=True)
+            while part := list(islice(rows, BATCH)):
+                yield from threads.map(work, *zip(*part, strict=True))
+
+        yield each
+
+
+def _of(clear: FaceSet, count: int, each: Each) -> Originals:
     some = np.unique(np.linspace(0, len(clear) - 1, count).astype(np.int64)).tolist()
     chosen = clear.take(some)
-    return Originals(_pictures(chosen), chosen.subjects or chosen.ids)
+    return Originals(_pictures(chosen), chosen.subjects or chosen.ids, each)
 
 
 def _pictures(faces: FaceSet) -> Iterator[NDArray[np.uint8]]:
