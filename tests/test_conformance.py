@@ -321,7 +321,7 @@ PARAMS = {
     "encodings": {"path": FILES["encodings"]},
     "onnx": {"path": FILES["onnx"], "size": 32},
     "stylegan": {"candidates": 2},
-    **{name: {"steps": 2} for name in ("pgd", "mi-fgsm", "ti-dim")},
+    **{name: {"steps": 1} for name in ("pgd", "mi-fgsm", "ti-dim")},
     "tip-im": {"steps": 1, "targets": 1},
     "stylegan-mean": {"steps": 1},
     "stylegan2": {"checkpoint": FILES["stylegan2"], "steps": 1, "starts": 2},
