@@ -80,6 +80,15 @@ def test_the_torch_generator_equals_the_drawing_layer_by_layer(base: Context, ge
     assert np.abs(np.clip((made + 1) * 127.5, 0, 255) - wanted).max() < apart(*GENERATOR, 127.5)
 
 
+def test_what_a_gpu_draws_is_what_a_processor_draws(base: Context, generator: Generator) -> None:
+    points = generator.draws(2, 5)
+    made = (
+        TorchGenerator(base).pictures(torch.from_numpy(points[:, None].repeat(STYLES, axis=1)), 256).permute(0, 2, 3, 1).numpy()
+    )
+    wanted = np.stack([generator.picture(one, 256) for one in points])
+    assert np.abs(np.rint(made) - wanted).max() <= 1
+
+
 @pytest.mark.parametrize("side", [64, 128, 256, 512])
 def test_the_proxy_and_its_gradient_are_those_of_torch(
     base: Context, generator: Generator, side: int, monkeypatch: pytest.MonkeyPatch
