@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -29,6 +29,7 @@ from deidframe_stylegan.portrait import load_portrait
 from deidframe_stylegan.start import SCALE, Start, fit_start
 from deidframe_stylegan.targets import Target
 
+T = TypeVar("T")
 Array = NDArray[np.float32]
 LOOK = 256
 """Pixels of the picture in which landmarks are found, whatever the proxy's size."""
@@ -151,7 +152,9 @@ class GradientAim:
         A thread's products are its own, so a face does not depend on who is aimed at beside it.
         """
         if self._on_gpu:
-            yield self._aimed_on_gpu
+            yield lambda rows, asked, attempt, made: self._in_halves(
+                rows, lambda part: self._aimed(part, asked, attempt, made, self._find)
+            )
             return
         lock = Lock()  # what looks at pictures, outside of torch, is asked by one at a time
 
@@ -177,14 +180,17 @@ class GradientAim:
         names = [one for one in self._params.encoders if one in targets]
         start = self._start(names)
         count = len(targets[names[0]].mean)
-        out = []
-        for first in range(0, count, self.together):
-            rows = list(range(first, min(first + self.together, count)))
+
+        def aimed(rows: list[int]) -> list[Array]:
             objective = Objective([self._goal(one, targets[one], rows) for one in names], self._portrait)
             begin = start.points({self.recognizers[one].space: targets[one].mean[rows] for one in names})
             rngs = [self._context.rng(_digest(targets[names[0]].mean[[row]])) for row in rows]
-            out.append(aim(self._way, objective, start.basis, start.w_mean, begin, self._find, rngs, self._stages).points)
-        return np.concatenate(out)
+            return list(aim(self._way, objective, start.basis, start.w_mean, begin, self._find, rngs, self._stages).points)
+
+        out: list[Array] = []
+        while len(out) < count:
+            out += self._in_halves(list(range(len(out), min(len(out) + self.together, count))), aimed)
+        return np.stack(out)
 
     def picture(self, point: Array, size: int) -> NDArray[np.uint8]:
         """Return the finished picture of a `(23, A)` point."""
@@ -265,14 +271,14 @@ class GradientAim:
             for place in range(len(rows))
         ]
 
-    def _aimed_on_gpu(self, rows: list[int], asked: _Asked, attempt: int, made: list[Array]) -> list[_Way]:
-        """Return the ways of these groups, in halves where the GPU has no room for all: others may have taken some.
+    def _in_halves(self, rows: list[int], work: Callable[[list[int]], list[T]]) -> list[T]:
+        """Return what `work` makes of these groups, in halves where a GPU has no room for all: others may have taken some.
 
         Raises:
             PluginError: it has none for a single one.
         """
         try:
-            return self._aimed(rows, asked, attempt, made, self._find)
+            return work(rows)
         except torch.OutOfMemoryError as error:
             if len(rows) == 1:
                 raise PluginError(
@@ -282,7 +288,7 @@ class GradientAim:
         torch.cuda.empty_cache()
         self._at_once = half = (len(rows) + 1) // 2
         self._context.log(f"  stylegan: {self._device} has no room for {len(rows)} groups at once; {half} from here on")
-        return [way for part in (rows[:half], rows[half:]) for way in self._aimed_on_gpu(part, asked, attempt, made)]
+        return [one for part in (rows[:half], rows[half:]) for one in self._in_halves(part, work)]
 
     def _goal(self, name: str, target: Target, rows: list[int]) -> Goal:
         mean, spread = (torch.from_numpy(value[rows]).to(self._device) for value in (target.mean, target.spread))

@@ -234,28 +234,25 @@ def test_a_gpu_aims_at_several_together_and_each_goes_as_far_as_alone(
         assert other["tries"][0]["aimed"]["loss"] < other["start"]["proxy"]
 
 
-def test_a_gpu_without_room_for_all_aims_at_halves(
-    base: Context, recognizer: dict[str, RealRecognizer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gpu_without_room_for_all_aims_at_halves(base: Context, recognizer: dict[str, RealRecognizer]) -> None:
     aimed = aiming(base, recognizer)._aimed
     asked: list[list[int]] = []
 
-    def full(rows: list[int], *_: Any) -> list[int]:
+    def full(rows: list[int]) -> list[int]:
         asked.append(rows)
         if len(rows) > room:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. And more")
         return rows
 
-    monkeypatch.setattr(aimed, "_aimed", full)
     room = 2
-    assert aimed._aimed_on_gpu([0, 1, 2, 3, 4], None, 0, []) == [0, 1, 2, 3, 4]
+    assert aimed._in_halves([0, 1, 2, 3, 4], full) == [0, 1, 2, 3, 4]
     assert asked == [[0, 1, 2, 3, 4], [0, 1, 2], [0, 1], [2], [3, 4]]
     assert aimed._at_once == 2
     room = 0
     with pytest.raises(
         PluginError, match=r"no memory left for a single group \(CUDA out of memory\); free some, or run with --dev"
     ):
-        aimed._aimed_on_gpu([0, 1], None, 0, [])
+        aimed._in_halves([0, 1], full)
 
 
 @pytest.mark.parametrize(("together", "batches"), [(1, [2, 3, 1, 4]), (5, [5, 5]), (64, [10])])
